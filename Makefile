@@ -1,0 +1,43 @@
+# Everything runs in the environment .venv, which is made on first use and whenever requirements.txt or constraints.txt change.
+# Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: help lab test notebooks lint constraints clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+lab: .venv/ready  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+test: .venv/ready  ## run every notebook and every test
+	$(BIN)/python -m pytest
+
+notebooks: .venv/ready  ## execute the notebooks and save their outputs (one only: make notebooks ONLY=notebooks/01*)
+	$(BIN)/python -m tests.execute $(ONLY)
+
+lint: .venv/ready  ## check the style of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+constraints: .venv/ready  ## pin the versions anew, for every platform
+	$(BIN)/pip install --quiet uv
+	grep -v '^-c' requirements.txt > .requirements.in
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
+		.requirements.in --output-file constraints.txt
+	rm .requirements.in
+
+clean:  ## remove the environment and what tests left
+	rm -rf .venv .pytest_cache .ruff_cache
+
+.venv/ready: requirements.txt constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
