@@ -1,0 +1,133 @@
+"""The figures say what they show, and the drawn tape shows what the tape recorded."""
+
+import base64
+import io
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from utils.plotting import curves, images, style, tape
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: a list of (data, metadata)."""
+    displayed = []
+    monkeypatch.setattr(style, "display", lambda data, metadata, raw: displayed.append((data, metadata)))
+    return displayed
+
+
+def by_label(root):
+    return {node.label: node for node in [*tape.ancestors(root), *root.unreached]}
+
+
+def test_record_has_values_and_gradients():
+    nodes = by_label(tape.record(lambda x: x * tf.sin(x) + x**2, x=2.0))
+    assert set(nodes) == {"x", "sin", "×", "power", "constant", "+"}
+    assert np.isclose(nodes["x"].grad, np.sin(2) + 2 * np.cos(2) + 4)
+    assert np.isclose(nodes["sin"].grad, 2.0) and nodes["constant"].grad is None
+
+
+def test_record_shows_only_what_ran():
+    assert len(tape.ancestors(tape.record(lambda x: x * x if x > 0 else tf.sin(tf.cos(x)), x=1.0))) == 2
+    assert len(tape.ancestors(tape.record(lambda x: x * x if x > 0 else tf.sin(tf.cos(x)), x=-1.0))) == 3
+
+
+def test_record_marks_where_the_gradient_stops():
+    root = tape.record(lambda x: x + tf.stop_gradient(tf.square(x)), x=3.0)
+    nodes = by_label(root)
+    assert nodes["x"].grad == 1.0 and nodes["stop"].flows == [False] and nodes["square"].grad is None
+    detour = tape.record(lambda x: 2.0 * tf.constant(np.square(x.numpy())), x=3.0)
+    assert [node.label for node in detour.unreached] == ["x"] and detour.unreached[0].grad is None
+
+
+def test_record_names_variables():
+    w = tf.Variable(5.0, name="w")
+    assert np.isclose(by_label(tape.record(lambda x: w * x, x=3.0))["w"].grad, 3.0)
+
+
+def test_record_leaves_no_hook_behind_when_the_function_fails():
+    with pytest.raises(ZeroDivisionError):
+        tape.record(lambda x: 1 / 0, x=1.0)
+    assert len(tape.ancestors(tape.record(lambda x: x * x, x=1.0))) == 2
+
+
+@pytest.mark.parametrize("f", [lambda x: [x], lambda x: tf.cast(x, tf.int32), lambda x: 3.0])
+def test_record_refuses_what_it_cannot_draw(f):
+    with pytest.raises(TypeError, match="one floating-point tensor"):
+        tape.record(f, x=1.0)
+
+
+def test_drawn_nodes_never_overlap():
+    def f(x, w):
+        y = x
+        for _ in range(4):
+            y = tf.sin(y * w) + x
+        return y
+
+    root = tape.record(f, x=1.0, w=0.5)
+    place, routes = tape._layout(tape.ancestors(root))
+    by_column = {}
+    for x, y in place.values():
+        by_column.setdefault(x, []).append(y)
+    assert all(np.diff(sorted(ys)).min(initial=1) > 0.99 for ys in by_column.values())
+    assert all(left[0] < right[0] for route in routes.values() for left, right in pairwise(route))
+
+
+def figures(shown):
+    rng = np.random.default_rng(0)
+    tape.draw_tape(lambda x: x * x, x=3.0)
+    curves.lines([1, 2], {"a": [1, 2], "b": [2, 1]}, "Two lines cross.", xlabel="x", ylabel="y", points={"p": (1, 1)})
+    curves.lines([1, 10], {"a": [1, 100]}, "One line rises.", xlabel="x", ylabel="y", scale="log")
+    curves.bars({"a": 1.0, "b": 2.0}, "b is twice a.", xlabel="length")
+    images.image_grid(rng.random((5, 4, 4)), list("abcde"), "Five images.", columns=3)
+    images.confusion(np.eye(3), list("abc"), "All right.", images={(0, 1): rng.random((4, 4))})
+    with curves.LiveCurve("data") as curve:
+        curve.add(loss=2.0, val_loss=3.0)
+        curve.add(loss=1.0, val_loss=4.0)
+    return shown
+
+
+def test_every_figure_reaches_the_page_with_its_words(shown):
+    assert len(figures(shown)) == 7
+    for content, metadata in shown:
+        words = content["text/plain"]
+        assert words and metadata["image/png"]["alt"] == words
+        picture = Image.open(io.BytesIO(base64.b64decode(content["image/png"])))
+        assert abs(picture.width - 2 * metadata["image/png"]["width"]) <= 2
+        assert np.asarray(picture.convert("L"))[0, 0] > 240, "an opaque, light ground"
+        assert len(base64.b64decode(content["image/png"])) < 150_000
+
+
+def test_figures_are_told_apart_without_color(shown):
+    cycle = list(style.matplotlib.rcParams["axes.prop_cycle"])
+    assert len({entry["linestyle"] for entry in cycle}) == len(cycle)
+
+
+def test_live_curve_says_what_fell_and_what_rose(shown):
+    figures(shown)
+    words = shown[-1][0]["text/plain"]
+    assert "2 epochs (data)" in words and "val_loss rises" in words and ": loss falls" in words
+
+
+def test_live_curve_serves_fit(shown):
+    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for _ in range(2):
+        curve = curves.LiveCurve("line")
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=3, verbose=0, validation_split=0.5, callbacks=[curve])
+        assert len(curve.history["loss"]) == len(curve.history["val_loss"]) == 3
+    assert len(shown) == 2, "one finished picture for each fit"
+
+
+def test_live_curve_grows_while_someone_watches(shown, monkeypatch):
+    cleared = []
+    monkeypatch.setenv("COURSE_LIVE", "on")
+    monkeypatch.setattr(curves, "clear_output", lambda wait: cleared.append(wait))
+    with pytest.raises(KeyboardInterrupt), curves.LiveCurve() as curve:
+        curve.add(loss=1.0)
+        raise KeyboardInterrupt
+    assert len(shown) == 2 and cleared == [True, True], "a growing picture, replaced by a last one"
