@@ -1,0 +1,69 @@
+"""Writes the course's address into every badge and setup cell: python -m utils.publish OWNER/REPO [--tag TAG].
+
+A fork is published by this one command. It changes the address and the tag and nothing else, and running it twice
+changes nothing more.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SLUG, TAG = r"[\w.-]+/[\w.-]+", r"[\w.-]+"
+
+# Each pattern keeps what stands around the address. The quotes of a setup cell are escaped in the file of a notebook.
+PLACES = (
+    rf"(colab\.research\.google\.com/github/){SLUG}(/blob/){TAG}(/)",
+    rf"(mybinder\.org/v2/gh/){SLUG}(/){TAG}([?)])",
+    rf'(get\(\\"COURSE_URL\\", \\"https://github\.com/){SLUG}(\\"\), \\"){TAG}(\\")',
+)
+CLONE = rf"(git clone --branch ){TAG}( https://github\.com/){SLUG}()"  # here the tag comes first
+
+
+def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
+    """Write `slug` and `tag` into the notebooks and the README below `root`.
+
+    Args:
+        slug: the repository's owner and name, such as "owner/repo".
+        tag: the release that the setup cells fetch, such as "v1.0.0".
+        root: the course's folder.
+
+    Returns:
+        The files that changed.
+
+    Raises:
+        ValueError: when `slug` or `tag` is not of that form.
+    """
+    for value, form, example in ((slug, SLUG, "owner/repo"), (tag, TAG, "v1.0.0")):
+        if not re.fullmatch(form, value):
+            raise ValueError(f"Expected something of the form {example}, got {value!r}.")
+    changed = []
+    for path in [*sorted((root / "notebooks").glob("*.ipynb")), root / "README.md"]:
+        before = path.read_bytes().decode("utf-8")
+        after = before
+        for place in PLACES:
+            after = re.sub(place, rf"\g<1>{slug}\g<2>{tag}\g<3>", after)
+        after = re.sub(CLONE, rf"\g<1>{tag}\g<2>{slug}\g<3>", after)
+        if after != before:
+            path.write_bytes(after.encode("utf-8"))
+            changed.append(path)
+    return changed
+
+
+def main() -> None:
+    """Read the command line, publish, and say what changed."""
+    parser = argparse.ArgumentParser(prog="python -m utils.publish", description=__doc__.splitlines()[0])
+    parser.add_argument("slug", metavar="OWNER/REPO")
+    parser.add_argument("--tag", default="v1.0.0", help="the release that setup cells fetch (default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        changed = publish(options.slug, options.tag)
+    except ValueError as problem:
+        sys.exit(str(problem))
+    names = ", ".join(str(path.relative_to(ROOT)) for path in changed) or "nothing: all of it was written already"
+    print(f"https://github.com/{options.slug} at {options.tag}: changed {names}.")
+
+
+if __name__ == "__main__":
+    main()

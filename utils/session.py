@@ -1,0 +1,62 @@
+"""Opens a notebook: imports TensorFlow without its banner, seeds every generator, and says what runs where.
+
+Import this before TensorFlow. The CPU appears as two logical devices, so that training on several devices can be
+shown on any machine; operations run on the first one unless they are told otherwise, as they would with one.
+"""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+SEED = 1
+TESTED = ((2, 18), (2, 21))  # the oldest and the newest TensorFlow that the course supports
+
+
+@contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """Discard what compiled code writes to file descriptor 2; Python's own errors still come through."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the compiled core are of no use to a learner
+with _silenced_stderr():
+    import tensorflow as tf
+
+    with suppress(RuntimeError):  # somebody used TensorFlow before this: the devices stay as they are
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.constant(0)  # starts the devices, which write to stderr as well
+
+import keras  # noqa: E402  (after the silence)
+import numpy as np  # noqa: E402
+
+from utils import data  # noqa: E402
+
+
+def start() -> None:
+    """Seed Python, NumPy and Keras, and print one line: versions, device, data source.
+
+    Raises:
+        ValueError: when the environment variable COURSE_DATA is not one of its three values.
+    """
+    mode = data.mode()
+    tf.get_logger().setLevel("WARNING")  # saving a model would otherwise report the folder that it wrote
+    tf.keras.utils.set_random_seed(SEED)
+    gpus = tf.config.list_physical_devices("GPU")
+    device = f"{len(gpus)} GPU" if gpus else f"CPU with {os.cpu_count()} cores"
+    print(
+        f"Python {platform.python_version()} · TensorFlow {tf.__version__} · Keras {keras.__version__}"
+        f" · NumPy {np.__version__} · {device} · data: {mode}"
+    )
+    version = tuple(int(part) for part in tf.__version__.split(".")[:2])
+    if not TESTED[0] <= version <= TESTED[1]:
+        oldest, newest = (".".join(map(str, v)) for v in TESTED)
+        print(f"This course was tested with TensorFlow {oldest} to {newest}; a number may differ from the text here.")
