@@ -1,0 +1,16 @@
+"""What holds wherever notebooks run for tests: data drawn by code, no network, nothing of the user's touched."""
+
+import os
+import tempfile
+from pathlib import Path
+
+SCRATCH = Path(tempfile.mkdtemp(prefix="course-"))
+NO_NETWORK = str(Path(__file__).parent / "no_network")  # its sitecustomize is imported by every Python that starts
+
+VARIABLES = {
+    "COURSE_DATA": "offline",
+    "COURSE_LIVE": "off",
+    "COURSE_PROGRESS": str(SCRATCH / "progress.json"),
+    "KERAS_HOME": str(SCRATCH / "keras"),  # a data set that the machine has cached would hide a forgotten download
+    "PYTHONPATH": os.pathsep.join(filter(None, [NO_NETWORK, os.environ.get("PYTHONPATH")])),
+}
