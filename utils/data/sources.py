@@ -147,8 +147,9 @@ def _download(name: str, files: list[str]) -> None:
 def _get_file(file: str, digest: str, folder: str) -> Path:
     """Download a file into a folder with Keras, whose progress bar is shown only where it overwrites its own line."""
     import keras
+    from IPython import get_ipython
 
-    is_screen = "ipykernel" in sys.modules or sys.stdout.isatty()
+    is_screen = get_ipython() is not None or sys.stdout.isatty()
     output = contextlib.nullcontext() if is_screen else contextlib.redirect_stdout(io.StringIO())
     with _socket_timeout(STALL_SECONDS), output:
         return Path(keras.utils.get_file(file, ORIGIN + file, file_hash=digest, cache_dir=folder, cache_subdir=""))
