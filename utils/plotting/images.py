@@ -60,7 +60,7 @@ def confusion(
         _place_image(axes, image, row, column)
     for row in range(count):
         for column in range(count):
-            if share[row, column] >= 0.005:
+            if share[row, column] >= 0.01:
                 _write_share(axes, share[row, column], row, column, corner=bool(images))
     axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
     axes.set_xticks(range(count), class_names, rotation=40, ha="left", rotation_mode="anchor")

@@ -33,8 +33,8 @@ def show(figure: Figure, description: str) -> None:
     """
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, dpi=2 * figure.dpi)  # twice the pixels: sharp on a dense screen
-    # A palette of 64 colors is all that these figures use, and a third of the bytes.
-    Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    # A palette of 128 colors is all that these figures use, and a third of the bytes.
+    Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
     display(
         {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": description},
@@ -67,7 +67,7 @@ def label_lines(axes, gap: float = 0.07) -> None:
         for side in (0, -1)
     }
     spread = {side: np.min(np.diff(np.sort([y for _, y in points])), initial=1) for side, points in ends.items()}
-    side = 0 if spread[0] > 3 * max(spread[-1], gap / 2) else -1
+    side = 0 if spread[0] > 6 * max(spread[-1], gap / 2) else -1
     lowest = -1.0
     for i in np.argsort([y for _, y in ends[side]]):
         x, y = ends[side][i]
