@@ -58,6 +58,7 @@ def test_every_idiom_is_accepted(answer):
         (lambda x: missing_name, RAISED, "run the setup cell"),  # noqa: F821
         (lambda x: tf.constant([1.0, 2.0]) + tf.constant([1.0, 2.0, 3.0]), RAISED, "Two shapes do not fit"),
         (lambda x: tf.constant(1) + tf.constant(1.0), RAISED, "Two dtypes meet"),
+        (tf.function(lambda x: float(tf.constant(x))), RAISED, "while tf.function is tracing"),
     ],
 )
 def test_outcomes(answer, outcome, said):

@@ -34,8 +34,13 @@ CAUSES = {
     r"NoneType": "Something is None where a tensor is expected: often a gradient that nothing connects to its source.",
     r"LookupError|No gradient": "An operation on the path has no registered gradient.",
     r"[Ii]ncompatible shapes|must be broadcastable|Matrix size-incompatible": "Two shapes do not fit: print both.",
+    r"attr 'T' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
+    r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
+    r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
+    r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
+    r"iterate over a scalar": "Two things are expected: the result, and the function for the way back.",
     r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
-    r"SymbolicTensor|symbolic|graph": "Python asks for a value while tf.function is tracing: use tf operations.",
+    r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
     r"^RecursionError": "The function calls itself without an end.",
     r"^IndentationError|^SyntaxError": "Python cannot read the code: look at the line that it names.",
 }
@@ -105,13 +110,18 @@ def _judge(check: Callable, answer: tuple, why: str) -> tuple[str, str]:
     except NotYet as problem:
         return NOT_YET, str(problem)
     except Exception as problem:
-        first_line = (str(problem).strip().splitlines() or [""])[0]
-        said = f"{type(problem).__name__}: {first_line}"
-        if re.search("ellipsis", str(problem), re.IGNORECASE):
+        said = f"{type(problem).__name__}: {_essence(problem)}"
+        if "ellipsis" in str(problem).lower():
             return NOT_ATTEMPTED, "A ... of the stub is still in use: write your answer in its place."
-        cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said)), "")
+        cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
         return RAISED, f"{said[:300]}\n{cause}".strip()
     return CORRECT, why
+
+
+def _essence(problem: Exception) -> str:
+    """Return the one line of an error that says what happened: the last one of what tf.function wraps around it."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()] or [""]
+    return lines[-1] if lines[0].startswith("in user code") else lines[0]
 
 
 def _require_attempt(value) -> None:
