@@ -6,9 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tests import environment  # noqa: E402
+from tests import environment
 
 os.environ.update(environment.VARIABLES)
 sys.path.insert(0, environment.NO_NETWORK)
 
-import sitecustomize  # noqa: E402, F401  (blocks the network in this process too)
+import sitecustomize  # noqa: F401  (blocks the network in this process too)
