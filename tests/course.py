@@ -1,0 +1,70 @@
+"""The notebooks as the tests read them."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+IGNORED = "nbval-ignore-output"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise as its notebook has it."""
+
+    notebook: str  # the stem of the file's name
+    number: str
+    title: str
+    card: str
+    stub: str
+    solution: str
+
+    @property
+    def check(self) -> str:
+        """The name of the check that the stub's last line calls."""
+        return re.match(r"checks\.(\w+)\(", self.stub.strip().splitlines()[-1]).group(1)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Return the notebook at `path`."""
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def exercises(path: Path) -> list[Exercise]:
+    """Return the exercises of a notebook: the card before each cell tagged `exercise`, and the solution after it."""
+    cells = read(path).cells
+    found = []
+    for before, cell, after in zip(cells, cells[1:], cells[2:], strict=False):
+        if "exercise" in tags(cell):
+            number, title = re.search(r"^### Exercise (\d+\.\d+) · (.+)$", before.source, re.M).groups()
+            card = before.source[before.source.index("### Exercise") :]
+            solution = re.search(r"<summary>Solution</summary>\n\n```python\n(.*?)\n```", after.source, re.S)
+            found.append(Exercise(path.stem, number, title, card, cell.source, solution and solution.group(1)))
+    return found
+
+
+def verdict(source: str, names: dict) -> object:
+    """Run the source of an exercise cell with the names of the setup cell; return what its last line gives."""
+    body = ast.parse(source).body
+    namespace = dict(names)
+    exec(compile(ast.Module(body[:-1], []), "<exercise>", "exec"), namespace)
+    return eval(compile(ast.Expression(body[-1].value), "<exercise>", "eval"), namespace)
+
+
+def spoken(cell: nbformat.NotebookNode) -> list[str]:
+    """Return what a code cell says in text: its streams, joined, and the plain text of its results."""
+    streams: dict[str, str] = {}
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            streams[output.name] = streams.get(output.name, "") + output.text
+    results = [o.data.get("text/plain", "") for o in cell.outputs if "data" in o]
+    return [*(f"{name}: {text}" for name, text in sorted(streams.items())), *results]

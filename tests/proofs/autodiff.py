@@ -1,0 +1,214 @@
+"""Answers to the exercises of notebook 01 whose verdict is known."""
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+from utils.checks.engine import central_difference
+
+
+def _watched(f, x):
+    x = tf.convert_to_tensor(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    return tape.gradient(y, x)
+
+
+def slope_by_variable(f, x):
+    variable = tf.Variable(float(x))
+    with tf.GradientTape() as tape:
+        y = f(variable)
+    return float(tape.gradient(y, variable))
+
+
+def slope_by_forward_mode(f, x):
+    x = tf.constant(x, tf.float64)
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as forward:
+        y = f(x)
+    return forward.jvp(y).numpy()
+
+
+def slope_of_what_came(f, x):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        if x.dtype.is_floating:
+            tape.watch(x)
+        y = f(tf.cast(x, tf.float32))
+    return tape.gradient(y, x)
+
+
+def rows_by_formula(w, x, y_true):
+    return 2 * (x.numpy() @ w.numpy() - y_true.numpy())[:, None] * x.numpy()
+
+
+def rows_by_loop(w, x, y_true):
+    return tf.stack([_watched(lambda v, i=i: (tf.tensordot(x[i], v, 1) - y_true[i]) ** 2, w) for i in range(len(x))])
+
+
+def losses_of(w, x, y_true):
+    return (tf.linalg.matvec(x, w) - y_true) ** 2
+
+
+def norm_with_double_where(x):
+    is_zero = tf.reduce_all(x == 0)
+    return tf.where(is_zero, 0.0, tf.norm(tf.where(is_zero, tf.ones_like(x), x)))
+
+
+@tf.custom_gradient
+def norm_with_numpy_guard(x):
+    length = tf.norm(x)
+    return length, lambda upstream: upstream * (x / length if float(length) > 0 else tf.zeros_like(x))
+
+
+@tf.custom_gradient
+def norm_without_upstream(x):
+    length = tf.norm(x)
+    return length, lambda upstream: tf.math.divide_no_nan(x, length)
+
+
+@tf.custom_gradient
+def norm_with_upstream_alone(x):
+    return tf.norm(x), lambda upstream: upstream * tf.ones_like(x)
+
+
+def _errors(functions, x, compare):
+    return int(np.argmax([compare(_slopes(f, x), central_difference(f, x)) for f in functions]))
+
+
+def _slopes(f, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    return tape.gradient(y, x).numpy()
+
+
+def wrong_one_by_cosine_and_length(functions, x):
+    def far(a, b):
+        return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+    return np.int64(_errors(functions, x, far))
+
+
+def wrong_one_by_allclose(functions, x):
+    for i, f in enumerate(functions):
+        if not np.allclose(_slopes(f, x), central_difference(f, x), rtol=1e-4, atol=0):
+            return tf.constant(i)
+    return -1
+
+
+def wrong_one_by_sum(functions, x):
+    return _errors(functions, x, lambda a, b: abs(a.sum() - b.sum()) / np.abs(b).max())
+
+
+def wrong_one_by_length(functions, x):
+    return _errors(functions, x, lambda a, b: abs(np.linalg.norm(a) / np.linalg.norm(b) - 1))
+
+
+def wrong_one_loosely(functions, x):
+    wrong = [not np.allclose(_slopes(f, x), central_difference(f, x), rtol=0.1, atol=0) for f in functions]
+    return wrong.index(True) if any(wrong) else -1
+
+
+def wrong_one_absolutely(functions, x):
+    return _errors(functions, x, lambda a, b: np.abs(a - b).max())
+
+
+def product_by_double_tape(f, x, v):
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = f(x)
+        directional = tf.reduce_sum(inner.gradient(y, x) * v)
+    return outer.gradient(directional, x)
+
+
+def product_by_forward_mode(f, x, v):
+    with tf.autodiff.ForwardAccumulator(x, v) as forward:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        gradient = tape.gradient(y, x)
+    return forward.jvp(gradient)
+
+
+def hessian(f, x):
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = f(x)
+        gradient = inner.gradient(y, x)
+    return outer.jacobian(gradient, x)
+
+
+def _gradient(f, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    return tape.gradient(y, x)
+
+
+PROOFS = {
+    "slope": Proof(
+        right=[slope_by_variable, slope_by_forward_mode],
+        wrong={
+            "the value of the function": lambda f, x: f(tf.constant(x, tf.float32)),
+            "minus the slope": lambda f, x: -_watched(f, x),
+            "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
+            "either the function returns nothing": slope_of_what_came,
+        },
+        raises=lambda f: f,
+    ),
+    "per_example_gradients": Proof(
+        right=[rows_by_formula, rows_by_loop],
+        wrong={
+            "gradient of the sum": lambda w, x, y: _watched(lambda v: losses_of(v, x, y), w),
+            "gradient of the mean": lambda w, x, y: _watched(lambda v: tf.reduce_mean(losses_of(v, x, y)), w),
+            "with respect to x": lambda w, x, y: _watched(lambda t: losses_of(w, t, y), x),
+            "Half of it": lambda w, x, y: rows_by_formula(w, x, y) / 2,
+            "gradient of the prediction": lambda w, x, y: x,
+            "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
+            "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
+        },
+        raises=lambda w, x, y: tf.matmul(x, w),
+    ),
+    "safe_norm": Proof(
+        right=[norm_with_double_where, norm_with_numpy_guard],
+        wrong={
+            "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
+            "once compiled": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
+            "a scalar is expected": lambda x: tf.norm(x, keepdims=True),
+            "under the root lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
+            "upstream gradient is ignored": norm_without_upstream,
+            "upstream alone": norm_with_upstream_alone,
+        },
+        raises=lambda x: tf.norm(x).numpy()["length"],
+    ),
+    "find_wrong_gradient": Proof(
+        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose],
+        wrong={
+            "Even a factor of two is missed": lambda functions, x: -1,
+            "one alone is wrong": wrong_one_by_length,
+            "here the sums agree": wrong_one_by_sum,
+            "too loose for 2 %": wrong_one_loosely,
+            "favors large functions": wrong_one_absolutely,
+            "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
+            "expected one index": lambda functions, x: [wrong_one_by_allclose(functions, x)],
+        },
+        raises=lambda functions, x: functions[5](x),
+    ),
+    "hessian_vector_product": Proof(
+        right=[product_by_double_tape, product_by_forward_mode],
+        wrong={
+            "That is the gradient.": lambda f, x, v: _gradient(f, x),
+            "That is gradient · v": lambda f, x, v: tf.reduce_sum(_gradient(f, x) * v),
+            "mixed derivatives are missing": lambda f, x, v: tf.linalg.diag_part(hessian(f, x)) * v,
+            "v times the row sums": lambda f, x, v: v * tf.reduce_sum(hessian(f, x), axis=1),
+            "the whole Hessian: multiply": lambda f, x, v: hessian(f, x),
+            "the whole Hessian, 400 MB": lambda f, x, v: tf.linalg.matvec(hessian(f, x), v),
+        },
+        raises=lambda f, x, v: tape.gradient(f(x), x),  # noqa: F821
+    ),
+}

@@ -1,0 +1,198 @@
+"""The checks of notebook 01."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import central_difference, exercise, expect, random_numbers, require
+
+
+@exercise(
+    "1.1",
+    "The slope of a function at a point",
+    why="Every step of every training starts with a slope like this one, taken a million times over.",
+)
+def slope(answer):
+    """Judge `slope(f, x)` on a sine and a cube, at a whole number, a negative one and fresh ones."""
+    for x in (3, -1.5, *random_numbers(3)):
+        smells = {
+            "That is the value of the function, not its slope.": np.sin(x),
+            "That is minus the slope: which of the two points is subtracted?": -np.cos(x),
+            "That is a slope taken to one side with a large step: let the tape do it.": np.sin(x + 1) - np.sin(x),
+        }
+        expect(answer(tf.sin, x), np.cos(x), on=f"slope(tf.sin, {x:.4g})", smells=smells)
+        expect(answer(lambda t: t**3, x), 3.0 * x**2, on=f"slope(lambda t: t**3, {x:.4g})", tolerance=1e-3)
+
+
+@exercise(
+    "1.2",
+    "Per-example gradients",
+    why="With one gradient an example you can see who pulls, clip each one, and find a wrong label.",
+)
+def per_example_gradients(answer):
+    """Judge the (n, d) gradients of squared errors of a linear model on two fresh batches."""
+    for n, d in ((4, 3), (7, 2)):
+        w, x, y_true = random_numbers(d), random_numbers(n * d).reshape(n, d), random_numbers(n)
+        error = x @ w - y_true
+        want = 2 * error[:, np.newaxis] * x
+        smells = {
+            "That is the gradient of the sum: a vector of losses is summed before it is differentiated.": want.sum(0),
+            "That is the gradient of the mean over the batch: the examples are mixed.": want.mean(0),
+            "That is the gradient with respect to x, not w.": 2 * error[:, np.newaxis] * w,
+            "That is transposed: examples are the rows.": want.T,
+            "Half of it: the square has a factor 2.": want / 2,
+            "That is minus the gradient: the error is prediction minus y_true.": -want,
+            "That is divided by the number of examples: each one answers for itself.": want / n,
+            "That is the gradient of the prediction, not of the loss.": x,
+            "That is the sum, once for every example.": np.tile(want.sum(0), (n, 1)),
+        }
+        got = answer(*(tf.constant(a, tf.float32) for a in (w, x, y_true)))
+        expect(got, want, on=f"w of shape ({d},), x of shape ({n}, {d})", smells=smells)
+
+
+@exercise(
+    "1.5",
+    "A norm with a slope at zero",
+    why="Padded rows and dead units are zero vectors, and one nan from one of them ruins every weight.",
+)
+def safe_norm(answer):
+    """Judge the value and the gradient of `safe_norm` at ordinary, tiny and zero vectors, with an upstream factor."""
+    for x in (np.array([3.0, 4.0]), random_numbers(5), 1e-3 * random_numbers(4), np.zeros(3)):
+        length = np.linalg.norm(x)
+        slope = x / length if length else np.zeros_like(x)
+        on = f"x = {np.array2string(x, precision=3)}"
+        value, gradient = _value_and_gradient(answer, x)
+        require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
+        lengthened = length * (1 + 1e-5) < float(value) < length + 0.1
+        advice = "A small number under the root lengthens every vector: the value must be exact."
+        require(not lengthened, f"For {on}: expected {length:.6g}, got {float(value):.6g}. {advice}")
+        expect(value, length, on=f"safe_norm(x), {on}", tolerance=1e-5)
+        smells = {"The gradient is upstream alone: multiply it by x / length.": np.ones_like(x)} if length else {}
+        expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells, tolerance=1e-3)
+        _, tripled = _value_and_gradient(lambda t: 3.0 * answer(t), x)
+        ignored = {"The upstream gradient is ignored: multiply what you return by it.": slope}
+        expect(tripled, 3 * slope, on=f"the gradient of 3 * safe_norm, {on}", smells=ignored, tolerance=1e-3)
+    late = "Right when run eagerly, nan at the zero vector once compiled: a tf.where after the root comes too late."
+    require(_is_finite_when_compiled(answer, np.zeros(3)), late)
+
+
+@exercise(
+    "1.3",
+    "Find the planted gradient",
+    why="Run this on your own custom gradients and losses before the first training run, and never guess again.",
+)
+def find_wrong_gradient(answer):
+    """Judge the search for the one wrong gradient among five: a gross fault, one component, 2 %, and mixed sizes."""
+    cases = (
+        ("a gradient that is twice the slope", lambda g: 2 * g, 1.0, "Even a factor of two is missed."),
+        ("a gradient with one wrong sign", _flip_one, 1.0, "Compare each component: one alone is wrong."),
+        ("a gradient whose faults cancel", _shift_two, 1.0, "Compare each component: here the sums agree."),
+        ("a gradient that is 2 % too large", lambda g: 1.02 * g, 1.0, "The comparison is too loose for 2 %."),
+        ("a gradient wrong by half, of a function 1e-7 in size", lambda g: 1.5 * g, 1e-7,
+         "Compare relative to the size of the gradient: an absolute difference favors large functions."),
+    )  # fmt: skip
+    rng = np.random.default_rng()
+    for name, fault, size, advice in cases:
+        for where in rng.permutation(5)[:2]:
+            functions = [_scaled(f, 1e5 if size < 1 else 1.0) for f in SMOOTH]
+            functions[where] = _with_fault(_scaled(SMOOTH[where], size), fault)
+            got, on = answer(functions, tf.constant(rng.uniform(0.5, 1.5, 4))), f"{name}, planted at {where}"
+            if got is not ... and got is not None:
+                is_index = np.shape(got) == () and not isinstance(got, bool | np.bool_)
+                require(is_index, f"For {on}: expected one index from 0 to 4, got {str(got)[:60]}.")
+                from_one = name == cases[0][0] and int(got) == where + 1
+                require(not from_one, f"For {on}: expected {where}, got {int(got)}. Do you count from 1?")
+            expect(got, int(where), on=on, smells={advice: got})
+
+
+@exercise(
+    "1.4",
+    "Hessian-vector product",
+    why="Curvature along a direction at the price of a few gradients: this is how second-order methods scale.",
+)
+def hessian_vector_product(answer):
+    """Judge H v for a function with mixed derivatives, and that ten thousand variables are no obstacle."""
+    for d in (3, 5):
+        a, x, v = random_numbers(d * d).reshape(d, d), random_numbers(d), random_numbers(d)
+        weights = tf.constant(a)
+
+        def f(t, weights=weights):
+            return tf.reduce_sum(t**3) + tf.reduce_sum(t * tf.linalg.matvec(weights, t))
+
+        hessian = np.diag(6 * x) + a + a.T
+        gradient = 3 * x**2 + (a + a.T) @ x
+        smells = {
+            "That is the gradient.": gradient,
+            "That is gradient · v, a number: differentiate it once more.": gradient @ v,
+            "That is v times the diagonal of H: mixed derivatives are missing.": np.diag(hessian) * v,
+            "That is v times the row sums of H: v goes into the dot product, before the second gradient.":
+                hessian.sum(1) * v,
+            "That is the whole Hessian: multiply by v.": hessian,
+        }  # fmt: skip
+        got = answer(f, tf.constant(x), tf.constant(v))
+        expect(got, hessian @ v, on=f"sum(x³) + xᵀAx with {d} variables", smells=smells)
+    x, v = tf.ones(10_000), tf.ones(10_000)
+    expect(answer(lambda t: tf.reduce_sum(t**3), x, v)[:3], [6.0, 6.0, 6.0], on="10,000 ones, the first three entries")
+    seconds = min(_seconds(lambda: answer(lambda t: tf.reduce_sum(t**3), x, v)) for _ in range(2))
+    require(seconds < 1.0, f"Right, but {seconds:.1f} s for 10,000 variables: the whole Hessian, 400 MB, was built.")
+
+
+SMOOTH = (
+    lambda x: tf.reduce_sum(tf.sin(x)),
+    lambda x: tf.reduce_sum(x**3),
+    lambda x: tf.exp(tf.reduce_mean(x)),
+    lambda x: tf.reduce_prod(x),
+    lambda x: tf.math.log(tf.reduce_sum(x**2)),
+)
+
+
+def _scaled(f: Callable, size: float) -> Callable:
+    return lambda x: size * f(x)
+
+
+def _flip_one(gradient: tf.Tensor) -> tf.Tensor:
+    """Turn the sign of one component, whichever."""
+    return tf.where(np.arange(len(gradient)) == np.random.default_rng().integers(len(gradient)), -gradient, gradient)
+
+
+def _shift_two(gradient: tf.Tensor) -> tf.Tensor:
+    """Add to one component what is taken from another, so that the sum of the components stays as it was."""
+    gain, loss = np.random.default_rng().permutation(np.eye(len(gradient)))[:2]
+    return gradient + 0.5 * tf.reduce_max(tf.abs(gradient)) * (gain - loss)
+
+
+def _with_fault(f: Callable, fault: Callable) -> Callable:
+    """Return `f` with a gradient that `fault` has spoiled."""
+
+    @tf.custom_gradient
+    def faulty(x):
+        slopes = tf.constant(central_difference(f, x), x.dtype)
+        return f(x), lambda upstream: upstream * fault(slopes)
+
+    return faulty
+
+
+def _value_and_gradient(f: Callable, x: np.ndarray) -> tuple:
+    x = tf.convert_to_tensor(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = tf.convert_to_tensor(f(x))
+    return value, tape.gradient(value, x)
+
+
+def _is_finite_when_compiled(f: Callable, x: np.ndarray) -> bool:
+    """Tell whether the gradient of `f` is finite under XLA too; what cannot be compiled is taken as it is."""
+    try:
+        compiled = tf.function(lambda t: _value_and_gradient(f, t), jit_compile=True)
+        _, gradient = compiled(tf.constant(x, tf.float32))
+    except Exception:
+        return True
+    return bool(np.all(np.isfinite(gradient)))
+
+
+def _seconds(call: Callable) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
