@@ -1,0 +1,72 @@
+"""Every check is proven on the stub, the solution, other right answers, misconceptions, and code that raises."""
+
+import importlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.course import NOTEBOOKS, ROOT, exercises, verdict
+from utils import checks, data, plotting
+from utils.checks.engine import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, REGISTRY
+
+NAMES = {"np": np, "tf": tf, "checks": checks, "data": data, "plotting": plotting}
+EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
+PROOFS = {
+    name: proof
+    for path in sorted((ROOT / "tests" / "proofs").glob("[a-z]*.py"))
+    for name, proof in importlib.import_module(f"tests.proofs.{path.stem}").PROOFS.items()
+}
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: f"{e.number}-{e.check}")
+
+
+def judge(name, answer):
+    return getattr(checks, name)(*(answer if isinstance(answer, tuple) else (answer,)))
+
+
+def test_every_exercise_has_a_check_and_a_proof():
+    assert {e.check for e in EXERCISES} == set(PROOFS)
+    assert {e.number: e.title for e in EXERCISES} == REGISTRY
+    for name, proof in PROOFS.items():
+        assert len(proof.right) >= 2 and len(proof.wrong) >= 3, name
+
+
+@each_exercise
+def test_stub_is_not_attempted(exercise):
+    assert verdict(exercise.stub, NAMES).outcome == NOT_ATTEMPTED
+
+
+@each_exercise
+def test_solution_is_correct(exercise):
+    said = verdict(exercise.solution, NAMES)
+    assert said.outcome == CORRECT, said
+
+
+@each_exercise
+def test_other_idioms_are_correct(exercise):
+    for answer in PROOFS[exercise.check].right:
+        said = judge(exercise.check, answer)
+        assert said.outcome == CORRECT, said
+
+
+@each_exercise
+def test_misconceptions_are_named(exercise):
+    for smell, answer in PROOFS[exercise.check].wrong.items():
+        said = judge(exercise.check, answer)
+        assert said.outcome == NOT_YET and smell in said.message, f"{smell!r} was expected in: {said}"
+
+
+@each_exercise
+def test_code_that_raises_is_reported(exercise):
+    said = judge(exercise.check, PROOFS[exercise.check].raises)
+    assert said.outcome == RAISED, said
+    assert "\n" not in said.message.splitlines()[0]
+
+
+@each_exercise
+def test_no_verdict_prints_the_solution(exercise):
+    solution_lines = {line.strip() for line in exercise.solution.splitlines() if len(line.strip()) > 25}
+    proof = PROOFS[exercise.check]
+    for answer in (*proof.right, *proof.wrong.values(), proof.raises):
+        message = judge(exercise.check, answer).message
+        assert not any(line in message for line in solution_lines - set(exercise.stub.splitlines()))

@@ -1,0 +1,150 @@
+"""Every notebook has the frame that a reader relies on."""
+
+import json
+import re
+import statistics
+from itertools import pairwise
+
+import pytest
+
+from tests.course import IGNORED, NOTEBOOKS, ROOT, exercises, read, spoken, tags
+
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    return "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def setup_cell(path):
+    return code_cells(path)[0].source
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+def test_setup_cells_are_the_same_everywhere():
+    assert len({setup_cell(path) for path in NOTEBOOKS}) == 1
+    assert "session.start()" in setup_cell(NOTEBOOKS[0])
+
+
+@each_notebook
+def test_title_cell(path):
+    title = read(path).cells[0].source
+    number = int(path.stem[:2])
+    assert re.match(rf"# {number} · .+\n\n\*\*.+\?\*\*\n", title), "the title, then one question in bold"
+    assert BADGE in title and f"/notebooks/{path.name})" in title
+    assert 3 <= len(re.findall(r"^- \*\*\w+\*\* ", title, re.M)) <= 5, "three to five bullets, a verb each"
+    assert re.search(r"\*\*Time:\*\* \d+ minutes", title) and "**Needs:**" in title
+
+
+@each_notebook
+def test_navigation_leads_to_the_neighbors(path):
+    last_line = read(path).cells[0].source.splitlines()[-1]
+    linked = re.findall(r"\]\((\w+\.ipynb)\)", last_line)
+    at = NOTEBOOKS.index(path)
+    neighbors = [NOTEBOOKS[i].name for i in (at - 1, at + 1) if 0 <= i < len(NOTEBOOKS)]
+    assert linked == neighbors and "(../README.md)" in last_line
+
+
+@each_notebook
+def test_links_to_other_notebooks_exist(path):
+    for name in re.findall(r"\]\((\d\d_\w+\.ipynb)", prose(path)):
+        assert (ROOT / "notebooks" / name).exists(), name
+
+
+@each_notebook
+def test_sections(path):
+    text = prose(path)
+    assert len(re.findall(r"^### Trap: ", text, re.M)) >= 3
+    headings = re.findall(r"^##+ (.+)$", text, re.M)
+    assert any(heading.startswith("Payoff: ") for heading in headings)
+    recap = headings[headings.index("Recap") :]
+    assert recap == ["Recap", "Quiz", "When it goes wrong", "An honest limit", "Further reading"]
+    assert headings.index("Recap") > max(i for i, h in enumerate(headings) if h.startswith("Payoff"))
+    assert len(re.findall(r"^- ", text.split("## Recap")[1].split("### Quiz")[0], re.M)) == 5
+    assert 3 <= len(re.findall(r"^\*\*\d\.\*\* ", text.split("### Quiz")[1], re.M)) <= 5
+    assert text.count("**Predict.**") >= 5
+
+
+@each_notebook
+def test_folded_blocks_are_balanced(path):
+    for cell in read(path).cells:
+        assert cell.source.count("<details>") == cell.source.count("</details>") == cell.source.count("<summary>")
+        assert not re.search(r"</summary>\n[^\n]|[^\n]\n</details>", cell.source), "markdown needs a blank line"
+
+
+@each_notebook
+def test_exercises_are_complete(path):
+    found = exercises(path)
+    assert len(found) >= 4
+    assert [e.number for e in found] == [f"{int(path.stem[:2])}.{i + 1}" for i in range(len(found))]
+    for exercise in found:
+        assert re.search(r"\n★[★☆]{2} · \d+ minutes\n", exercise.card), exercise.number
+        assert exercise.solution, f"{exercise.number} has no solution"
+        assert "..." in exercise.stub and '"""' in exercise.stub, exercise.number
+        assert exercise.stub.splitlines()[-1] == exercise.solution.splitlines()[-1]
+    assert sum(cell.source.count("<summary>Hint 2</summary>") for cell in read(path).cells) == len(found)
+
+
+@each_notebook
+def test_code_cells_are_short_and_led_in(path):
+    cells = read(path).cells
+    lengths = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code_cells(path)]
+    assert max(lengths) <= 25
+    assert sorted(lengths)[int(0.9 * len(lengths))] <= 15
+    assert statistics.median(lengths) <= 8
+    led_in = [
+        before.cell_type == "markdown" and before.source.rstrip()[-1] in ":?"
+        for before, cell in pairwise(cells)
+        if cell.cell_type == "code"
+    ]
+    assert led_in.count(False) <= 0.15 * len(led_in)
+
+
+@each_notebook
+def test_outputs_are_those_of_one_clean_run(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert not any(output.output_type == "error" for output in cell.outputs), cell.source
+        assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
+        assert sum(text.count("\n") for text in spoken(cell) if text.startswith("std")) <= 10, cell.source
+    with_output = [cell for cell in cells if cell.outputs]
+    assert sum(IGNORED in tags(cell) for cell in with_output) <= len(with_output) / 5
+
+
+@each_notebook
+def test_figures_have_words(path):
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert pictures
+    for picture in pictures:
+        words = picture.metadata["image/png"].get("alt", "")
+        assert len(words.split()) >= 5 and words == picture.data["text/plain"]
+
+
+@each_notebook
+def test_source_is_clean(path):
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    assert set(raw["metadata"]) <= {"kernelspec", "language_info"}
+    for cell in raw["cells"]:
+        assert set(cell["metadata"]) <= {"tags"}, cell["metadata"]
+        assert set(cell["metadata"].get("tags", [])) <= {IGNORED, "exercise"}
+        assert "".join(cell["source"]).strip(), "an empty cell"
+
+
+def test_readme_table_is_in_step():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\d+) · .*?\]\(notebooks/(\w+\.ipynb)\) \|(.*?)\|.*\| (\d+) \|.*\|$", readme, re.M)
+    assert [name for _, name, _, _ in rows] == [path.name for path in NOTEBOOKS]
+    for path, (number, _, question, minutes) in zip(NOTEBOOKS, rows, strict=True):
+        title = read(path).cells[0].source
+        assert title.startswith(f"# {number} · ")
+        assert f"**{question.strip()}**" in title and f"**Time:** {minutes} minutes" in title

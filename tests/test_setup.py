@@ -1,0 +1,125 @@
+"""The setup cell finds the course or fetches it, and says in one sentence what is wrong when it cannot."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.course import NOTEBOOKS, ROOT, read
+from utils import publish
+
+SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.cell_type == "code")
+
+
+def run(source, folder, **environment):
+    """Run `source` in `folder` in a fresh Python that does not have the course on its path."""
+    variables = {k: v for k, v in os.environ.items() if k != "COURSE_URL"} | environment
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
+
+
+def git(*arguments, cwd):
+    identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def released(tmp_path):
+    """A repository with the course's helpers and the tag that the setup cells fetch."""
+    folder = tmp_path / "released"
+    shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    git("init", cwd=folder)
+    git("add", ".", cwd=folder)
+    git("commit", "-m", "release", cwd=folder)
+    git("tag", "v1.0.0", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def alone(tmp_path):
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    return folder
+
+
+def test_a_notebook_alone_fetches_the_course_once_and_stays_silent(released, alone):
+    done = run(f"{SETUP}\n{SETUP}", alone, COURSE_URL=released.as_uri())
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "TensorFlow's banner came through"
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and "TensorFlow" in lines[0] and "data: offline" in lines[0]
+    assert [p.name for p in alone.iterdir()] == ["course"]
+    shutil.rmtree(released)
+    assert run(SETUP.partition("from utils")[0], alone, COURSE_URL=released.as_uri()).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "This notebook is alone"),
+        ({"COURSE_URL": "file:///no/such/repository"}, "file:///no/such/repository could not be fetched"),
+        ({"COURSE_URL": "https://127.0.0.1:9/course"}, "https://127.0.0.1:9/course could not be fetched"),
+        ({"COURSE_URL": "file:///anywhere", "PATH": ""}, "could not be fetched: [Errno 2]"),
+    ],
+    ids=["unpublished", "wrong address", "no network", "no git"],
+)
+def test_a_failed_fetch_says_why_and_leaves_nothing(alone, environment, said):
+    published_as = publish_slug()
+    source = SETUP.replace(f'github.com/{published_as}")', 'github.com/OWNER/REPO")')
+    done = run(source, alone, **environment)
+    assert done.returncode == 1
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert list(alone.iterdir()) == []
+
+
+def publish_slug():
+    return SETUP.split('"https://github.com/')[1].split('"')[0]
+
+
+def test_a_folder_of_that_name_in_the_way_is_reported(released, alone):
+    (alone / "course").mkdir()
+    (alone / "course" / "mine.txt").write_text("keep", encoding="utf-8")
+    done = run(SETUP, alone, COURSE_URL=released.as_uri())
+    assert done.returncode == 1 and "could not be fetched" in done.stderr
+    assert (alone / "course" / "mine.txt").read_text(encoding="utf-8") == "keep"
+    assert [p.name for p in alone.iterdir()] == ["course"]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path
+
+
+def test_publish_changes_address_and_tag_and_nothing_else(copy):
+    before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
+    changed = publish.publish("some-body/the.course", "v9.9.9", copy)
+    assert set(changed) == set(before)
+    for path, old in before.items():
+        new = path.read_bytes()
+        assert b"some-body/the.course" in new and b"v9.9.9" in new
+        differing = [(a, b) for a, b in zip(old.splitlines(), new.splitlines(), strict=True) if a != b]
+        assert all(b"github" in a or b"mybinder" in a for a, _ in differing)
+        assert len(differing) == 2 or path.name == "README.md"
+    assert publish.publish("some-body/the.course", "v9.9.9", copy) == []
+
+
+@pytest.mark.parametrize("slug", ["", "course", "a/b/c", "https://github.com/a/b", "a b/c"])
+def test_publish_refuses_what_is_not_an_address(copy, slug):
+    with pytest.raises(ValueError, match="owner/repo"):
+        publish.publish(slug, "v1.0.0", copy)
+
+
+def test_import_is_quick():
+    timed = """
+import time
+import tensorflow as tf, keras, numpy
+start = time.perf_counter()
+from utils import checks, data, plotting
+print(time.perf_counter() - start)
+"""
+    done = run(timed, ROOT)
+    assert float(done.stdout) < 1.5, "half a second on a free machine; it was too slow even for a busy one"
