@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import socket
 import sys
@@ -222,7 +223,8 @@ def _fallback_folder() -> Path:
 def _why(error: Exception) -> str:
     """Name the cause of a failed download in one line, without what Keras wraps around it."""
     cause = error.__context__ or error
-    return " ".join(str(cause).strip("<>").split()) or type(cause).__name__
+    said = re.sub(r"\[Errno -?\d+\] ", "", str(cause).strip("<>"))
+    return " ".join(said.split()) or type(cause).__name__
 
 
 @contextlib.contextmanager
