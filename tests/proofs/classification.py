@@ -68,6 +68,12 @@ def faulty_epoch(fault):
     return run_epoch
 
 
+def epoch_in_place(train_step, x, y, epoch, batch_size):
+    for array in (x, y):
+        np.random.default_rng(epoch).shuffle(array)
+    return faulty_epoch("no shuffle")(train_step, x, y, epoch, batch_size)
+
+
 def warmup_by_where(step, peak, warmup_steps):
     step = tf.cast(step, tf.float32)
     return tf.where(step + 1 < warmup_steps, peak * (step + 1) / warmup_steps, peak)
@@ -128,6 +134,8 @@ PROOFS = {
             "takes a tie": lambda losses, patience: stop_by_counter(losses, patience, beats=np.less_equal),
             "only those in a row": lambda losses, patience: stop_by_counter(losses, patience, in_a_row=False),
             "must be one that was trained": stop_with_argmin_of_all,
+            "never stops": lambda losses, patience: (len(losses), np.argmin(losses) + 1),
+            "pair is swapped": lambda losses, patience: stop_by_counter(losses, patience)[::-1],
             "count from 1": stop_counted_from_zero,
         },
         raises=raising,
@@ -143,6 +151,7 @@ PROOFS = {
             "in which they are stored": faulty_epoch("no shuffle"),
             "were left out": faulty_epoch("ragged batch dropped"),
             "the label of another": faulty_epoch("labels"),
+            "arrays were reordered": epoch_in_place,
             "got None": lambda *answer: faulty_epoch("")(*answer) and None,
         },
         raises=raising,
@@ -165,6 +174,7 @@ PROOFS = {
             "last batch alone": last_matrix,
             "last batch is missing": full_batches_only,
             "Those are shares": shares,
+            "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
@@ -177,6 +187,8 @@ PROOFS = {
         wrong={
             "own mean": lambda losses, size: tf.reduce_mean(losses),
             "mean of means": lambda losses, size: tf.reduce_mean(losses) / 2,
+            "fixed batch size": lambda losses, size: tf.reduce_sum(losses) / 64,
+            "mean of no examples": lambda losses, size: tf.reduce_mean(losses) * len(losses) / float(size),
             "sum of the losses": lambda losses, size: tf.reduce_sum(losses),
             "one entry for each example": lambda losses, size: losses / float(size),
         },

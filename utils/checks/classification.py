@@ -13,6 +13,7 @@ def stop_and_best(answer):
     """Judge (epochs trained, best epoch) on losses with a tie, a late minimum, a zigzag, and on fresh ones."""
     drawn = np.random.default_rng().choice(np.arange(1.0, 3.0, 0.1), 12).round(1).tolist()
     cases = [
+        ([0.5, 0.6, 0.7, 0.8, 0.9, 0.4], 2),
         ([0.9, 0.7, 0.8, 0.75, 0.72, 0.6], 2),
         ([0.9, 0.8, 0.8, 0.8, 0.8, 0.1], 2),
         ([0.5, 0.6, 0.4, 0.5, 0.3, 0.4, 0.2], 2),
@@ -20,6 +21,7 @@ def stop_and_best(answer):
     for losses, patience in [*cases, ([0.9, 0.5, 0.4], 3), ([0.7], 1), (drawn, 3)]:
         late = _trained(losses, patience + 1)
         smells = {
+            "The pair is swapped: first the epochs trained, then the best one.": _trained(losses, patience)[::-1],
             "That stops one epoch late: the patience-th epoch in a row without a new best is the last one.": late,
             "That compares with the epoch before; compare with the best epoch so far.": _trained(
                 losses, patience, bar=lambda past: past[-1]
@@ -35,6 +37,7 @@ def stop_and_best(answer):
                 int(np.argmin(losses)) + 1,
             ),
             "Epochs count from 1.": np.subtract(_trained(losses, patience), 1),
+            "That never stops: count the epochs since the best one.": (len(losses), int(np.argmin(losses)) + 1),
         }
         expect(answer(list(losses), patience), _trained(losses, patience), on=f"losses {losses}, patience {patience}",
                smells=smells)  # fmt: skip
@@ -60,12 +63,14 @@ def run_epoch(answer):
         x, y = np.arange(float(count)), np.random.default_rng().uniform(1, 2, count) + np.arange(count)
         orders = []
         for epoch in range(3):
-            step = _RecordedStep()
-            reported = answer(step, x, y, epoch, batch_size)
+            step, own_x, own_y = _RecordedStep(), x.copy(), y.copy()
+            reported = answer(step, own_x, own_y, epoch, batch_size)
             if reported is ...:
                 raise NotAttempted
             rows = np.concatenate([*step.x, []])
             where = f"{count} examples in batches of {batch_size}"
+            untouched = np.array_equal(own_x, x) and np.array_equal(own_y, y)
+            require(untouched, f"On {where}: the caller's arrays were reordered. Index them with an order instead.")
             require(
                 step.matched, f"On {where}: an image came with the label of another. Index both with the same rows."
             )
@@ -80,6 +85,10 @@ def run_epoch(answer):
                 "That is the last batch's loss, not the epoch's.": step.losses[-1],
                 "That is the mean of the batches' means: the smaller last batch counts too much.": np.mean(step.losses),
                 "That is a sum over batches; a mean over the examples is asked for.": np.sum(step.losses),
+                "A batch's loss is a mean: multiply it by the batch's size before you divide by all.": np.sum(
+                    step.losses
+                )
+                / count,
             }
             expect(reported, np.average(step.losses, weights=sizes), on=where, smells=smells)
             orders.append(rows)
@@ -104,7 +113,11 @@ class _RecordedStep:
         return tf.constant(self.losses[-1], tf.float32)
 
 
-@exercise("6.3", "A warm-up for the learning rate", why="The largest models of our time are trained with one.")
+@exercise(
+    "6.3",
+    "A warm-up for the learning rate",
+    why="A large first step can ruin good starting weights, and a warm-up avoids it.",
+)
 def warmup(answer):
     """Judge `warmup` before, at and after the end of the warm-up, on Python numbers and inside tf.function."""
     compiled = tf.function(answer)
@@ -145,6 +158,9 @@ def confusion_matrix(answer):
             "That is the last batch alone: add every batch to what you have.": _counts(pairs[(count - 1) // 5 * 5 :]),
             "The last batch is missing: it is smaller than the others, and it counts.": _counts(pairs[:full]),
             "Those are shares; counts are asked for.": want / np.maximum(want.sum(axis=1, keepdims=True), 1),
+            "Repeated pairs were counted once: indexing with += does that. Use np.add.at, or a library's count.": (
+                np.minimum(want, 1)
+            ),
             "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
         }
         expect(answer(model, batches, 4), want, on=f"{count} examples in batches of 5", smells=smells)
@@ -159,7 +175,7 @@ def _counts(pairs) -> np.ndarray:
 @exercise("6.5", "The share of one replica", why="Now a batch costs the same however many devices it is spread over.")
 def replica_loss(answer):
     """Judge the share of each replica on even and uneven splits, one of them with an empty replica."""
-    for sizes in ((32, 8), (4, 4), (5, 3, 1), (3, 0)):
+    for sizes in ((30, 9), (4, 4), (5, 3, 1), (3, 0)):
         total = sum(sizes)
         for size in sizes:
             losses = np.random.default_rng().uniform(1, 3, size).astype("float32")
@@ -169,7 +185,10 @@ def replica_loss(answer):
                 "A mean of means: it lets the examples of a small share count too much.": mean / len(sizes),
                 "That is the sum of the losses; divide by the global batch.": losses.sum(),
                 "That still has one entry for each example: sum them.": losses / total,
+                "You divided by a fixed batch size.": losses.sum() / 64,
             }
+            if not size:
+                smells = {"The mean of no examples is nan: sum, then divide.": np.nan}
             on = f"{size} of {total} examples on this replica"
             expect(answer(tf.constant(losses), tf.constant(total)), losses.sum() / total, on=on, smells=smells)
             expect(answer(tf.constant(losses), total), losses.sum() / total, on=f"{on}, a Python int as batch size")
