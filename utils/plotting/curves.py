@@ -136,5 +136,5 @@ class LiveCurve(tf.keras.callbacks.Callback):
             axes.set(xlabel="epoch", title=name)
             few_ticks(axes)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            label_lines(axes)
+            label_lines(axes, left=False)
         return figure

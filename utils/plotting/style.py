@@ -50,14 +50,16 @@ def few_ticks(axes, count: int = 4) -> None:
             axis.set_major_locator(matplotlib.ticker.MaxNLocator(count))
 
 
-def label_lines(axes, gap: float = 0.07) -> None:
+def label_lines(axes, gap: float = 0.07, left: bool = True) -> None:
     """Write the label of each line at its end, in its color, moved apart where labels would meet.
 
-    The labels stand at the right ends, or above the left ends where the lines are much further apart there.
+    The labels stand at the right ends, or above the left ends if that is allowed and the lines are much further apart
+    there.
 
     Args:
         axes: the axes with labeled lines; labels that start with "_" are left out, as in a legend.
         gap: the least distance between two labels, as a share of the height of the axes.
+        left: whether labels may stand at the left.
     """
     lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
     axes.autoscale_view()  # the limits are otherwise set when the figure is drawn, too late to measure heights
@@ -67,7 +69,7 @@ def label_lines(axes, gap: float = 0.07) -> None:
         for side in (0, -1)
     }
     spread = {side: np.min(np.diff(np.sort([y for _, y in points])), initial=1) for side, points in ends.items()}
-    side = 0 if spread[0] > 6 * max(spread[-1], gap / 2) else -1
+    side = 0 if left and spread[0] > 6 * max(spread[-1], gap / 2) else -1
     lowest = -1.0
     for i in np.argsort([y for _, y in ends[side]]):
         x, y = ends[side][i]
