@@ -85,10 +85,7 @@ def run_epoch(answer):
                 "That is the last batch's loss, not the epoch's.": step.losses[-1],
                 "That is the mean of the batches' means: the smaller last batch counts too much.": np.mean(step.losses),
                 "That is a sum over batches; a mean over the examples is asked for.": np.sum(step.losses),
-                "A batch's loss is a mean: multiply it by the batch's size before you divide by all.": np.sum(
-                    step.losses
-                )
-                / count,
+                "A batch's loss is a mean: weigh it by the batch's size.": np.sum(step.losses) / count,
             }
             expect(reported, np.average(step.losses, weights=sizes), on=where, smells=smells)
             orders.append(rows)
