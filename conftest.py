@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from xdist.scheduler import LoadScopeScheduling
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tests import environment
@@ -12,3 +14,16 @@ os.environ.update(environment.VARIABLES)
 sys.path.insert(0, environment.NO_NETWORK)
 
 import sitecustomize  # noqa: F401  (blocks the network in this process too)
+
+
+class _Scheduler(LoadScopeScheduling):
+    """Keeps each file on one worker, but hands out one by one the long runs of whole notebooks in test_runs.py."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return nodeid if file.endswith("test_runs.py") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out notebooks, and the solved runs of notebooks, one at a time."""
+    return _Scheduler(config, log)
