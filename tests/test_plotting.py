@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from utils.plotting import curves, images, style, tape
+from utils.plotting import card, contours, curves, images, panels, points, style, tape
 
 
 @pytest.fixture
@@ -85,6 +85,24 @@ def figures(shown):
     curves.bars({"a": 1.0, "b": 2.0}, "b is twice a.", xlabel="length")
     images.image_grid(rng.random((5, 4, 4)), list("abcde"), "Five images.", columns=3)
     images.confusion(np.eye(3), list("abc"), "All right.", images={(0, 1): rng.random((4, 4))})
+    walks = {"a": np.array([[0, 0], [1, 2], [2, 2]]), "b": np.array([[0, 0], [2, 1], [2, 2]])}
+    bowl = np.add.outer(np.arange(4.0) ** 2, np.arange(3.0) ** 2)
+    contours.surface(
+        [0, 1, 2], [0, 1, 2, 3], bowl, "Two walks.", paths=walks, best=("end", (2, 2)), every=1, xlabel="x", ylabel="y"
+    )
+    column, band = np.ones((4, 1)), ("band", np.zeros(4), np.ones((4, 1)))
+    points.scatter(column, column, "A line over points.", xlabel="x", ylabel="y", line_x=range(4), lines={"a": column},
+                   band=band, truth=[column])  # fmt: skip
+    card.model_card(
+        "A model", "A card of three classes.", source="drawn by code", numbers={"accuracy": (0.8, 0.7, 0.9)},
+        matrix=rng.integers(0, 9, (3, 3)), class_names=list("abc"), confidence=np.array([0.4, 0.9]),
+        right=np.array([[0.5, 0.8], [0.3, 0.7], [0.6, 0.9]]), recall=np.array([0.1, 0.5, 1.0]),
+        precision=np.array([[0.9, 0.6, 0.3], [0.7, 0.5, 0.2], [1.0, 0.7, 0.4]]), positive="a",
+    )  # fmt: skip
+    panels.line_panels(
+        {"a": {"l": [1, 5, np.nan]}, "b": {"m": ([1, 9], [2, 3])}}, "A line ends.", xlabel="x", ylims={"a": (1, 4)}
+    )
+    panels.arrows({"long": (4, 1), "short": (0.9, 0.2)}, "One arrow is longer.")
     with curves.LiveCurve("data") as curve:
         curve.add(loss=2.0, val_loss=3.0)
         curve.add(loss=1.0, val_loss=4.0)
@@ -92,7 +110,7 @@ def figures(shown):
 
 
 def test_every_figure_reaches_the_page_with_its_words(shown):
-    assert len(figures(shown)) == 7
+    assert len(figures(shown)) == 12
     for content, metadata in shown:
         words = content["text/plain"]
         assert words and metadata["image/png"]["alt"] == words
@@ -105,6 +123,13 @@ def test_every_figure_reaches_the_page_with_its_words(shown):
 def test_figures_are_told_apart_without_color(shown):
     cycle = list(style.matplotlib.rcParams["axes.prop_cycle"])
     assert len({entry["linestyle"] for entry in cycle}) == len(cycle)
+
+
+def test_a_path_is_labeled_where_it_is_alone():
+    walks = {"up": np.array([[0, 0], [0, 3], [2, 2]]), "right": np.array([[0, 0], [3, 0], [2, 2]])}
+    assert contours._loneliest("up", walks, np.array([3, 3])) == (0, 3, -1)
+    assert contours._loneliest("right", walks, np.array([3, 3])) == (3, 0, 1)
+    assert contours._loneliest("up", {"up": walks["up"]}, np.array([3, 3])) == (0, 3, 1)
 
 
 def test_live_curve_says_what_fell_and_what_rose(shown):
@@ -131,3 +156,32 @@ def test_live_curve_grows_while_someone_watches(shown, monkeypatch):
         curve.add(loss=1.0)
         raise KeyboardInterrupt
     assert len(shown) == 2 and cleared == [True, True], "a growing picture, replaced by a last one"
+
+
+def test_model_card_writes_each_number_with_its_interval_and_the_source(shown, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(card, "show", lambda figure, description: drawn.append(figure))
+    three = np.array([[0.5, 0.8], [0.3, 0.7], [0.6, 0.9]])
+    card.model_card(
+        "A model", "A card.", source="drawn by code", numbers={"accuracy": (0.8, 0.7, 0.9)}, matrix=np.diag([3, 4]),
+        class_names=["a", "b"], confidence=np.array([0.4, 0.9]), right=three, recall=np.array([0.2, 1.0]),
+        precision=three, positive="b",
+    )  # fmt: skip
+    figure = drawn[0]
+    words = [text.get_text() for axes in figure.axes for text in axes.texts] + [figure.get_supxlabel()]
+    assert {"accuracy", "0.800", "0.700 to 0.900", "100"} <= set(words), words
+    assert "drawn by code, 7 test examples" in words[-1] and figure.axes[3].get_xlabel() == "recall of b"
+
+
+def test_a_line_that_is_not_finite_ends_where_it_was_last_seen(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(panels, "show", lambda figure, description: kept.append(figure))
+    panels.line_panels(
+        {"loss": {"run": [1.0, 50.0, np.inf, 2.0]}}, "It ends.", xlabel="step", ylims={"loss": (0.5, 10)}
+    )
+    (axes,) = kept[0].axes
+    line, cross = axes.get_lines()
+    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [1.0, 10.0], (
+        "drawn at the edge, then no further"
+    )
+    assert list(cross.get_xdata()) == [2] and "run: ends here" in [text.get_text().strip() for text in axes.texts]

@@ -3,29 +3,53 @@
 engine.py          four outcomes, comparison with a diagnosis, central differences
 progress_file.py   the one local file that remembers outcomes
 progress_table.py  the table that `progress()` shows
-autodiff.py, classification.py, ...   the checks of one notebook each
+autodiff.py, training_loop.py, ...   the checks of one notebook each
 """
 
-from utils.checks.autodiff import (
-    find_wrong_gradient,
-    hessian_vector_product,
-    per_example_gradients,
-    safe_norm,
-    slope,
-)
+from utils.checks.autodiff import find_wrong_gradient, hessian_vector_product, per_example_gradients, safe_norm, slope
 from utils.checks.classification import confusion_matrix, replica_loss, run_epoch, stop_and_best, warmup
+from utils.checks.clipping_and_accumulation import (
+    accumulate,
+    accumulate_then_clip,
+    adaptive_threshold,
+    clip_global_norm,
+    skip_nonfinite,
+)
+from utils.checks.losses import focal, huber, masked_mse, pinball, stable_bce
+from utils.checks.metrics import calibration_error, confusion_counts, mean_prediction, r_squared, streaming_f1
 from utils.checks.progress_table import progress
+from utils.checks.training_loop import exact_resume, find_retrace, momentum_step, norm_logger, sgd_step
 
 __all__ = [
+    "accumulate",
+    "accumulate_then_clip",
+    "adaptive_threshold",
+    "calibration_error",
+    "clip_global_norm",
+    "confusion_counts",
     "confusion_matrix",
+    "exact_resume",
+    "find_retrace",
     "find_wrong_gradient",
+    "focal",
     "hessian_vector_product",
+    "huber",
+    "masked_mse",
+    "mean_prediction",
+    "momentum_step",
+    "norm_logger",
     "per_example_gradients",
+    "pinball",
     "progress",
+    "r_squared",
     "replica_loss",
     "run_epoch",
     "safe_norm",
+    "sgd_step",
+    "skip_nonfinite",
     "slope",
+    "stable_bce",
     "stop_and_best",
+    "streaming_f1",
     "warmup",
 ]

@@ -1,0 +1,318 @@
+"""Answers to the exercises of notebook 02 whose verdict is known."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+
+
+def sgd_by(fault=""):
+    def sgd_step(model, loss_fn, x_batch, y_batch, learning_rate):
+        variables = model.weights if fault == "frozen too" else model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=fault != "no flag"))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            if gradient is None:
+                continue
+            move = {"uphill": -learning_rate, "no rate": 1.0}.get(fault, learning_rate) * gradient
+            if fault == "rebound":
+                variable = variable - move
+            else:
+                variable.assign_sub(move)
+            if fault == "one":
+                break
+        if fault == "twice":
+            sgd_by()(model, loss_fn, x_batch, y_batch, learning_rate)
+        return loss_fn(y_batch, model(x_batch, training=True)) if fault == "late" else loss
+
+    return sgd_step
+
+
+def sgd_by_optimizer(model, loss_fn, x_batch, y_batch, learning_rate):
+    optimizer = tf.keras.optimizers.SGD(learning_rate)
+    with tf.GradientTape() as tape:
+        loss = loss_fn(y_batch, model(x_batch, training=True))
+    optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+    return loss.numpy()
+
+
+def sgd_compiled(model, loss_fn, x_batch, y_batch, learning_rate):
+    @tf.function
+    def step(x_batch, y_batch):
+        return sgd_by()(model, loss_fn, x_batch, y_batch, learning_rate)
+
+    return float(step(x_batch, y_batch))
+
+
+SPECS = [tf.TensorSpec([]), tf.TensorSpec([None, 1]), tf.TensorSpec([None, 1]), tf.TensorSpec([])]
+
+
+def once_by_concrete_function(step):
+    concrete = tf.function(step).get_concrete_function(*SPECS)
+    return lambda *given: concrete(*(tf.constant(part, tf.float32) for part in given))
+
+
+def once_by_decorator(step):
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)] * 4)
+    def compiled(w, x_batch, y_batch, learning_rate):
+        return step(w, x_batch, y_batch, learning_rate)
+
+    return compiled
+
+
+def rate_as_tensor_only(step):
+    compiled = tf.function(step)
+    return lambda w, x, y, rate: compiled(w, x, y, tf.constant(rate))
+
+
+def rate_of_the_first_call(step):
+    compiled = []
+
+    def call(w, x, y, rate):
+        if not compiled:
+            compiled.append(tf.function(lambda w, x, y: step(w, x, y, rate), input_signature=SPECS[:3]))
+        return compiled[0](w, x, y)
+
+    return call
+
+
+def padded(step):
+    compiled = tf.function(step, input_signature=SPECS)
+    return lambda w, x, y, rate: compiled(w, *(np.pad(part, ((0, 6 - len(part)), (0, 0))) for part in (x, y)), rate)
+
+
+def resume_by(fault=""):
+    def exact_resume(model, optimizer, train_step, x, y, folder, epochs):
+        optimizer.build(model.trainable_variables)
+        epoch, rng = tf.Variable(0), np.random.default_rng(7)
+        parts = {"model": model, "optimizer": optimizer, "epoch": epoch}
+        for left_out in fault.split("+"):
+            parts.pop(left_out, None)
+        if fault == "averages":
+            parts["optimizer"] = tf.train.Checkpoint(steps=optimizer.iterations)
+        state, latest = tf.train.Checkpoint(**parts), tf.train.latest_checkpoint(folder)
+        if latest and fault != "fresh":
+            state.restore(latest)
+        losses = []
+        while epoch < epochs:
+            seed = {"order restarts": len(losses), "one order": 1}.get(fault, int(epoch))
+            order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
+            order = np.arange(100) if fault == "stored order" else order
+            batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
+            losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
+            epoch.assign_add(1)
+            if fault != "saved early" or epoch == 1:
+                state.save(f"{folder}/state")
+        return {"means of all": np.cumsum(losses) / np.arange(1, len(losses) + 1)}.get(fault, losses)
+
+    return exact_resume
+
+
+def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
+    optimizer.build(model.trainable_variables)
+    file, done, losses = Path(folder, "state.pickle"), 0, []
+    if file.exists():
+        done, weights, slots = pickle.loads(file.read_bytes())
+        model.set_weights(weights)
+        for variable, value in zip(optimizer.variables, slots, strict=True):
+            variable.assign(value)
+    for epoch in range(done, epochs):
+        order = tf.argsort(tf.random.stateless_uniform([100], seed=[0, epoch])).numpy()
+        losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
+    file.write_bytes(pickle.dumps((epochs, model.get_weights(), [v.numpy() for v in optimizer.variables])))
+    return np.array(losses)
+
+
+def resume_by_manager(model, optimizer, train_step, x, y, folder, epochs):
+    epoch, losses = tf.Variable(0), []
+    optimizer.build(model.trainable_variables)
+    state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=epoch)
+    manager = tf.train.CheckpointManager(state, folder, max_to_keep=1)
+    manager.restore_or_initialize()
+    while epoch < epochs:
+        rows = tf.data.Dataset.range(100).shuffle(100, seed=100 + int(epoch)).batch(25)
+        losses.append(tf.reduce_mean([train_step(x[r], y[r]) for r in rows.as_numpy_iterator()]))
+        epoch.assign_add(1)
+        manager.save()
+    return losses
+
+
+hidden_metric = [tf.keras.metrics.Mean(name="gradient_norm")]  # in a list, where no model sees it
+
+
+def logger_by(fault=""):
+    class Logger(tf.keras.Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            hidden_metric[0].reset_state()
+            if fault not in ("hidden", "raw"):
+                self.norm = tf.keras.metrics.Mean(name="gradient_norm")
+
+        def train_step(self, batch):
+            x_batch, y_batch = batch
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(y=y_batch, y_pred=self(x_batch, training=True))
+            variables = self.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            if fault != "idle":
+                self.optimizer.apply(gradients, variables)
+            norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
+            norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
+            tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
+            for metric in self.metrics:
+                if metric.name == "loss" and fault != "no loss":
+                    metric.update_state(loss)
+            if fault == "raw":
+                return {"loss": loss, "gradient_norm": norm}
+            if fault != "never updated":
+                tracked.update_state(norm)
+            return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
+
+    return Logger
+
+
+class LoggerOnSuper(tf.keras.Model):
+    """Makes its metric when the first batch comes, and takes the root of the sum of squares itself."""
+
+    def train_step(self, batch):
+        if not hasattr(self, "norm"):
+            self.norm = tf.keras.metrics.Mean(name="gradient_norm")
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=batch[1], y_pred=self(batch[0], training=True))
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(g**2) for g in gradients)))
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        self.metrics[0].update_state(loss)
+        return {metric.name: metric.result() for metric in self.metrics if metric.name in ("loss", "gradient_norm")}
+
+
+class LoggerWithOwnLoss(tf.keras.Model):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.trackers = {name: tf.keras.metrics.Mean(name=name) for name in ("loss", "gradient_norm")}
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def train_step(self, batch):
+        x_batch, y_batch = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x_batch, training=True) - y_batch) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.trackers["loss"].update_state(loss)
+        self.trackers["gradient_norm"].update_state(tf.linalg.global_norm(gradients))
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+
+def momentum_in_numpy(w, velocity, gradient, learning_rate, momentum):
+    velocity = np.multiply(momentum, velocity) - learning_rate * gradient.numpy()
+    return [w + velocity, velocity]
+
+
+def momentum_by_optimizer(w, velocity, gradient, learning_rate, momentum):
+    optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=momentum)
+    variable = tf.Variable(w)
+    optimizer.build([variable])
+    optimizer.variables[2].assign(velocity)
+    optimizer.apply([gradient], [variable])
+    return tf.constant(variable.numpy()), tf.constant(optimizer.variables[2].numpy())
+
+
+def momentum_outside(w, velocity, gradient, learning_rate, momentum):
+    velocity = momentum * velocity + gradient
+    return w - learning_rate * velocity, velocity
+
+
+def nesterov(w, velocity, gradient, learning_rate, momentum):
+    velocity = momentum * velocity - learning_rate * gradient
+    return w + momentum * velocity - learning_rate * gradient, velocity
+
+
+def raising(*_):
+    raise ValueError("no")
+
+
+PROOFS = {
+    "sgd_step": Proof(
+        right=[sgd_by(), sgd_by_optimizer, sgd_compiled],
+        wrong={
+            "no weight has moved": sgd_by("rebound"),
+            "a frozen layer moved": sgd_by("frozen too"),
+            "training=True": sgd_by("no flag"),
+            "step uphill": sgd_by("uphill"),
+            "learning rate is not used": sgd_by("no rate"),
+            "did not move": sgd_by("one"),
+            "loss after the step": sgd_by("late"),
+            "got None": lambda *answer: sgd_by()(*answer) and None,
+        },
+        raises=raising,
+    ),
+    "find_retrace": Proof(
+        right=[once_by_concrete_function, once_by_decorator],
+        wrong={
+            "Each new learning rate": tf.function,
+            "another number of rows": rate_as_tensor_only,
+            "plain Python at every call": lambda step: step,
+            "of the first call was built in": rate_of_the_first_call,
+            "other rows than its own": padded,
+            "A function is expected": lambda step: 1,
+        },
+        raises=raising,
+    ),
+    "exact_resume": Proof(
+        right=[resume_by(), resume_by_pickle, resume_by_manager],
+        wrong={
+            "the optimizer began at step 0": resume_by("optimizer"),
+            "its averages did not": resume_by("averages"),
+            "its own starting weights": resume_by("model+optimizer"),
+            "instead of the 2 that were left": resume_by("epoch"),
+            "ran 4 epochs instead": resume_by("fresh"),
+            "began again with that of the first epoch": resume_by("order restarts"),
+            "another one than in the uninterrupted": resume_by("drawn order"),
+            "Two epochs had the same order": resume_by("one order"),
+            "in which they are stored": resume_by("stored order"),
+            "are 16 steps; it took 12": resume_by("batch dropped"),
+            "the losses of four epochs": resume_by("means of all"),
+            "ran 3 epochs instead": resume_by("saved early"),
+            "Nothing was returned": lambda *answer: resume_by()(*answer) and None,
+        },
+        raises=raising,
+    ),
+    "norm_logger": Proof(
+        right=[logger_by(), LoggerOnSuper, LoggerWithOwnLoss],
+        wrong={
+            "norm of the last batch": logger_by("raw"),
+            "never reset": logger_by("hidden"),
+            "square of the norm": logger_by("square"),
+            "sum of the norms of the variables": logger_by("sum"),
+            "norm of the weights": logger_by("weights"),
+            "weights have not moved": logger_by("idle"),
+            "loss tracker was never updated": logger_by("no loss"),
+            "The metric was never updated": logger_by("never updated"),
+            "an entry gradient_norm is expected": tf.keras.Model,
+        },
+        raises=lambda inputs, outputs: raising(),
+    ),
+    "momentum_step": Proof(
+        right=[momentum_in_numpy, momentum_by_optimizer],
+        wrong={
+            "plain gradient descent": lambda w, v, g, rate, momentum: (w - rate * g, v),
+            "moves uphill": lambda w, v, g, rate, momentum: (w + (momentum * v + rate * g), momentum * v + rate * g),
+            "weighed by 1 - momentum": lambda w, v, g, rate, m: (
+                w + m * v - rate * (1 - m) * g,
+                m * v - rate * (1 - m) * g,
+            ),
+            "Nesterov": nesterov,
+            "old pushes too": momentum_outside,
+            "one step late": lambda w, v, g, rate, m: (w + v, m * v - rate * g),
+            "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
+            "Return the pair": lambda w, v, g, rate, m: w - rate * g,
+        },
+        raises=raising,
+    ),
+}

@@ -1,0 +1,287 @@
+"""Checks of notebook 03."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import NotAttempted, exercise, expect, require
+
+
+@exercise(
+    "3.1",
+    "Huber",
+    why="One broken record now pulls as hard as an ordinary large error, and no harder, at any distance.",
+)
+def huber(answer):
+    """Judge values and slopes on both sides of the border, at fresh errors of both signs and three borders."""
+    for n, d, delta in ((5, 1, 1.0), (4, 3, 2.5), (6, 2, 0.5)):
+        error = _fresh((n, d), 3 * delta)
+        error[0, 0], error[1, 0], error[-1, 0] = 2.5 * delta, 0.6 * delta, -2.7 * delta
+        y_true = _fresh((n, d), 2)
+        y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
+        size = np.abs(error)
+
+        def mean_of(far, near=0.5 * size**2, size=size, delta=delta):
+            return np.where(size <= delta, near, far).mean(-1)
+
+        want = mean_of(delta * (size - delta / 2))
+        smells = {
+            "Far out, the two pieces do not meet: half of delta is taken off before multiplying.": mean_of(
+                delta * size
+            ),
+            "Far out, the slope must be delta, not 1.": mean_of(size - delta / 2),
+            "Near zero, a factor of one half is missing.": mean_of(delta * (size - delta / 2), size**2),
+            "The two pieces are swapped: squared is for the small errors.": np.where(
+                size <= delta, delta * (size - delta / 2), 0.5 * size**2
+            ).mean(-1),
+            "A negative error is not small: compare its absolute value with delta.": np.where(
+                error <= delta, 0.5 * error**2, delta * (error - delta / 2)
+            ).mean(-1),
+            "That is half the squared error everywhere: the far piece is never used.": (0.5 * error**2).mean(-1),
+            "That is delta for the border and 1 for the loss: delta was ignored.": _huber(size, 1.0).mean(-1),
+        }
+        on = f"y_true and y_pred of shape ({n}, {d}), delta={delta}"
+        _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
+        slopes = -np.clip(error, -delta, delta) / d
+        _expect_slopes(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, slopes, f"the gradient on {on}")
+
+
+@exercise("3.2", "Pinball", why="With it a model promises a quantile, and two of them make an honest interval.")
+def pinball(answer):
+    """Judge values and slopes at fresh errors, for quantiles on both sides of the median."""
+    for n, d, tau in ((5, 1, 0.9), (4, 3, 0.05), (6, 2, float(np.random.default_rng().uniform(0.6, 0.8)))):
+        error = _fresh((n, d), 4)
+        error[0, 0], error[-1, 0] = 2.0, -1.5
+        y_true = _fresh((n, d), 2)
+        y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
+        want = np.maximum(tau * error, (tau - 1) * error).mean(-1)
+        smells = {
+            "The sides are swapped: a label above the prediction costs tau.": np.maximum(
+                -tau * error, (1 - tau) * error
+            ).mean(-1),
+            "Too high a prediction costs something as well: 1 - tau for each unit.": np.maximum(tau * error, 0).mean(
+                -1
+            ),
+            "That is the absolute error times tau: the two sides cost the same.": (tau * np.abs(error)).mean(-1),
+            "That is the smaller of the two, which is never positive: take the larger one.": np.minimum(
+                tau * error, (tau - 1) * error
+            ).mean(-1),
+            "That is twice the loss.": 2 * np.maximum(tau * error, (tau - 1) * error).mean(-1),
+            "The errors were not separated by sign: they cancel.": (tau * error).mean(-1),
+        }
+        on = f"y_true and y_pred of shape ({n}, {d}), tau={tau:.3g}"
+        _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
+        slopes = np.where(error > 0, -tau, 1 - tau) / d
+        _expect_slopes(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, slopes, f"the gradient on {on}")
+
+
+@exercise(
+    "3.3",
+    "Masked mean squared error",
+    why="Now a batch may be padded to any length, with anything, and the loss and its gradient stay as they were.",
+)
+def masked_mse(answer):
+    """Judge loss and gradient on ragged batches, with huge numbers at the padding, and on a batch of padding only."""
+    rng = np.random.default_rng()
+    for lengths, filler in (((4, 1), 2.5), ((3, 5, 2), 7.0), ((5, 1, 1, 4), 1e30)):
+        mask = np.arange(max(lengths)) < np.array(lengths)[:, np.newaxis]
+        y_true, error = _fresh(mask.shape, 2), np.float32(rng.uniform(0.5, 3, mask.shape))
+        y_pred = np.where(mask, y_true - error, np.float32(filler))
+        y_true = np.where(mask, y_true, np.float32(0))
+        squares = np.where(mask, np.float64(y_true) - y_pred, 0.0) ** 2
+        rows = squares.sum(1) / mask.sum(1)
+        with np.errstate(over="ignore"):
+            unmasked = np.square(np.float64(y_true) - y_pred).mean()
+        smells = {
+            "That divides by all elements, padding included: divide by the number of real ones.": squares.mean(),
+            "That is a mean of row means: an element of a short row counts too much.": rows.mean(),
+            "The mask was not used.": unmasked,
+            "That is a sum; a mean is asked for.": squares.sum(),
+            "That divides by the number of rows.": squares.sum() / len(mask),
+            "That is one value for each row; a scalar over the batch is asked for.": rows,
+            "A huge number at the padding was squared, and then multiplied by 0: inf times 0 is nan.": np.nan,
+        }
+        on = f"rows of {', '.join(map(str, lengths))} real steps, padding filled with {filler:g}"
+        want = squares.sum() / mask.sum()
+        given = tf.constant(y_true), tf.constant(mask)
+        expect(answer(given[0], tf.constant(y_pred), given[1]), want, on=on, smells=smells)
+        slopes = np.where(mask, -2 * (np.float64(y_true) - y_pred), 0) / mask.sum()
+        _expect_slopes(lambda p, g=given: answer(g[0], p, g[1]), y_pred, slopes, f"the gradient on {on}")
+    nothing = tf.zeros((2, 3), tf.bool)
+    empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
+    expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
+    zeros, on = np.zeros((2, 3), np.float32), "the gradient on a batch of padding only"
+    _expect_slopes(lambda p: answer(tf.ones((2, 3)), p, nothing), zeros, zeros, on)
+
+
+@exercise(
+    "3.4",
+    "Stable binary cross-entropy",
+    why="A model that is certain and wrong now gets a finite loss and a full slope: it can be taught.",
+)
+def stable_bce(answer):
+    """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
+    z = np.float32([[1e4, -1e4], [300, -300], [40, -40], [20, -20], [0, 0], [3, -2]])
+    fresh = _fresh((4, 3), 6)
+    cases = [
+        ("ordinary logits", fresh, np.float32(np.random.default_rng().random(fresh.shape) < 0.5)),
+        ("soft labels", fresh, np.random.default_rng().uniform(0.1, 0.9, fresh.shape).astype("float32")),
+        ("logits up to 10,000, labels 1", z, np.ones_like(z)),
+        ("logits up to 10,000, labels 0", z, np.zeros_like(z)),
+    ]
+    for on, logits, y_true in cases:
+        y, t = np.float64(y_true), np.float64(logits)
+        want = y * np.logaddexp(0, -t) + (1 - y) * np.logaddexp(0, t)
+        p = np.float32(1) / (np.float32(1) + np.exp(-np.float32(np.clip(t, -80, 80))))
+        got = answer(tf.constant(y_true), tf.constant(logits))
+        smells = {
+            "The two classes are swapped: label 1 wants a large logit.": (1 - y) * np.logaddexp(0, -t)
+            + y * np.logaddexp(0, t),
+            "The half for label 0 is missing.": y * np.logaddexp(0, -t),
+            "The sign is wrong: a loss is minus a log-probability.": -want,
+            "That is the mean: one loss for each element is asked for.": want.mean(),
+            "That is one value a row: nothing is averaged here.": want.mean(-1),
+            "The labels were multiplied twice, or the logits taken for probabilities: apply the sigmoid once.": (
+                y * np.logaddexp(0, -1 / (1 + np.exp(-np.clip(t, -500, 500))))
+                + (1 - y) * np.logaddexp(0, 1 / (1 + np.exp(-np.clip(t, -500, 500))))
+            ),
+        }
+        if got is ...:
+            raise NotAttempted
+        array = _floats(got)
+        if array is not None and array.shape == want.shape:
+            at = _first(~np.isfinite(array))
+            require(
+                at is None,
+                f"For {on}: a logit of {logits.flat[at or 0]:g} gives {array.flat[at or 0]}. That is the log of 0, or "
+                "an exponential that overflows: do not go by way of the probability.",
+            )
+            at = _first((want > 15) & (array < 0.95 * want))
+            require(
+                at is None,
+                f"For {on}: a logit of {logits.flat[at or 0]:g} should cost {want.flat[at or 0]:g} and costs "
+                f"{array.flat[at or 0]:.4g}. Clipping, or a small number added inside the log, puts a lid on the loss.",
+            )
+        expect(got, want, on=on, smells=smells)
+        slopes = _gradient(lambda s, y=y_true: answer(tf.constant(y), s), logits)
+        _require_gradient(slopes, f"the gradient for {on}")
+        at = _first((logits == 0) & (np.abs(slopes - (0.5 - y)) > 0.1))
+        require(
+            at is None,
+            f"For {on}: the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. "
+            "A maximum or an absolute value has a kink there.",
+        )
+        expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
+
+
+@exercise("3.5", "Focal loss", why="You can now tell a model how much of its attention the easy examples deserve.")
+def focal(answer):
+    """Judge values for four gammas, equality with cross-entropy at 0, and finite slopes at extreme logits."""
+    for gamma in (0.0, 2.0, 1.0, 0.5):
+        logits = _fresh((7,), 4)
+        y_true = np.float32([1, 0, 1, 0, 1, 0, 0])
+        t = np.float64((2 * y_true - 1) * logits)
+        p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
+        p_yes = 1 / (1 + np.exp(-np.float64(logits)))
+        want = (1 - p) ** gamma * cross
+        smells = {
+            "That turns down the hard examples: the factor is a power of 1 - p_t.": p**gamma * cross,
+            "The factor takes the probability of a yes for both classes: p_t is that of the true class.": (1 - p_yes)
+            ** gamma
+            * cross,
+            "Examples with label 0 are missing.": np.where(y_true == 1, want, 0),
+            "That is the cross-entropy alone: gamma has no effect.": cross,
+            "The sign is wrong: a loss is minus a log-probability.": -want,
+            "That is the mean: one loss for each element is asked for.": want.mean(),
+            "gamma multiplies where it should be an exponent.": gamma * (1 - p) * cross,
+            "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": np.where(
+                y_true == 1, 0.25, 0.75
+            )
+            * want,
+            "That is the factor alone: multiply it by the cross-entropy.": (1 - p) ** gamma,
+        }
+        on = f"7 examples, gamma={gamma:g}"
+        expect(answer(tf.constant(y_true), tf.constant(logits), gamma), want, on=on, smells=smells)
+    extreme, y_true = np.float32([1e4, -1e4, 300, -300, 30, -30]), np.float32([1, 1, 0, 1, 0, 0])
+    t = np.float64((2 * y_true - 1) * extreme)
+    for gamma in (0.0, 0.5, 2.0):
+        on = f"logits {extreme.astype(int).tolist()}, labels {y_true.astype(int).tolist()}, gamma={gamma:g}"
+        got = answer(tf.constant(y_true), tf.constant(extreme), gamma)
+        array = _floats(got)
+        require(
+            array is None or bool(np.all(np.isfinite(array))),
+            f"For {on}: the loss is {array}. The log of a probability overflows: start from the logits.",
+        )
+        want = np.exp(-gamma * np.logaddexp(0, t)) * np.logaddexp(0, -t)
+        expect(got, want, on=on)
+        slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
+        require(
+            slopes is None or bool(np.all(np.isfinite(slopes))),
+            f"For {on}: the values are right and the gradient is {slopes}. The slope of a power at 0 is inf or nan for "
+            "the tape when the exponent is below 1.",
+        )
+        full = np.where(t < 0, 1 - 2 * y_true, 0.0)
+        _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
+
+
+def _fresh(shape: tuple, scale: float) -> np.ndarray:
+    return np.random.default_rng().uniform(-scale, scale, shape).astype("float32")
+
+
+def _huber(size: np.ndarray, delta: float) -> np.ndarray:
+    return np.where(size <= delta, 0.5 * size**2, delta * (size - delta / 2))
+
+
+def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, smells: dict, on: str) -> None:
+    """Expect one value for each example, and name the usual ways to reduce too much or the wrong axis."""
+    got = of_prediction(tf.constant(y_pred))
+    array = _floats(got)
+    if array is not None:
+        close = array.shape == () and np.isclose(array, want.mean(), rtol=1e-4, atol=1e-6)
+        require(not close, f"For {on}: that is the mean over the whole batch. Average over the last axis only.")
+        close = array.shape == () and np.isclose(array, want.sum(), rtol=1e-4, atol=1e-6)
+        require(not close, f"For {on}: that is a sum over the batch. One value for each example is asked for.")
+        wrong_axis = array.shape == y_pred.shape[1:] and y_pred.shape[0] != y_pred.shape[1]
+        require(not wrong_axis, f"For {on}: that is averaged over the batch, axis 0. The examples must stay apart.")
+        whole = array.shape == y_pred.shape
+        require(not whole, f"For {on}: that is one value for each element. Average over the last axis.")
+        summed = y_pred.shape[1] > 1 and array.shape == want.shape and np.allclose(array, want * y_pred.shape[1], 1e-4)
+        require(not summed, f"For {on}: that is a sum over the last axis. The mean is asked for.")
+    expect(got, want, on=on, smells=smells)
+
+
+def _gradient(f: Callable, point: np.ndarray) -> np.ndarray | None:
+    """Return the gradient of the sum of `f` at `point`, or None where nothing connects the two."""
+    point = tf.constant(point)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = tf.convert_to_tensor(f(point))
+    gradient = tape.gradient(value, point)
+    return None if gradient is None else tf.convert_to_tensor(gradient).numpy()
+
+
+def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
+    require(
+        slopes is not None,
+        f"For {on}: there is none. The values are right, but they were computed where the tape cannot see it: use tf.",
+    )
+    require(bool(np.all(np.isfinite(slopes))), f"For {on}: it holds nan or inf, although the values are right.")
+
+
+def _expect_slopes(f: Callable, point: np.ndarray, want: np.ndarray, on: str) -> None:
+    slopes = _gradient(f, point)
+    _require_gradient(slopes, on)
+    expect(slopes, want, on=on)
+
+
+def _floats(value) -> np.ndarray | None:
+    try:
+        return np.asarray(value, np.float64)
+    except Exception:
+        return None
+
+
+def _first(where: np.ndarray) -> int | None:
+    """Return the flat index of the first True, or None."""
+    return int(np.argmax(where)) if np.any(where) else None

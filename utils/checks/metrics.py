@@ -1,0 +1,390 @@
+"""The checks of notebook 04."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise, product
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import exercise, expect, require
+
+RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
+AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
+BORDER = "A confidence on the border of two bins belongs to the upper one: b/10 is included."
+TRACED = (
+    "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
+)
+
+
+@exercise(
+    "4.1",
+    "A mean prediction you can trust",
+    why="Now an empty group cannot spoil a report, and a weight of 0 is the same as absence.",
+)
+def mean_prediction(answer):
+    """Judge the weighted mean on fresh splits, with and without weights of both shapes, empty, reset and compiled."""
+    nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
+    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    for shape, weight_shape in product(((-1,), (-1, 1)), (None, (-1,), (-1, 1))):
+        batches, want, smells, on = _clear_cut(partial(_mean_case, shape, weight_shape))
+        _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_compiled(answer, batches, want)
+    p, w = np.float32([0.2, 0.8]), np.float32([0.1, 0.3])
+    at_least_1 = {AT_LEAST_1: np.sum(w * p), "The weights are ignored.": np.mean(p)}
+    expect(_run(answer(), [[p, p, w]]), 0.65, on="p = [0.2, 0.8] with weights [0.1, 0.3]", smells=at_least_1)
+    expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
+    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Identity()])
+    model.compile(loss="mse", weighted_metrics=[answer(name="asked")], run_eagerly=True)
+    x, w = np.float32([[0.2], [0.4], [0.9]]), np.float32([1, 2, 1])
+    got = model.evaluate(x, x, sample_weight=w, batch_size=2, verbose=0, return_dict=True)["asked"]
+    expect(got, 0.475, on="model.evaluate with the metric in weighted_metrics")
+
+
+def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
+    """Draw predictions that drift, so that batches differ, in a ragged split with an empty batch."""
+    rng = np.random.default_rng()
+    n = int(rng.integers(30, 40))
+    p = (rng.uniform(0, 0.3, n) + np.linspace(0, 0.7, n)).astype("float32")
+    w = (rng.uniform(0.5, 3, n) * (rng.random(n) > 0.2)).astype("float32") if weight_shape else np.ones(n, "float32")
+    parts = _slices([0, 11, 11, 12, 20, n])
+    columns = [np.zeros_like(p), p.reshape(shape), *([w.reshape(weight_shape)] if weight_shape else [])]
+    weights = f"weights of shape {columns[2].shape}" if weight_shape else "no weights"
+    on = f"y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
+    return _cut(columns, parts), np.average(p, weights=w), _ways_to_miss_a_mean(p, w, parts), on
+
+
+def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
+    full = [part for part in parts if part.stop > part.start and w[part].sum() > 0]
+    means = [np.average(p[part], weights=w[part]) for part in full]
+    return {
+        "The weights are ignored.": p.mean(),
+        "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
+        "That is the last batch alone: add to the state, do not assign it.": means[-1],
+        "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.": (
+            np.sum(w * p) / len(p)
+        ),
+        "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
+        "Weights and predictions of different shapes made a table: reshape both to (n,).": (
+            sum(w[part].sum() * p[part].sum() for part in parts) / w.sum()
+        ),
+        "A mean over an empty batch is nan: add sums.": np.nan,
+        "That is the sum of the weighted predictions: divide it by the sum of the weights.": np.sum(w * p),
+    }
+
+
+@exercise(
+    "4.2",
+    "A streaming F1",
+    why="This number belongs to the model and its data, and no longer to the size of your batches.",
+)
+def streaming_f1(answer):
+    """Judge F1 on fresh splits, with weights, on (n, 1) predictions, at exactly 0.5, and without a single yes."""
+    nan = {"0/0 where there is no yes: use a division that gives 0 there.": np.nan}
+    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    for weighted in (False, True):
+        for column in (False, True):
+            batches, want, smells, on = _clear_cut(partial(_f1_case, weighted, column))
+            _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_compiled(answer, batches, want)
+    y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.1, 0.2, 0.3])
+    at_least_1 = {AT_LEAST_1: 0.2, "The weights are ignored.": 2 / 3}
+    expect(_run(answer(), [[y, p, w]]), 0.5, on="y_true = [1, 1, 0] with weights [0.1, 0.2, 0.3]", smells=at_least_1)
+    expect(_run(answer(), [[0 * y, p / 3]]), 0.0, on="three rightful no's and no yes", smells=nan)
+
+
+def _f1_case(weighted: bool, column: bool) -> tuple:
+    rng = np.random.default_rng()
+    n = int(rng.integers(40, 50))
+    y = (rng.random(n) < 0.4).astype("int32")
+    p = np.clip(0.3 * y + rng.uniform(0, 0.7, n), 0, 1).astype("float32")
+    y[:6], p[:6] = (1, 1, 0, 0, 0, 1), (0.9, 0.1, 0.8, 0.2, 0.5, 0.5)  # one of each kind, and two ties
+    w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
+    parts = _slices([0, 9, 10, 25, n - 7, n])
+    columns = [y, p[:, None] if column else p, *([w] if weighted else [])]
+    on = f"y_pred of shape {columns[1].shape}, {'weights' if weighted else 'no weights'}, {len(parts)} batches"
+    return _cut(columns, parts), _f1(y, p > 0.5, w), _ways_to_miss_f1(y, p, w, parts), on
+
+
+def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
+    says = p > 0.5
+    each = [_f1(y[part], says[part], w[part]) for part in parts]
+    found, called, real = np.sum(w * y * says), np.sum(w * says), np.sum(w * y)
+    return {
+        "The weights are ignored.": _f1(y, says),
+        "That is the mean of the batches' F1s: keep three counts, and divide once.": np.mean(each),
+        "That is the batches' F1s weighed by their sizes. No weights repair it: keep three counts.": np.average(
+            each, weights=[part.stop - part.start for part in parts]
+        ),
+        "That is the last batch alone: add to the state, do not assign it.": each[-1],
+        "That is the precision.": found / called,
+        "That is the recall.": found / real,
+        "That is the plain mean of precision and recall; F1 is the harmonic one.": (found / called + found / real) / 2,
+        "That is the accuracy.": np.average(says == y, weights=w),
+        "A probability of exactly 0.5 is a no: compare with > 0.5.": _f1(y, p >= 0.5, w),
+        "A factor of 2 is missing.": found / (called + real),
+        "That is the F1 of the no's.": _f1(1 - y, ~says, w),
+        "(n, 1) predictions against (n,) labels made a table: reshape both to (n,).": _f1_of_tables(y, says, w, parts),
+        "That is the intersection over union: the denominator of F1 counts the found twice.": (
+            found / (called + real - found)
+        ),
+    }
+
+
+def _f1(y: np.ndarray, says: np.ndarray, w: np.ndarray | None = None) -> float:
+    w = np.ones(len(y)) if w is None else w
+    return 2 * np.sum(w * y * says) / max(np.sum(w * y) + np.sum(w * says), 1e-9)
+
+
+def _f1_of_tables(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[slice]) -> float:
+    """Return the F1 that comes out when (n,) and (n, 1) broadcast in each batch."""
+    found = sum(np.sum(w[part] * y[part] * says[part][:, None]) for part in parts)
+    called = sum(np.sum(w[part] * says[part][:, None]) for part in parts)
+    return 2 * found / (called + np.sum(w * y))
+
+
+@exercise(
+    "4.3",
+    "Expected calibration error",
+    why="Now you can tell a model that is sure from one that is right.",
+)
+def calibration_error(answer):
+    """Judge the error on fresh splits, with empty bins, a confidence of exactly 1 and one on a border."""
+    nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
+    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    for _ in range(3):
+        batches, want, smells, on = _clear_cut(_calibration_case)
+        _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_compiled(answer, batches, want)
+    y, p = np.int32([0, 1]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2]])
+    border = {BORDER: 0.525}
+    expect(_run(answer(), [[y, p]]), 0.025, on="confidence 0.5 (right) and 0.55 (wrong), both in bin 5", smells=border)
+
+
+def _calibration_case() -> tuple:
+    """Draw answers of three classes whose confidences lie away from the borders of bins, but for five of them."""
+    rng = np.random.default_rng()
+    n = int(rng.integers(50, 70))
+    confidence = rng.choice(np.arange(5, 10), n) / 10 + rng.uniform(0.02, 0.08, n)
+    confidence[:5] = 1, 1, 1, 0.5, 0.75
+    guess = rng.integers(0, 3, n)
+    y = np.where(rng.random(n) < 0.55, guess, (guess + 1) % 3).astype("int32")
+    y[:3] = (guess[:3] + np.array([0, 1, 1])) % 3
+    prob = np.repeat(((1 - confidence) / 2)[:, None], 3, axis=1)
+    prob[np.arange(n), guess] = confidence
+    order = np.argsort(confidence + rng.normal(size=n))  # roughly rising, so that batches differ
+    confidence, y, prob = confidence[order], y[order], prob[order].astype("float32")
+    right = prob.argmax(axis=1) == y
+    parts = _slices([0, 20, 21, 33, n])
+    smells = _ways_to_miss_calibration(confidence, right, prob[np.arange(n), y], parts)
+    want = np.sum(np.abs(_gaps(confidence, right))) / n
+    return _cut([y, prob], parts), want, smells, f"{n} examples, {len(parts)} batches"
+
+
+def _gaps(confidence: np.ndarray, right: np.ndarray, top: int = 9) -> np.ndarray:
+    """Return, for each bin, the number of right answers minus the sum of the confidences."""
+    bins = np.minimum((10 * confidence).astype(int), top)
+    return np.bincount(bins, right - confidence, 11)
+
+
+def _ways_to_miss_calibration(confidence, right, prob_of_true, parts) -> dict[str, float]:
+    n = len(right)
+    gaps = np.abs(_gaps(confidence, right))
+    sizes = np.bincount(np.minimum((10 * confidence).astype(int), 9), minlength=11)
+    means = gaps[sizes > 0] / sizes[sizes > 0]
+    each = [np.sum(np.abs(_gaps(confidence[p], right[p]))) / (p.stop - p.start) for p in parts]
+    lengths = [p.stop - p.start for p in parts]
+    return {
+        "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.": (
+            np.mean(each)
+        ),
+        "The absolute value was taken batch by batch: keep signed sums, and take it in result.": np.average(
+            each, weights=lengths
+        ),
+        "That is the last batch alone: add to the state, do not assign it.": each[-1],
+        "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.": abs(
+            np.mean(right) - np.mean(confidence)
+        ),
+        "The gaps cancel: take the absolute value of each bin's before you add them.": -abs(
+            np.mean(right - confidence)
+        ),
+        "Every bin counts the same: weigh each gap by the bin's share of the examples.": means.mean(),
+        "Every bin counts the same, empty ones included: weigh each gap by the bin's share.": means.sum() / 10,
+        "That is the largest gap; the mean over the examples is asked for.": means.max(),
+        "The confidence is the greatest probability, not that of the true class.": (
+            np.sum(np.abs(_gaps(prob_of_true, right))) / n
+        ),
+        "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": (
+            np.sum(np.abs(_gaps(confidence, right, top=10))[:10]) / n
+        ),
+        "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.": (
+            np.sum(np.abs(_gaps(confidence, right, top=10))[:10]) / np.sum(confidence < 1)
+        ),
+        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": (
+            np.sum(np.abs(_gaps(confidence, right, top=10))) / n
+        ),
+        BORDER: np.sum(np.abs(np.bincount(np.ceil(10 * confidence).astype(int) - 1, right - confidence))) / n,
+        "That is the sum over the examples: divide by their number.": gaps.sum(),
+        "An empty bin made 0/0: work with sums, whose division by the size cancels.": np.nan,
+    }
+
+
+@exercise(
+    "4.4",
+    "A confusion matrix as a metric",
+    why="Accuracy, precision, recall and every kind of F1 can be read from this one state.",
+)
+def confusion_counts(answer):
+    """Judge the table on fresh splits, with weights, with a class that never occurs, and that results are values."""
+    for weighted in (False, True):
+        rng = np.random.default_rng()
+        n = int(rng.integers(34, 44))
+        scores = rng.normal(size=(n, 4)).astype("float32") - 9 * np.float32([0, 0, 0, 1])
+        y = np.concatenate([[0, 0, 0, 1, 2], rng.integers(0, 3, n - 5)]).astype("int32")
+        scores[:5] = 5 * np.eye(4, dtype="float32")[[0, 0, 1, 1, 0]]
+        y[n - 8 : n - 6] = 3  # a rare class, late, and never predicted
+        w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
+        parts = _slices([0, 12, 13, 22, n - 9, n])
+        guess = scores.argmax(axis=1)
+        want, plain = _table(y, guess, w), _table(y, guess, np.ones(n))
+        smells = {
+            "The weights are ignored.": plain,
+            "Rows and columns are swapped: the row is the true class.": want.T,
+            "That is the last batch alone: add to the state, do not assign it.": _table(
+                y[parts[-1]], guess[parts[-1]], w[parts[-1]]
+            ),
+            "Those are shares of each row; counts are asked for.": want / np.maximum(want.sum(1, keepdims=True), 1e-9),
+            "Repeated pairs were counted once.": np.minimum(plain, 1),
+            "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
+        }
+        batches = _cut([y, scores, *([w] if weighted else [])], parts)
+        on = f"{n} examples, {'weights' if weighted else 'no weights'}, {len(parts)} batches"
+        _judge_on_batches(partial(answer, 4), batches, want, on=on, smells=smells)
+    _judge_compiled(partial(answer, 4), batches, want)
+    metric = answer(2)
+    expect(metric.result(), np.zeros((2, 2)), on="a metric of two classes that has seen nothing")
+    metric.update_state(np.int32([0]), np.float32([[2, 1]]))
+    noted = metric.result()
+    metric.update_state(np.int32([1]), np.float32([[1, 2]]))
+    handed_out = {"A stored result moved on with the state: result must return a value.": np.eye(2)}
+    expect(noted, np.diag([1, 0]), on="a result noted before another update", smells=handed_out)
+
+
+def _table(y: np.ndarray, guess: np.ndarray, w: np.ndarray) -> np.ndarray:
+    table = np.zeros((4, 4))
+    np.add.at(table, (y, guess), w)
+    return table
+
+
+@exercise(
+    "4.5",
+    "R² of a stream",
+    why="Prices, pressures and dates have large means; this R² does not mind.",
+)
+def r_squared(answer):
+    """Judge R² on fresh splits of small and of large numbers, on (n, 1) predictions, and without any spread."""
+    nan = {"0/0 before the first update: 0 is asked for there.": np.nan, "1 − 0/0 is not 1 here: 0 is asked for.": 1.0}
+    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    metric = answer()
+    metric.update_state(np.float32([2, 2]), np.float32([1, 4]))
+    flat = {"The spread is 0: 0 is asked for there.": np.inf, "Errors over no spread: 0 is asked for.": -np.inf,
+            "That is 1 minus 0; where all y_true are equal, 0 is asked for.": 1.0}  # fmt: skip
+    expect(metric.result(), 0.0, on="y_true = [2, 2]", smells=flat)
+    for _ in range(2):
+        batches, want, smells, on = _clear_cut(partial(_r2_case, 0.0, 1.0, False))
+        _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_compiled(answer, batches, want)
+    batches, want, smells, on = _clear_cut(partial(_r2_case, 1.0, 2.0, True))
+    _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    y = np.float32([1, 2, 3])
+    below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 3.0}
+    expect(_run(answer(), [[y, y[::-1]]]), -3.0, on="y_true = [1, 2, 3], y_pred = [3, 2, 1]", smells=below_0)
+    for _ in range(3):  # float32 sums may be right once, by luck
+        batches, want, _smells, on = _r2_case(101_300.0, 10.0, False)
+        got = float(np.asarray(_run(answer(), batches)))
+        require(
+            abs(got - want) < 2e-3,
+            f"For {on}: expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: "
+            "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square.",
+        )
+
+
+def _r2_case(center: float, deviation: float, column: bool) -> tuple:
+    rng = np.random.default_rng()
+    n = int(rng.integers(100, 140))
+    drift = np.linspace(-1, 1, n)  # so that the batches differ in their means
+    y = (center + deviation * (drift + rng.normal(size=n))).astype("float32")
+    p = (y + deviation * (0.2 + 0.7 * rng.normal(size=n))).astype("float32")
+    parts = _slices([0, 3, 4, 40, n - 20, n])
+    batches = _cut([y, p[:, None] if column else p], parts)
+    on = f"{n} numbers near {center:,.0f}, deviation {deviation:.0f}, y_pred of shape {(n, 1) if column else (n,)}"
+    y, p = y.astype("float64"), p.astype("float64")
+    want = 1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2)
+    return batches, want, _ways_to_miss_r2(y, p, parts), on
+
+
+def _ways_to_miss_r2(y: np.ndarray, p: np.ndarray, parts: list[slice]) -> dict[str, float]:
+    errors, spread = np.sum((y - p) ** 2), np.sum((y - y.mean()) ** 2)
+    long = [part for part in parts if part.stop - part.start > 1]
+    each = [1 - np.sum((y[s] - p[s]) ** 2) / np.sum((y[s] - y[s].mean()) ** 2) for s in long]
+    within = sum(np.sum((y[s] - y[s].mean()) ** 2) for s in parts)
+    table = sum(np.sum((y[s] - p[s][:, None]) ** 2) for s in parts)
+    return {
+        "That is the mean of the batches' R²s: keep sums, and divide once.": np.mean(each),
+        "That is the mean of the batches' R²s, a batch of one counted as 0: keep sums.": np.sum(each) / len(parts),
+        "That is the last batch alone: add to the state, do not assign it.": each[-1],
+        "The spread is measured from each batch's own mean: it must be the mean of all.": 1 - errors / within,
+        "That is the share of the errors; R² is 1 minus it.": errors / spread,
+        "The spread is that of the predictions; take that of y_true.": 1 - errors / np.sum((p - p.mean()) ** 2),
+        "That is the squared correlation, which forgives a constant error.": np.corrcoef(y, p)[0, 1] ** 2,
+        "(n, 1) predictions against (n,) targets made a table: reshape both to (n,).": 1 - table / spread,
+        "The squares are compared with those of 0, not of the mean.": 1 - errors / np.sum(y**2),
+    }
+
+
+def _clear_cut(draw: Callable[[], tuple]) -> tuple:
+    """Draw (batches, want, smells, on) until the known wrong answers differ visibly from the right one and each other.
+
+    What equals the right answer by its nature may: with all weights 1, ignored weights do no harm.
+    """
+    for _ in range(500):
+        case = draw()
+        _, want, smells, _ = case
+        wrong = [value for value in smells.values() if np.isfinite(value) and abs(value - want) > 1e-5]
+        if np.min(np.diff(np.sort([want, *wrong]))) > 1e-3:
+            break
+    return case
+
+
+def _slices(borders: list[int]) -> list[slice]:
+    return [slice(a, b) for a, b in pairwise(borders)]
+
+
+def _cut(columns: list[np.ndarray], parts: list[slice]) -> list[list[np.ndarray]]:
+    return [[column[part] for column in columns] for part in parts]
+
+
+def _run(metric, batches: list, wrap: Callable = lambda f: f) -> object:
+    """Feed all batches to a metric, as tensors, through `wrap` of its update, and return its result."""
+    update = wrap(metric.update_state)
+    for batch in batches:
+        update(*(tf.constant(part) for part in batch))
+    return metric.result()
+
+
+def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: dict) -> None:
+    """Judge a metric on batches, eagerly, and that a reset leaves what a new metric has: zeros."""
+    metric = make()
+    expect(_run(metric, batches), want, on=on, smells=smells)
+    metric.reset_state()
+    left = np.asarray(tf.convert_to_tensor(metric.result()))
+    expect(left, np.zeros(np.shape(want)), on=f"{on}, then reset_state", smells={RESET: left})
+
+
+def _judge_compiled(make: Callable, batches: list, want) -> None:
+    """Judge a metric whose `update_state` runs in a tf.function, traced once: often traced, it would warn."""
+    any_size = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in batches[0]]
+    got = _run(make(), batches, partial(tf.function, input_signature=any_size))
+    got = np.asarray(tf.convert_to_tensor(got))
+    on = f"{len(batches)} batches, update_state in a tf.function"
+    expect(got, want, on=on, smells={TRACED: got})

@@ -1,0 +1,293 @@
+"""The checks of notebook 02."""
+
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import NotAttempted, exercise, expect, random_numbers, require
+from utils.data import standard_line
+
+
+@exercise(
+    "2.1",
+    "A step of gradient descent by hand",
+    why="Every optimizer is this step, with another rule for how far each weight moves.",
+)
+def sgd_step(answer):
+    """Judge two steps on a model with a frozen layer and a batch normalization, at fresh learning rates."""
+    loss_fn = tf.keras.losses.MeanSquaredError()
+    for learning_rate in (0.1, float(random_numbers(1, 0.01, 0.05)[0])):
+        model = _model_with_a_frozen_layer()
+        x_batch, y_batch = random_numbers(12).reshape(6, 2), random_numbers(6).reshape(6, 1)
+        x_batch, y_batch = tf.constant(x_batch, tf.float32), tf.constant(y_batch, tf.float32)
+        start, twin = model.get_weights(), tf.keras.models.clone_model(model)
+        twin.set_weights(start)
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, twin(x_batch, training=True))
+        gradients = [g.numpy() for g in tape.gradient(loss, twin.trainable_variables)]
+
+        before = [v.numpy() for v in model.trainable_variables]
+        frozen, averages = model.get_layer("frozen").get_weights(), model.get_layer("norm").get_weights()[2:]
+        got = answer(model, loss_fn, x_batch, y_batch, learning_rate)
+        if got is ...:
+            raise NotAttempted
+        moved = [v.numpy() - old for v, old in zip(model.trainable_variables, before, strict=True)]
+        on = f"one step with learning rate {learning_rate:.3g}"
+        still = sum(not np.any(move) for move in moved)
+        idle = "Computing `variable - …` moves nothing: update the variable in place, with assign_sub."
+        require(still < len(moved), f"For {on}: no weight has moved. {idle}")
+        require(still == 0, f"For {on}: {still} of {len(moved)} trainable variables did not move.")
+        for old, new in zip(frozen, model.get_layer("frozen").get_weights(), strict=True):
+            require(np.array_equal(old, new), f"For {on}: a frozen layer moved. Which list holds only what may move?")
+        learned = not np.allclose(averages[0], model.get_layer("norm").get_weights()[2])
+        require(learned, f"For {on}: batch normalization kept its old averages. Say training=True in a training step.")
+        for move, gradient in zip(moved, gradients, strict=True):
+            smells = {
+                "That is a step uphill: the gradient points to where the loss grows.": learning_rate * gradient,
+                "The learning rate is not used.": -gradient,
+                "That is the sign of the gradient, not the gradient.": -learning_rate * np.sign(gradient),
+            }
+            expect(move, -learning_rate * gradient, on=f"the change of a weight in {on}", smells=smells)
+        after = loss_fn(y_batch, model(x_batch, training=True))
+        late = {"That is the loss after the step: return the one that the gradient was taken of.": after}
+        expect(got, loss, on=f"the returned loss in {on}", smells=late, tolerance=1e-5)
+
+
+def _model_with_a_frozen_layer() -> tf.keras.Model:
+    layers = tf.keras.layers
+    frozen = layers.Dense(3, activation="tanh", name="frozen")
+    frozen.trainable = False
+    out = layers.Dense(1, bias_initializer="ones")
+    return tf.keras.Sequential([layers.Input((2,)), layers.BatchNormalization(name="norm"), frozen, out])
+
+
+@exercise(
+    "2.2", "Find the retrace", why="A step that is traced anew at every call is slower than no compilation at all."
+)
+def find_retrace(answer):
+    """Judge the values and the number of traces over several learning rates, then over several sizes of batches."""
+    traced = []
+
+    def step(w, x_batch, y_batch, learning_rate):
+        traced.append(not tf.executing_eagerly())
+        error = w * x_batch - y_batch
+        return w - learning_rate * 2 * tf.reduce_mean(error * x_batch)
+
+    compiled = answer(step)
+    if compiled is ...:
+        raise NotAttempted
+    require(callable(compiled), f"A function is expected, and {type(compiled).__name__} came.")
+    first = None
+    for rows, cause in ((6, "rate"), (6, "rate"), (6, "rate"), (4, "rows"), (1, "rows")):
+        w, rate = float(random_numbers(1)[0]), round(float(random_numbers(1, 0.01, 0.5)[0]), 4)
+        first = rate if first is None else first
+        x, y = (random_numbers(rows).astype("float32").reshape(rows, 1) for _ in "xy")
+        slope = 2 * np.mean((w * x - y) * x)
+        smells = {
+            "The learning rate of the first call was built in: let it stay an argument, as a tensor.": w
+            - first * slope,
+            "The batch was averaged over other rows than its own.": w - rate * slope * rows / 6,
+        }
+        got = compiled(tf.constant(w, tf.float32), x, y, rate)
+        expect(got, w - rate * slope, on=f"{rows} rows and learning rate {rate}", smells=smells)
+        require(any(traced), "The step runs in plain Python at every call: nothing was compiled.")
+        by_rate = "Each new learning rate made a new trace: a Python number is part of what a trace is kept for."
+        by_rows = (
+            "A batch with another number of rows made a new trace: leave that dimension open, from the first call."
+        )
+        require(len(traced) == 1, f"{len(traced)} traces after {rows} rows. {by_rate if cause == 'rate' else by_rows}")
+
+
+@exercise(
+    "2.3", "Exact resume", why="A long run will be interrupted, and nobody notices a resume that is almost right."
+)
+def exact_resume(answer):
+    """Judge four epochs at once against two and two, looking at what each training step starts from."""
+    x, y = standard_line(100, seed=int(np.random.default_rng().integers(1000)))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _Run(answer, x, y, folder, start=0.5, epochs=4)
+        require(
+            len(whole.losses) == 4, f"Asked for 4 epochs in an empty folder, it reports {len(whole.losses)} losses."
+        )
+        require(
+            len(whole.rows) == 16, f"4 epochs of 100 rows in batches of 25 are 16 steps; it took {len(whole.rows)}."
+        )
+        orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(4)]
+        once = all(np.array_equal(np.sort(order), np.arange(100)) for order in orders)
+        require(once, "Each epoch must use every row exactly once, and y must go with its x.")
+        require(not np.array_equal(orders[0], np.arange(100)), "The rows come in the order in which they are stored.")
+        require(
+            not np.array_equal(orders[0], orders[1]), "Two epochs had the same order: let it follow from the epoch."
+        )
+        expect(whole.losses, whole.epoch_means(), on="the losses of four epochs", tolerance=1e-5)
+    with tempfile.TemporaryDirectory() as folder:
+        half = _Run(answer, x, y, folder, start=0.5, epochs=2)
+        rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
+    on = "After 2 epochs, asked for 4"
+    redone = "Is the number of the epoch part of the state?"
+    require(len(rest.rows) == 8, f"{on}: it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. {redone}")
+    if not np.allclose(half.last[0], rest.first[0]):
+        own = "its own starting weights" if np.allclose(rest.first[0], -2.0) else "other weights than were reached"
+        require(False, f"{on}: the model began with {own}. Save after the last step, and restore before the first.")
+    steps = int(rest.first[1][0])
+    require(steps > 0, f"{on}: the optimizer began at step 0: its averages and its step count belong to the state.")
+    same = all(np.allclose(a, b) for a, b in zip(half.last[1], rest.first[1], strict=True))
+    require(same, f"{on}: the optimizer's step count came back, its averages did not.")
+    resumed = np.concatenate(rest.rows[:4])
+    again = "The order began again with that of the first epoch: let it follow from the restored number."
+    require(not np.array_equal(resumed, orders[0]), f"{on}: {again}")
+    drawn = (
+        "The order was another one than in the uninterrupted run: let it depend on the epoch's number and nothing else."
+    )
+    require(np.array_equal(resumed, orders[2]), f"{on}: {drawn}")
+    expect([*half.losses, *rest.losses], whole.losses, on="2 epochs and 2, against 4 at once", tolerance=1e-6)
+
+
+class _Run:
+    """One call of the answer, with what each of its training steps saw: the rows, and the state before and after."""
+
+    def __init__(self, answer, x, y, folder, start, epochs):
+        begin = tf.keras.initializers.Constant(start)
+        dense = tf.keras.layers.Dense(1, kernel_initializer=begin, bias_initializer=begin)
+        self.model = tf.keras.Sequential([tf.keras.layers.Input((1,)), dense])
+        self.optimizer, self.loss_fn = tf.keras.optimizers.Adam(0.05), tf.keras.losses.MeanSquaredError()
+        self.x, self.y, self.rows, self.step_losses, self.first, self.last = x, y, [], [], None, None
+        losses = answer(self.model, self.optimizer, self.train_step, x.copy(), y.copy(), folder, epochs)
+        if losses is ...:
+            raise NotAttempted
+        require(losses is not None, "Nothing was returned: a list of the losses of the epochs that ran is expected.")
+        self.losses = [float(loss) for loss in losses]
+
+    def train_step(self, x_batch, y_batch):
+        x_batch, y_batch = np.asarray(x_batch), np.asarray(y_batch)
+        require(x_batch.shape == (25, 1), f"A batch of shape (25, 1) is expected, and one of {x_batch.shape} came.")
+        rows = [int(np.argmin(abs(self.x[:, 0] - value))) for value in x_batch[:, 0]]
+        require(np.allclose(self.y[rows], y_batch), "A row of x came with the y of another: index both alike.")
+        self.rows.append(rows)
+        self.first = self.first or self.state()
+        with tf.GradientTape() as tape:
+            loss = self.loss_fn(y_batch, self.model(x_batch, training=True))
+        variables = self.model.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self.last = self.state()
+        self.step_losses.append(float(loss))
+        return loss
+
+    def state(self):
+        slots = [np.asarray(v) for v in self.optimizer.variables]
+        return np.concatenate([w.ravel() for w in self.model.get_weights()]), slots
+
+    def epoch_means(self):
+        return np.reshape(self.step_losses, (-1, 4)).mean(axis=1)
+
+
+@exercise(
+    "2.4",
+    "The norm of the gradient in the history",
+    why="The norm of the gradient is the first thing to look at when a run diverges or stands still.",
+)
+def norm_logger(answer):
+    """Judge what `fit` reports over three epochs of five batches, and that the weights end where SGD takes them."""
+    if answer is ...:
+        raise NotAttempted
+    x, y = standard_line(40, seed=int(np.random.default_rng().integers(1000)))
+    probe = _compiled(answer)
+    if probe.train_step((tf.constant(x[:8]), tf.constant(y[:8]))) is ...:
+        raise NotAttempted
+    model = _compiled(answer)
+    history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history
+    losses, norms, sums, weights, reached = _by_tape(x, y)
+    require("gradient_norm" in history, f"The history has {sorted(history)}; an entry gradient_norm is expected.")
+    require("loss" in history, f"The history has {sorted(history)}; the loss has to stay in it.")
+    moved = np.concatenate([w.ravel() for w in model.get_weights()])
+    require(np.any(moved != 0.5), "The weights have not moved: who applies the gradients?")
+    expect(moved, reached, on="the weights after three epochs", tolerance=1e-4)
+    means = norms.mean(axis=1)
+    smells = {
+        "That is the norm of the last batch: keep a mean over the batches of the epoch.": norms[:, -1],
+        "That is a mean over all epochs so far: the metric was never reset. Does the model know it?": np.cumsum(means)
+        / np.arange(1, 4),
+        "That is the square of the norm.": (norms**2).mean(axis=1),
+        "That is the sum of the norms of the variables: they add up in squares.": sums.mean(axis=1),
+        "That is the norm of the weights, not of the gradient.": weights.mean(axis=1),
+        "That is a sum over the batches, not their mean.": norms.sum(axis=1),
+        "The metric was never updated.": np.zeros(3),
+        "That is divided by the number of variables.": means / 2,
+    }
+    expect(history["gradient_norm"], means, on="gradient_norm of three epochs", smells=smells, tolerance=1e-3)
+    smells = {
+        "The model's loss tracker was never updated: it is one of model.metrics.": np.zeros(3),
+        "That is the loss of the last batch: what is not a metric is not averaged.": losses[:, -1],
+    }
+    expect(history["loss"], losses.mean(axis=1), on="loss of three epochs", smells=smells, tolerance=1e-3)
+
+
+def _compiled(answer) -> tf.keras.Model:
+    inputs, half = tf.keras.Input((1,)), tf.keras.initializers.Constant(0.5)
+    model = answer(inputs, tf.keras.layers.Dense(1, kernel_initializer=half, bias_initializer=half)(inputs))
+    require(isinstance(model, tf.keras.Model), "A subclass of tf.keras.Model is expected.")
+    model.compile(tf.keras.optimizers.SGD(0.05), tf.keras.losses.MeanSquaredError())
+    return model
+
+
+def _by_tape(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return loss, norm, sum of norms and norm of the weights for each epoch and batch, and the weights at the end."""
+    weights, rows = np.array([0.5, 0.5]), []
+    for _epoch in range(3):
+        for x_batch, y_batch in zip(np.split(x[:, 0], 5), np.split(y[:, 0], 5), strict=True):
+            error = weights[0] * x_batch + weights[1] - y_batch
+            gradient = 2 * np.array([np.mean(error * x_batch), np.mean(error)])
+            norm = np.linalg.norm
+            weights = weights - 0.05 * gradient
+            rows.append((np.mean(error**2), norm(gradient), np.abs(gradient).sum(), norm(weights)))
+    return *np.moveaxis(np.reshape(rows, (3, 5, 4)), -1, 0), weights
+
+
+@exercise(
+    "2.5",
+    "Momentum by hand",
+    why="You now know what an optimizer carries from step to step, and why a resume without it goes wrong.",
+)
+def momentum_step(answer):
+    """Judge 20 steps against SGD with momentum, with a learning rate that is halved after ten."""
+    for momentum in (0.9, float(random_numbers(1, 0.3, 0.8)[0])):
+        start, gradients = random_numbers(3), random_numbers(60).reshape(20, 3)
+        rates = np.where(np.arange(20) < 10, 0.1, 0.05)
+        want = _trajectory(start, gradients, rates, momentum)
+        rules = {
+            "That is plain gradient descent: the velocity is not kept, or not used.": "plain",
+            "That moves uphill: the gradient pulls the velocity down.": "uphill",
+            "The gradient is weighed by 1 - momentum: Keras does not do that.": "average",
+            "That is Nesterov's momentum, SGD(nesterov=True).": "nesterov",
+            "The learning rate multiplies the whole velocity, old pushes too: it belongs to the gradient.": "outside",
+            "The weight moves by the old velocity, one step late.": "late",
+        }
+        wrong = {smell: _trajectory(start, gradients, rates, momentum, rule) for smell, rule in rules.items()}
+        w, velocity = tf.constant(start, tf.float32), tf.zeros(3)
+        for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
+            pair = answer(w, velocity, tf.constant(gradient, tf.float32), float(rate), momentum)
+            if pair is ...:
+                raise NotAttempted
+            require(isinstance(pair, tuple | list) and len(pair) == 2, "Return the pair: new w, new velocity.")
+            got, velocity = pair
+            on = f"w after step {step + 1}, learning rate {rate:.3g}, momentum {momentum:.3g}"
+            swapped = {
+                "The pair is swapped: first w, then the velocity.": want[step] - (want[step - 1] if step else start)
+            }
+            expect(got, want[step], on=on, smells={smell: path[step] for smell, path in wrong.items()} | swapped,
+                   tolerance=5e-6)  # fmt: skip
+            w = got
+
+
+def _trajectory(w, gradients, rates, momentum, rule="keras") -> np.ndarray:
+    """Return the weights after each step, (steps, d); the other rules are ways to get it wrong."""
+    v, path = np.zeros_like(w), []
+    for g, rate in zip(gradients, rates, strict=True):
+        old = v
+        push = -rate * g * {"uphill": -1, "average": 1 - momentum}.get(rule, 1)
+        v = push if rule == "plain" else momentum * v + (-g if rule == "outside" else push)
+        moves = {"nesterov": momentum * v + push, "outside": rate * v, "late": old}
+        w = w + moves.get(rule, v)
+        path.append(w)
+    return np.array(path)
