@@ -1,0 +1,266 @@
+"""Answers to the exercises of notebook 03 whose verdict is known."""
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+
+
+def _mean_last(values):
+    return tf.reduce_mean(values, axis=-1)
+
+
+def huber_by_pieces(y_true, y_pred, delta=1.0):
+    size = tf.abs(tf.subtract(y_true, y_pred))
+    near = tf.minimum(size, delta)
+    return _mean_last(0.5 * near**2 + delta * (size - near))
+
+
+def huber_by_keras(y_true, y_pred, delta=1.0):
+    return tf.keras.losses.Huber(delta=delta, reduction="none")(y_true, y_pred)
+
+
+@tf.function
+def huber_compiled(y_true, y_pred, delta=1.0):
+    error = y_true - y_pred
+    far = delta * (error * tf.sign(error) - delta / 2)
+    return tf.math.reduce_mean(tf.where(tf.abs(error) > delta, far, tf.square(error) / 2), axis=1)
+
+
+def huber_without_half(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, delta * size))
+
+
+def huber_with_slope_one(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, size - 0.5 * delta))
+
+
+def huber_of_signed_error(y_true, y_pred, delta=1.0):
+    error = y_true - y_pred
+    return _mean_last(tf.where(error <= delta, 0.5 * error**2, delta * (error - 0.5 * delta)))
+
+
+def huber_swapped(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(tf.where(size > delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
+
+
+def huber_by_numpy(y_true, y_pred, delta=1.0):
+    size = np.abs(y_true.numpy() - y_pred.numpy())
+    return np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)).mean(-1)
+
+
+def pinball_by_where(y_true, y_pred, tau=0.5):
+    return _mean_last(tf.where(y_true > y_pred, tau * (y_true - y_pred), (1 - tau) * (y_pred - y_true)))
+
+
+def pinball_by_relu(y_true, y_pred, tau=0.5):
+    error = tf.subtract(y_true, y_pred)
+    return tf.keras.ops.mean(tau * tf.nn.relu(error) + (1.0 - tau) * tf.nn.relu(-error), axis=-1)
+
+
+def pinball_by_abs(y_true, y_pred, tau=0.5):
+    error = y_true - y_pred
+    return _mean_last(0.5 * tf.abs(error) + (tau - 0.5) * error)
+
+
+def masked_by_boolean_mask(y_true, y_pred, mask):
+    errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
+    return tf.reduce_sum(errors**2) / max(len(errors), 1)
+
+
+def masked_by_where_twice(y_true, y_pred, mask):
+    zeros = tf.zeros_like(y_true)
+    squares = tf.square(tf.where(mask, y_true, zeros) - tf.where(mask, y_pred, zeros))
+    return tf.reduce_sum(squares) / tf.maximum(tf.math.count_nonzero(mask, dtype=tf.float32), 1.0)
+
+
+def _clean(y_true, y_pred, mask):
+    return tf.square(tf.where(mask, y_true - y_pred, 0.0)), tf.cast(mask, tf.float32)
+
+
+def masked_squared_first(y_true, y_pred, mask):
+    mask = tf.cast(mask, tf.float32)
+    return tf.math.divide_no_nan(tf.reduce_sum(mask * tf.square(y_true - y_pred)), tf.reduce_sum(mask))
+
+
+def masked_over_all(y_true, y_pred, mask):
+    return tf.reduce_mean(_clean(y_true, y_pred, mask)[0])
+
+
+def masked_by_rows(y_true, y_pred, mask):
+    squares, real = _clean(y_true, y_pred, mask)
+    return tf.reduce_mean(tf.math.divide_no_nan(tf.reduce_sum(squares, 1), tf.reduce_sum(real, 1)))
+
+
+def masked_each_row(y_true, y_pred, mask):
+    squares, real = _clean(y_true, y_pred, mask)
+    return tf.math.divide_no_nan(tf.reduce_sum(squares, 1), tf.reduce_sum(real, 1))
+
+
+def masked_sum(y_true, y_pred, mask):
+    return tf.reduce_sum(_clean(y_true, y_pred, mask)[0])
+
+
+def masked_nan_when_empty(y_true, y_pred, mask):
+    squares, real = _clean(y_true, y_pred, mask)
+    return tf.reduce_sum(squares) / tf.reduce_sum(real)
+
+
+def masked_after_the_loss(y_true, y_pred, mask):
+    squares = tf.where(mask, tf.square(y_true - y_pred), 0.0)
+    return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(tf.cast(mask, tf.float32)))
+
+
+def bce_by_tensorflow(y_true, logits):
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=logits)
+
+
+def bce_by_softplus(y_true, logits):
+    return tf.math.softplus(logits) - tf.multiply(y_true, logits)
+
+
+def bce_by_log_sigmoid(y_true, logits):
+    return -(y_true * tf.math.log_sigmoid(logits) + (1.0 - y_true) * tf.math.log_sigmoid(-logits))
+
+
+def bce_of_the_book(y_true, logits):
+    p = tf.sigmoid(logits)
+    return -(y_true * tf.math.log(p) + (1 - y_true) * tf.math.log(1 - p))
+
+
+def bce_with_epsilon(y_true, logits):
+    p = tf.sigmoid(logits)
+    return -(y_true * tf.math.log(p + 1e-7) + (1 - y_true) * tf.math.log(1 - p + 1e-7))
+
+
+def bce_of_clipped_logits(y_true, logits):
+    return bce_by_softplus(y_true, tf.clip_by_value(logits, -30.0, 30.0))
+
+
+def bce_with_kinks(y_true, logits):
+    return tf.maximum(logits, 0.0) - logits * y_true + tf.math.log1p(tf.exp(-tf.abs(logits)))
+
+
+def focal_by_log_sigmoid(y_true, logits, gamma=2.0):
+    t = tf.where(y_true > 0.5, logits, -logits)
+    return -tf.exp(gamma * tf.math.log_sigmoid(-t)) * tf.math.log_sigmoid(t)
+
+
+def focal_by_cross_entropy(y_true, logits, gamma=2.0):
+    cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=logits)
+    opposite = tf.nn.sigmoid_cross_entropy_with_logits(labels=1 - y_true, logits=logits)
+    return cross * tf.math.exp(-gamma * opposite)
+
+
+def _focal(y_true, logits, gamma, factor=lambda p: 1 - p):
+    t = (2 * y_true - 1) * logits
+    return factor(tf.sigmoid(t)) ** gamma * tf.nn.softplus(-t)
+
+
+def focal_of_the_paper(y_true, logits, gamma=2.0):
+    p = tf.sigmoid(logits)
+    p_t = tf.where(y_true == 1, p, 1 - p)
+    return -((1 - p_t) ** gamma) * tf.math.log(p_t)
+
+
+def focal_with_alpha(y_true, logits, gamma=2.0):
+    return tf.where(y_true == 1, 0.25, 0.75) * focal_by_log_sigmoid(y_true, logits, gamma)
+
+
+def focal_of_yes(y_true, logits, gamma=2.0):
+    return (1 - tf.sigmoid(logits)) ** gamma * bce_by_softplus(y_true, logits)
+
+
+def raising(*_):
+    raise ValueError("no")
+
+
+PROOFS = {
+    "huber": Proof(
+        right=[huber_by_pieces, huber_by_keras, huber_compiled],
+        wrong={
+            "two pieces do not meet": huber_without_half,
+            "slope must be delta": huber_with_slope_one,
+            "negative error is not small": huber_of_signed_error,
+            "two pieces are swapped": huber_swapped,
+            "half the squared error everywhere": lambda y, p, delta: _mean_last(0.5 * (y - p) ** 2),
+            "delta was ignored": lambda y, p, delta: huber_by_pieces(y, p, 1.0),
+            "mean over the whole batch": lambda y, p, delta: tf.reduce_mean(huber_by_pieces(y, p, delta)),
+            "averaged over the batch, axis 0": lambda y, p, delta: huber_by_pieces(
+                tf.transpose(y), tf.transpose(p), delta
+            ),
+            "one value for each element": lambda y, p, delta: huber_by_pieces(y[..., None], p[..., None], delta),
+            "where the tape cannot see it": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
+        },
+        raises=raising,
+    ),
+    "pinball": Proof(
+        right=[pinball_by_where, pinball_by_relu, pinball_by_abs],
+        wrong={
+            "sides are swapped": lambda y, p, tau: pinball_by_relu(p, y, tau),
+            "Too high a prediction costs": lambda y, p, tau: _mean_last(tau * tf.nn.relu(y - p)),
+            "absolute error times tau": lambda y, p, tau: _mean_last(tau * tf.abs(y - p)),
+            "smaller of the two": lambda y, p, tau: _mean_last(tf.minimum(tau * (y - p), (tau - 1) * (y - p))),
+            "twice the loss": lambda y, p, tau: 2 * pinball_by_relu(y, p, tau),
+            "they cancel": lambda y, p, tau: _mean_last(tau * (y - p)),
+            "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
+            "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
+            "where the tape cannot see it": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
+        },
+        raises=raising,
+    ),
+    "masked_mse": Proof(
+        right=[
+            masked_by_boolean_mask,
+            masked_after_the_loss,
+            masked_by_where_twice,
+            tf.function(masked_by_where_twice),
+        ],
+        wrong={
+            "divides by all elements": masked_over_all,
+            "mean of row means": masked_by_rows,
+            "The mask was not used": lambda y, p, mask: tf.reduce_mean((y - p) ** 2),
+            "a sum; a mean": masked_sum,
+            "one value for each row": masked_each_row,
+            "and then multiplied by 0": masked_squared_first,
+            "0/0 is nan": masked_nan_when_empty,
+            "where the tape cannot see it": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
+        },
+        raises=raising,
+    ),
+    "stable_bce": Proof(
+        right=[bce_by_tensorflow, bce_by_softplus, bce_by_log_sigmoid],
+        wrong={
+            "log of 0, or an exponential": bce_of_the_book,
+            "puts a lid on the loss": bce_with_epsilon,
+            "Clipping, or a small number": bce_of_clipped_logits,
+            "has a kink there": bce_with_kinks,
+            "two classes are swapped": lambda y, z: bce_by_softplus(1 - y, z),
+            "half for label 0 is missing": lambda y, z: y * tf.nn.softplus(-z),
+            "sign is wrong": lambda y, z: -bce_by_softplus(y, z),
+            "one loss for each element": lambda y, z: tf.reduce_mean(bce_by_softplus(y, z)),
+            "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
+            "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
+        },
+        raises=raising,
+    ),
+    "focal": Proof(
+        right=[focal_by_log_sigmoid, focal_by_cross_entropy, tf.function(focal_by_log_sigmoid)],
+        wrong={
+            "turns down the hard examples": lambda y, z, gamma: _focal(y, z, gamma, lambda p: p),
+            "that of the true class": focal_of_yes,
+            "label 0 are missing": lambda y, z, gamma: y * focal_by_log_sigmoid(y, z, gamma),
+            "gamma has no effect": lambda y, z, gamma: bce_by_softplus(y, z),
+            "sign is wrong": lambda y, z, gamma: -focal_by_log_sigmoid(y, z, gamma),
+            "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
+            "0.25 and 0.75": focal_with_alpha,
+            "log of a probability overflows": focal_of_the_paper,
+            "slope of a power at 0": lambda y, z, gamma: _focal(y, z, gamma),
+            "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
+        },
+        raises=raising,
+    ),
+}
