@@ -48,7 +48,8 @@ def line_panels(
             x, y = x[:stop], np.where(y[:stop] <= limit, y[:stop], limit)
             (drawn,) = axes.plot(x, y, marker="o" if len(y) <= 25 else None, ms=4, label=label)
             if len(beyond):
-                drawn.set_label(f"  {label}: ends here")
+                if not label.startswith("_"):
+                    drawn.set_label(f"  {label}: ends here")
                 axes.plot(x[-1:], y[-1:], "X", ms=10, color=drawn.get_color(), label="_end")
         axes.set_ylim(low, high)
         _, top = (axes.transAxes + axes.transData.inverted()).transform((0, 1.06))

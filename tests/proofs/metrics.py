@@ -1,0 +1,508 @@
+"""Answers to the exercises of notebook 04 whose verdict is known."""
+
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+
+Metric = tf.keras.metrics.Metric
+
+
+def flat(values):
+    return tf.cast(tf.reshape(values, (-1,)), tf.float32)
+
+
+class Sums(Metric):
+    """Adds named sums in float32, as most right answers do; the ways to get it wrong are subclasses."""
+
+    shapes: ClassVar = {}
+    dtype_of_state = "float32"
+
+    def __init__(self, *args, name="metric", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.num_classes = args[0] if args else None
+        self.sums = {
+            key: self.add_weight(name=key, shape=shape, initializer="zeros", dtype=self.dtype_of_state)
+            for key, shape in self.shapes.items()
+        }
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        for key, value in self.parts(y_true, y_pred, sample_weight).items():
+            self.sums[key].assign_add(tf.cast(value, self.dtype_of_state))
+
+
+class MeanByKeras(tf.keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(flat(y_pred), None if sample_weight is None else flat(sample_weight))
+
+
+class MeanBySums(Sums):
+    shapes: ClassVar = {"total": (), "count": ()}
+
+    def parts(self, y_true, y_pred, w):
+        p = flat(y_pred)
+        w = tf.ones_like(p) if w is None else flat(w)
+        return {"total": tf.tensordot(w, p, 1), "count": tf.reduce_sum(w)}
+
+    def result(self):
+        total, count = (tf.convert_to_tensor(self.sums[key]) for key in ("total", "count"))
+        return tf.where(count > 0, total / tf.where(count > 0, count, 1.0), 0.0)
+
+
+class MeanInPython(MeanBySums):
+    """Keeps Python numbers and resets them itself: right when run eagerly."""
+
+    def __init__(self, name="metric", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.seen = [0.0, 0.0]
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if tf.executing_eagerly():
+            parts = self.parts(y_true, y_pred, sample_weight)
+            self.seen = [float(self.seen[0] + parts["total"]), float(self.seen[1] + parts["count"])]
+
+    def reset_state(self):
+        self.seen = [0.0, 0.0]
+
+    def result(self):
+        return self.seen[0] / self.seen[1] if self.seen[1] else 0.0
+
+
+class MeanNeverReset(MeanBySums):
+    def reset_state(self):
+        pass
+
+
+class MeanOfMeans(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        parts = super().parts(y_true, y_pred, w)
+        some = tf.cast(parts["count"] > 0, tf.float32)
+        return {"total": tf.math.divide_no_nan(parts["total"], parts["count"]), "count": some}
+
+
+class MeanUnweighted(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred, None)
+
+
+class MeanByCount(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return {**super().parts(y_true, y_pred, w), "count": tf.size(y_pred)}
+
+
+class MeanOfTotal(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return {**super().parts(y_true, y_pred, w), "total": tf.reduce_sum(y_pred)}
+
+
+class MeanOfTables(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        parts = super().parts(y_true, y_pred, w)
+        fits = w is None or w.shape.rank == y_pred.shape.rank
+        return parts if fits else {**parts, "total": tf.reduce_sum(w * y_pred)}
+
+
+class MeanAtLeast1(MeanBySums):
+    def result(self):
+        return self.sums["total"] / tf.maximum(self.sums["count"], 1.0)
+
+
+class MeanNan(MeanBySums):
+    def result(self):
+        return self.sums["total"] / self.sums["count"]
+
+
+class MeanLast(MeanBySums):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        for key, value in self.parts(y_true, y_pred, sample_weight).items():
+            self.sums[key].assign(value)
+
+
+class MeanNothing(MeanBySums):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+
+class F1BySums(Sums):
+    shapes: ClassVar = {"found": (), "called": (), "real": (), "right": (), "all": ()}
+    at_half = False
+
+    def parts(self, y_true, y_pred, w):
+        y, p = flat(y_true), flat(y_pred)
+        says = tf.cast(p >= 0.5 if self.at_half else p > 0.5, tf.float32)
+        w = tf.ones_like(y) if w is None else flat(w)
+        sums = {"found": y * says, "called": says, "real": y, "right": tf.cast(y == says, tf.float32), "all": w / w}
+        return {key: tf.reduce_sum(w * value) for key, value in sums.items()}
+
+    def result(self):
+        return self.answer(**{key: tf.identity(value) for key, value in self.sums.items()})
+
+    def answer(self, found, called, real, right, all):
+        return tf.math.divide_no_nan(2 * found, called + real)
+
+
+class F1FromParts(Metric):
+    def __init__(self, name="f1", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.precision, self.recall = tf.keras.metrics.Precision(), tf.keras.metrics.Recall()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        for part in (self.precision, self.recall):
+            part.update_state(flat(y_true), flat(y_pred), sample_weight)
+
+    def result(self):
+        p, r = self.precision.result().numpy(), self.recall.result().numpy()
+        return 2 * p * r / (p + r) if p + r else 0.0
+
+
+def f1_with(answer):
+    return type("F1", (F1BySums,), {"answer": lambda self, **sums: answer(**sums)})
+
+
+class F1Unweighted(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred, None)
+
+
+class F1Averaged(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        each = self.answer(**super().parts(y_true, y_pred, w))
+        return {**dict.fromkeys(self.shapes, 0.0), "found": each, "all": 1.0}
+
+    def result(self):
+        found, count = tf.identity(self.sums["found"]), tf.identity(self.sums["all"])
+        return tf.math.divide_no_nan(found, count)
+
+
+class F1OfTables(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        y, says = tf.cast(y_true, tf.float32), tf.cast(y_pred > 0.5, tf.float32)
+        w = tf.ones_like(y) if w is None else w
+        sums = {"found": w * y * says, "called": w * says, "real": w * y}
+        return {"right": 0.0, "all": 0.0, **{key: tf.reduce_sum(value) for key, value in sums.items()}}
+
+
+class F1AtHalf(F1BySums):
+    at_half = True
+
+
+class F1Nan(F1BySums):
+    def answer(self, found, called, real, right, all):
+        return 2 * found / (called + real)
+
+
+class CountsByScatter(Metric):
+    def __init__(self, num_classes, name="confusion", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.n = num_classes
+        self.cells = self.add_weight(name="cells", shape=(num_classes**2,), initializer="zeros", dtype="float64")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        cell = tf.cast(y_true, tf.int64) * self.n + tf.argmax(y_pred, axis=-1)
+        w = tf.ones(tf.shape(cell), tf.float64) if sample_weight is None else tf.cast(sample_weight, tf.float64)
+        self.cells.assign_add(tf.math.unsorted_segment_sum(w, cell, self.n**2))
+
+    def result(self):
+        return tf.reshape(self.cells, (self.n, self.n))
+
+
+class CountsByOneHot(Metric):
+    def __init__(self, num_classes, name="confusion", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.n = num_classes
+        self.table = self.add_weight(name="table", shape=(num_classes, num_classes), initializer="zeros")
+
+    def of_batch(self, y_true, y_pred, w):
+        true = tf.one_hot(y_true, self.n)
+        true = true if w is None else true * w[:, None]
+        return tf.matmul(true, tf.one_hot(tf.argmax(y_pred, axis=1), self.n), transpose_a=True)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.table.assign_add(self.of_batch(y_true, y_pred, sample_weight))
+
+    def result(self):
+        return self.table.numpy().copy()
+
+
+def counts_with(**changes):
+    return type("Counts", (CountsByOneHot,), changes)
+
+
+class CountsLast(CountsByOneHot):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.table.assign(self.of_batch(y_true, y_pred, sample_weight))
+
+
+class CountsUnweighted(CountsByOneHot):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred)
+
+
+class Calibration(Sums):
+    shapes: ClassVar = {"confidence": (10,), "right": (10,), "count": (10,)}
+
+    def parts(self, y_true, y_pred, _):
+        confidence = self.confidence_of(y_true, y_pred)
+        right = tf.cast(tf.argmax(y_pred, axis=1, output_type=tf.int32) == y_true, tf.float32)
+        place = tf.one_hot(self.bins_of(confidence), 10)
+        three = {"confidence": confidence, "right": right, "count": tf.ones_like(right)}
+        return {key: tf.linalg.matvec(place, value, transpose_a=True) for key, value in three.items()}
+
+    def update_state(self, y_true, y_pred):
+        super().update_state(y_true, y_pred)
+
+    def confidence_of(self, y_true, y_pred):
+        return tf.reduce_max(y_pred, axis=1)
+
+    def bins_of(self, confidence):
+        return tf.cast(tf.clip_by_value(tf.floor(10 * confidence), 0, 9), tf.int32)
+
+    def result(self):
+        return self.answer(*(tf.identity(self.sums[key]) for key in ("confidence", "right", "count")))
+
+    def answer(self, confidence, right, count):
+        gaps = tf.math.divide_no_nan(tf.abs(right - confidence), count)
+        return tf.reduce_sum(gaps * tf.math.divide_no_nan(count, tf.reduce_sum(count)))
+
+
+class CalibrationByHistogram(Calibration):
+    def bins_of(self, confidence):
+        return tf.histogram_fixed_width_bins(confidence, [0.0, 1.0], 10)
+
+
+def calibration_with(answer):
+    return type("Error", (Calibration,), {"answer": lambda self, *sums: answer(*sums)})
+
+
+class CalibrationLosesOne(Calibration):
+    def bins_of(self, confidence):
+        return tf.cast(tf.floor(10 * confidence), tf.int32)  # one_hot of 10 is all zeros
+
+
+class CalibrationUpTo(Calibration):
+    def bins_of(self, confidence):
+        return tf.cast(tf.math.ceil(10 * confidence), tf.int32) - 1
+
+
+class CalibrationOfTrueClass(Calibration):
+    def confidence_of(self, y_true, y_pred):
+        return tf.gather(y_pred, y_true, axis=1, batch_dims=1)
+
+
+class CalibrationAveraged(Calibration):
+    shapes: ClassVar = {**Calibration.shapes, "each": (), "batches": ()}
+    by_size = False
+
+    def parts(self, y_true, y_pred, _):
+        parts = super().parts(y_true, y_pred, _)
+        n = tf.reduce_sum(parts["count"]) if self.by_size else 1.0
+        return {**parts, "each": n * self.answer(**parts), "batches": n}
+
+    def result(self):
+        return tf.math.divide_no_nan(self.sums["each"], self.sums["batches"])
+
+
+class CalibrationSummed(CalibrationAveraged):
+    by_size = True
+
+
+class R2(Sums):
+    shapes: ClassVar = {"n": (), "y": (), "y2": (), "p": (), "p2": (), "yp": (), "errors": ()}
+    dtype_of_state = "float64"
+
+    def parts(self, y_true, y_pred, _):
+        y, p = (tf.cast(tf.reshape(v, (-1,)), self.dtype_of_state) for v in (y_true, y_pred))
+        sums = {"y": y, "y2": y * y, "p": p, "p2": p * p, "yp": y * p, "errors": (y - p) ** 2}
+        return {"n": tf.size(y), **{key: tf.reduce_sum(value) for key, value in sums.items()}}
+
+    def update_state(self, y_true, y_pred):
+        super().update_state(y_true, y_pred)
+
+    def result(self):
+        return self.answer(**{key: value.numpy() for key, value in self.sums.items()})
+
+    def answer(self, n, y, y2, p, p2, yp, errors):
+        spread = y2 - y * y / max(n, 1)
+        return float(1 - errors / spread) if spread > 0 else 0.0
+
+
+class R2Shifted(Metric):
+    """Welford's way, after Chan, Golub and LeVeque: merge the mean and the spread of each batch."""
+
+    def __init__(self, name="r2", **kwargs):
+        super().__init__(name=name, **kwargs)
+        make = {"initializer": "zeros", "dtype": "float64"}
+        self.n, self.mean, self.spread, self.errors = (self.add_weight(name=key, **make) for key in "nmse")
+
+    def update_state(self, y_true, y_pred):
+        y, p = (tf.cast(tf.reshape(v, (-1,)), tf.float64) for v in (y_true, y_pred))
+        count, mean = tf.cast(tf.size(y), tf.float64), tf.reduce_mean(y)
+        gap, total = mean - self.mean, self.n + count
+        self.spread.assign_add(tf.reduce_sum((y - mean) ** 2) + gap**2 * self.n * count / total)
+        self.mean.assign_add(gap * count / total)
+        self.n.assign(total)
+        self.errors.assign_add(tf.reduce_sum((y - p) ** 2))
+
+    def result(self):
+        return tf.where(self.spread > 0, 1 - tf.math.divide_no_nan(self.errors, self.spread), 0.0)
+
+
+class R2Single(R2):
+    dtype_of_state = "float32"
+
+
+class R2SquaredTooEarly(R2):
+    def parts(self, y_true, y_pred, _):
+        parts = super().parts(y_true, y_pred, _)
+        squares = tf.cast(tf.reshape(y_true, (-1,)) ** 2, tf.float64)
+        return {**parts, "y2": tf.reduce_sum(squares)}
+
+
+class R2OfTables(R2):
+    def parts(self, y_true, y_pred, _):
+        errors = tf.reduce_sum((tf.cast(y_true, tf.float64) - tf.cast(y_pred, tf.float64)) ** 2)
+        return {**super().parts(y_true, y_pred, _), "errors": errors}
+
+
+class R2Within(R2):
+    def parts(self, y_true, y_pred, _):
+        parts = super().parts(y_true, y_pred, _)
+        return {**parts, "y": tf.zeros((), tf.float64), "y2": parts["y2"] - parts["y"] ** 2 / len(y_true)}
+
+
+class R2Averaged(R2):
+    def parts(self, y_true, y_pred, _):
+        parts = {key: tf.cast(value, tf.float64) for key, value in super().parts(y_true, y_pred, _).items()}
+        spread = parts["y2"] - parts["y"] ** 2 / parts["n"]
+        some = spread > 1e-9
+        each = tf.where(some, 1 - parts["errors"] / tf.where(some, spread, 1.0), 0.0)
+        return {**parts, "errors": each, "n": tf.cast(some, tf.float64)}
+
+    def answer(self, n, errors, **others):
+        return errors / max(n, 1)
+
+
+class R2Last(R2):
+    def update_state(self, y_true, y_pred):
+        for key, value in self.parts(y_true, y_pred, None).items():
+            self.sums[key].assign(tf.cast(value, tf.float64))
+
+
+def r2_with(answer):
+    class Changed(R2):
+        def answer(self, **sums):
+            return answer(**sums) if super().answer(**sums) else 0.0
+
+    return Changed
+
+
+class Raising(Metric):
+    def __init__(self, *args, **kwargs):
+        raise ValueError("no")
+
+
+PROOFS = {
+    "mean_prediction": Proof(
+        right=[MeanByKeras, MeanBySums],
+        wrong={
+            "before the first update": MeanNan,
+            "The weights are ignored": MeanUnweighted,
+            "mean of the batches' means": MeanOfMeans,
+            "last batch alone": MeanLast,
+            "divided by the number of examples": MeanByCount,
+            "Only the denominator": MeanOfTotal,
+            "made a table": MeanOfTables,
+            "kept at 1 or more": MeanAtLeast1,
+            "survived reset_state": MeanNeverReset,
+            "wrong in tf.function": MeanInPython,
+            "expected": MeanNothing,
+        },
+        raises=Raising,
+    ),
+    "streaming_f1": Proof(
+        right=[F1BySums, F1FromParts],
+        wrong={
+            "0/0 where there is no yes": F1Nan,
+            "mean of the batches' F1s": F1Averaged,
+            "The weights are ignored": F1Unweighted,
+            "That is the precision": f1_with(lambda found, called, **_: tf.math.divide_no_nan(found, called)),
+            "That is the recall": f1_with(lambda found, real, **_: tf.math.divide_no_nan(found, real)),
+            "That is the accuracy": f1_with(lambda right, all, **_: tf.math.divide_no_nan(right, all)),
+            "exactly 0.5 is a no": F1AtHalf,
+            "factor of 2": f1_with(lambda found, called, real, **_: tf.math.divide_no_nan(found, called + real)),
+            "plain mean of precision and recall": f1_with(
+                lambda found, called, real, **_: (
+                    tf.math.divide_no_nan(found, called) / 2 + tf.math.divide_no_nan(found, real) / 2
+                )
+            ),
+            "intersection over union": f1_with(
+                lambda found, called, real, **_: tf.math.divide_no_nan(found, called + real - found)
+            ),
+            "made a table": F1OfTables,
+            "kept at 1 or more": f1_with(lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)),
+        },
+        raises=Raising,
+    ),
+    "confusion_counts": Proof(
+        right=[CountsByScatter, CountsByOneHot],
+        wrong={
+            "The weights are ignored": CountsUnweighted,
+            "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
+            "last batch alone": CountsLast,
+            "shares of each row": counts_with(
+                result=lambda self: tf.math.divide_no_nan(self.table, tf.reduce_sum(self.table, axis=1, keepdims=True))
+            ),
+            "counted once": counts_with(result=lambda self: tf.minimum(self.table, 1.0)),
+            "Only the right answers": counts_with(
+                result=lambda self: tf.linalg.diag(tf.linalg.diag_part(tf.convert_to_tensor(self.table)))
+            ),
+            "must return a value": counts_with(result=lambda self: self.table),
+            "survived reset_state": counts_with(reset_state=lambda self: None),
+        },
+        raises=Raising,
+    ),
+    "calibration_error": Proof(
+        right=[Calibration, CalibrationByHistogram],
+        wrong={
+            "batch by batch and averaged": CalibrationAveraged,
+            "absolute value was taken batch by batch": CalibrationSummed,
+            "gap of the whole": calibration_with(
+                lambda c, r, n: tf.math.divide_no_nan(tf.abs(tf.reduce_sum(r - c)), tf.reduce_sum(n))
+            ),
+            "Every bin counts the same": calibration_with(
+                lambda c, r, n: tf.math.divide_no_nan(
+                    tf.reduce_sum(tf.math.divide_no_nan(tf.abs(r - c), n)), tf.reduce_sum(tf.cast(n > 0, tf.float32))
+                )
+            ),
+            "largest gap": calibration_with(lambda c, r, n: tf.reduce_max(tf.math.divide_no_nan(tf.abs(r - c), n))),
+            "not that of the true class": CalibrationOfTrueClass,
+            "exactly 1 fell out": CalibrationLosesOne,
+            "on the border of two bins": CalibrationUpTo,
+            "divide by their number": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c))),
+            "0/0": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.reduce_sum(n)),
+        },
+        raises=Raising,
+    ),
+    "r_squared": Proof(
+        right=[R2, R2Shifted],
+        wrong={
+            "mean of the batches' R²s": R2Averaged,
+            "last batch alone": R2Last,
+            "each batch's own mean": R2Within,
+            "R² is 1 minus it": r2_with(lambda n, y, y2, errors, **_: errors / (y2 - y * y / n)),
+            "that of the predictions": r2_with(lambda n, p, p2, errors, **_: 1 - errors / (p2 - p * p / n)),
+            "squared correlation": r2_with(
+                lambda n, y, y2, p, p2, yp, **_: (yp - y * p / n) ** 2 / ((y2 - y * y / n) * (p2 - p * p / n))
+            ),
+            "those of 0, not of the mean": r2_with(lambda y2, errors, **_: 1 - errors / y2),
+            "made a table": R2OfTables,
+            "Right for small numbers": R2Single,
+            "Cast before you square": R2SquaredTooEarly,
+            "do not clip": type("R2Clipped", (R2,), {"result": lambda self: max(R2.result(self), 0.0)}),
+            "1 − 0/0": type("R2One", (R2,), {"result": lambda self: R2.result(self) or np.float64(1.0)}),
+        },
+        raises=Raising,
+    ),
+}
