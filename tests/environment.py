@@ -4,7 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-SCRATCH = Path(tempfile.mkdtemp(prefix="course-"))
+_scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)  # gone when the tests end
+SCRATCH = Path(_scratch.name)
 NO_NETWORK = str(Path(__file__).parent / "no_network")  # its sitecustomize is imported by every Python that starts
 
 VARIABLES = {

@@ -81,6 +81,11 @@ def _clean(y_true, y_pred, mask):
     return tf.square(tf.where(mask, y_true - y_pred, 0.0)), tf.cast(mask, tf.float32)
 
 
+def masked_by_loop(y_true, y_pred, mask):
+    squares = [(y_true[i] - y_pred[i]) ** 2 for i in map(tuple, np.argwhere(mask))]
+    return sum(squares) / max(len(squares), 1)
+
+
 def masked_squared_first(y_true, y_pred, mask):
     mask = tf.cast(mask, tf.float32)
     return tf.math.divide_no_nan(tf.reduce_sum(mask * tf.square(y_true - y_pred)), tf.reduce_sum(mask))
@@ -174,6 +179,11 @@ def focal_of_yes(y_true, logits, gamma=2.0):
     return (1 - tf.sigmoid(logits)) ** gamma * bce_by_softplus(y_true, logits)
 
 
+def focal_of_a_constant_factor(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    return tf.stop_gradient(tf.exp(-gamma * tf.nn.softplus(t))) * tf.nn.softplus(-t)
+
+
 def raising(*_):
     raise ValueError("no")
 
@@ -217,6 +227,7 @@ PROOFS = {
             masked_by_boolean_mask,
             masked_after_the_loss,
             masked_by_where_twice,
+            masked_by_loop,
             tf.function(masked_by_where_twice),
         ],
         wrong={
@@ -243,6 +254,7 @@ PROOFS = {
             "sign is wrong": lambda y, z: -bce_by_softplus(y, z),
             "one loss for each element": lambda y, z: tf.reduce_mean(bce_by_softplus(y, z)),
             "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
+            "soft label counts for both": lambda y, z: tf.nn.softplus(tf.where(y > 0.5, -z, z)),
             "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
         },
         raises=raising,
@@ -259,6 +271,7 @@ PROOFS = {
             "0.25 and 0.75": focal_with_alpha,
             "log of a probability overflows": focal_of_the_paper,
             "slope of a power at 0": lambda y, z, gamma: _focal(y, z, gamma),
+            "taken for a constant": focal_of_a_constant_factor,
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },
         raises=raising,

@@ -168,7 +168,8 @@ def _calibration_case() -> tuple:
     confidence = rng.choice(np.arange(5, 10), n) / 10 + rng.uniform(0.02, 0.08, n)
     confidence[:5] = 1, 1, 1, 0.5, 0.75
     guess = rng.integers(0, 3, n)
-    y = np.where(rng.random(n) < 0.55, guess, (guess + 1) % 3).astype("int32")
+    chance = np.where(confidence < 0.7, 0.9, 0.5)  # unsure answers are right more often than sure ones: gaps cancel
+    y = np.where(rng.random(n) < chance, guess, (guess + 1) % 3).astype("int32")
     y[:3] = (guess[:3] + np.array([0, 1, 1])) % 3
     prob = np.repeat(((1 - confidence) / 2)[:, None], 3, axis=1)
     prob[np.arange(n), guess] = confidence

@@ -59,8 +59,8 @@ def _write_numbers(axes, numbers: Mapping[str, Sequence[float]]) -> None:
     for i, (name, (value, low, high)) in enumerate(numbers.items()):
         x = i / len(numbers)
         axes.text(x, 1.0, name, fontsize=9, color=GREY, va="top", transform=axes.transAxes)
-        axes.text(x, 0.62, f"{value:.3f}", fontsize=16, fontweight="bold", va="top", transform=axes.transAxes)
-        axes.text(x, 0.12, f"{low:.3f} to {high:.3f}", fontsize=9, color=INK, va="top", transform=axes.transAxes)
+        axes.text(x, 0.73, f"{value:.3f}", fontsize=16, fontweight="bold", va="top", transform=axes.transAxes)
+        axes.text(x, 0.3, f"{low:.3f} to {high:.3f}", fontsize=9, color=INK, va="top", transform=axes.transAxes)
 
 
 def _draw_matrix(axes, matrix: np.ndarray, class_names: Sequence[str]) -> None:
