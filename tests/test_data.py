@@ -449,8 +449,12 @@ def test_interrupt_leaves_nothing_behind(serve, real_files):
 
     serve(_damaged(_by_name(real_files), interrupt))
     before = socket.getdefaulttimeout()
-    with pytest.raises(KeyboardInterrupt):
-        data.mnist(20, 10)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores interrupts
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            data.mnist(20, 10)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert _files_left() == []
     assert socket.getdefaulttimeout() == before
 
