@@ -18,8 +18,8 @@ INTERVAL = 0.001  # seconds between two looks
 def peak_bytes(call: Callable[[], object]) -> int:
     """Return the greatest number of bytes in use during `call()`, above what was in use before it.
 
-    On a CPU this is memory of the whole process. It is exact to a few MB, so let `call` need tens of MB at least, and
-    call it once beforehand, that nothing is compiled or loaded while it is measured.
+    On a CPU this is memory of the whole process. It is exact to a few MB, so let `call` need tens of MB at least, for
+    tens of milliseconds, and call it once beforehand, that nothing is compiled or loaded while it is measured.
     """
     gc.collect()
     if tf.config.list_physical_devices("GPU"):
