@@ -33,7 +33,7 @@ def lines(
         ylabel: what y is, with its unit.
         title: the finding in a few words.
         scale: "linear", or "log" for both axes.
-        points: for each marked point its label and its (x, y).
+        points: for each marked point its label, written unless it begins with "_", and its (x, y).
     """
     figure = new_figure()
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel, title=title, xscale=scale, yscale=scale)
@@ -41,7 +41,8 @@ def lines(
         axes.plot(x, y, label=label)
     for label, (px, py) in (points or {}).items():
         axes.plot([px], [py], "o", color=INK, label="_point", zorder=5)
-        axes.annotate(label, (px, py), xytext=(7, -4), textcoords="offset points", fontsize=9, va="top")
+        if not label.startswith("_"):
+            axes.annotate(label, (px, py), xytext=(7, -4), textcoords="offset points", fontsize=9, va="top")
     few_ticks(axes)
     label_lines(axes)
     show(figure, description)
