@@ -6,6 +6,7 @@ plotting/    the figures, each with its description in words; the drawn tape
 checks/      the exercises' checks and your progress
 elsewhere.py a program that runs in another process, with your files and nothing else
 memory.py    the peak memory of a call
+website/     turns the notebooks into HTML pages: python -m utils.website
 publish.py   writes the course's address into badges and setup cells: python -m utils.publish OWNER/REPO
 
 `data` and `plotting` do not know of each other; `checks` may use both. Nothing here depends on a notebook.

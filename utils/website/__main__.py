@@ -1,0 +1,5 @@
+"""The command line of `utils.website`."""
+
+from utils.website import main
+
+main()
