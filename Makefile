@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help lab test notebooks site lint constraints clean
+.PHONY: help lab test notebooks site colab lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -24,6 +24,11 @@ notebooks: .venv/ready  ## execute the notebooks and save their outputs (one onl
 site: .venv/ready  ## turn the notebooks into HTML pages in site/, to read without Python
 	$(BIN)/python -m utils.website
 
+colab:  ## run each notebook alone, with the versions that Colab ships (needs Python 3.13)
+	python3.13 -m venv .venv-colab
+	.venv-colab/bin/pip install --quiet -r tests/colab/requirements.txt
+	.venv-colab/bin/python -m tests.release $(ONLY)
+
 lint: .venv/ready  ## check the style of code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +41,7 @@ constraints: .venv/ready  ## pin the versions anew, for every platform
 	rm .requirements.in
 
 clean:  ## remove the environment and what tests left
-	rm -rf .venv .pytest_cache .ruff_cache site
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache site
 
 .venv/ready: requirements.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.course import NOTEBOOKS, ROOT, read
+from tests.release import release, run_alone
 from utils import publish
 
 SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.cell_type == "code")
@@ -20,21 +21,9 @@ def run(source, folder, **environment):
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
 
 
-def git(*arguments, cwd):
-    identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
-
-
 @pytest.fixture
 def released(tmp_path):
-    """A repository with the course's helpers and the tag that the setup cells fetch."""
-    folder = tmp_path / "released"
-    shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
-    git("init", cwd=folder)
-    git("add", ".", cwd=folder)
-    git("commit", "-m", "release", cwd=folder)
-    git("tag", "v1.0.0", cwd=folder)
-    return folder
+    return release(tmp_path / "released")
 
 
 @pytest.fixture
@@ -53,6 +42,11 @@ def test_a_notebook_alone_fetches_the_course_once_and_stays_silent(released, alo
     assert [p.name for p in alone.iterdir()] == ["course"]
     shutil.rmtree(released)
     assert run(SETUP.partition("from utils")[0], alone, COURSE_URL=released.as_uri()).returncode == 0
+
+
+def test_a_notebook_runs_on_colab(released, alone):
+    """The fourth, one of the quickest; `make colab` runs all, with the versions that Colab ships."""
+    assert run_alone(NOTEBOOKS[3], released, alone) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Stands in for the package by which a notebook can tell that it runs on Colab."""
