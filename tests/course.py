@@ -34,6 +34,16 @@ def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
+def setup_cell(path: Path = NOTEBOOKS[0]) -> str:
+    """Return the source of a notebook's setup cell, which is the same in all."""
+    return next(cell.source for cell in read(path).cells if cell.cell_type == "code")
+
+
+def published() -> tuple[str, str]:
+    """Return the address, as owner/repo, and the tag from which the setup cells fetch the course."""
+    return re.search(r'"https://github\.com/(.+?)"\), "(.+?)"', setup_cell()).groups()
+
+
 def tags(cell: nbformat.NotebookNode) -> list[str]:
     """Return the tags of a cell."""
     return cell.metadata.get("tags", [])

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.course import IGNORED, NOTEBOOKS, ROOT, exercises, read, spoken, tags
+from tests.course import IGNORED, NOTEBOOKS, ROOT, exercises, published, read, setup_cell, spoken, tags
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+COLAB = "https://colab.research.google.com/github"
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -19,10 +20,6 @@ def code_cells(path):
 
 def prose(path):
     return "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
-
-
-def setup_cell(path):
-    return code_cells(path)[0].source
 
 
 def test_there_are_notebooks():
@@ -39,7 +36,8 @@ def test_title_cell(path):
     title = read(path).cells[0].source
     number = int(path.stem[:2])
     assert re.match(rf"# {number} · .+\n\n\*\*.+\?\*\*\n", title), "the title, then one question in bold"
-    assert BADGE in title and f"/notebooks/{path.name})" in title
+    slug, tag = published()
+    assert f"]({COLAB}/{slug}/blob/{tag}/notebooks/{path.name})" in title and BADGE in title
     assert 3 <= len(re.findall(r"^- \*\*\w+\*\* ", title, re.M)) <= 5, "three to five bullets, a verb each"
     assert re.search(r"\*\*Time:\*\* \d+ minutes", title) and "**Needs:**" in title
 
@@ -144,6 +142,9 @@ def test_readme_table_is_in_step():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\d+) · .*?\]\(notebooks/(\w+\.ipynb)\) \|(.*?)\|.*\| (\d+) \|.*\|$", readme, re.M)
     assert [name for _, name, _, _ in rows] == [path.name for path in NOTEBOOKS]
+    slug, tag = published()
+    badges = re.findall(rf"\]\({COLAB}/{slug}/blob/{tag}/notebooks/(\w+\.ipynb)\)", readme)
+    assert badges == [path.name for path in NOTEBOOKS]
     for path, (number, _, question, minutes) in zip(NOTEBOOKS, rows, strict=True):
         title = read(path).cells[0].source
         assert title.startswith(f"# {number} · ")

@@ -1,17 +1,18 @@
 """The setup cell finds the course or fetches it, and says in one sentence what is wrong when it cannot."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from tests.course import NOTEBOOKS, ROOT, read
+from tests.course import NOTEBOOKS, ROOT, published, setup_cell
 from tests.release import release, run_alone
 from utils import publish
 
-SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.cell_type == "code")
+SETUP = setup_cell()
 
 
 def run(source, folder, **environment):
@@ -60,16 +61,12 @@ def test_a_notebook_runs_on_colab(released, alone):
     ids=["unpublished", "wrong address", "no network", "no git"],
 )
 def test_a_failed_fetch_says_why_and_leaves_nothing(alone, environment, said):
-    published_as = publish_slug()
-    source = SETUP.replace(f'github.com/{published_as}")', 'github.com/OWNER/REPO")')
+    slug, _ = published()
+    source = SETUP.replace(f'github.com/{slug}")', 'github.com/OWNER/REPO")')
     done = run(source, alone, **environment)
     assert done.returncode == 1
     assert said in done.stderr and "Traceback" not in done.stderr
     assert list(alone.iterdir()) == []
-
-
-def publish_slug():
-    return SETUP.split('"https://github.com/')[1].split('"')[0]
 
 
 def test_a_folder_of_that_name_in_the_way_is_reported(released, alone):
@@ -99,6 +96,19 @@ def test_publish_changes_address_and_tag_and_nothing_else(copy):
         assert all(b"github" in a or b"mybinder" in a for a, _ in differing)
         assert len(differing) == 2 or path.name == "README.md"
     assert publish.publish("some-body/the.course", "v9.9.9", copy) == []
+
+
+def test_publish_forgets_no_place_and_can_be_undone(copy):
+    slug, tag = published()
+    owner, repo = slug.split("/")
+    before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
+    publish.publish("some-body/the.course", "v9.9.9", copy)
+    for path in before:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        places = "\n".join(line for line in lines if "https:" in line or "%3A" in line)
+        assert not re.search(rf"{owner}(/|%2F){repo}|tree%2F{repo}|{tag}", places), path.name
+    publish.publish(slug, tag, copy)
+    assert {p: p.read_bytes() for p in before} == before
 
 
 @pytest.mark.parametrize("slug", ["", "course", "a/b/c", "https://github.com/a/b", "a b/c"])

@@ -10,15 +10,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SLUG, TAG = r"[\w.-]+/[\w.-]+", r"[\w.-]+"
+PART = r"[\w.-]+"  # of an address: an owner, a repository or a tag
 
-# Each pattern keeps what stands around the address. The quotes of a setup cell are escaped in the file of a notebook.
+# Every text that holds the address. The quotes of a setup cell are escaped in the file of a notebook.
 PLACES = (
-    rf"(colab\.research\.google\.com/github/){SLUG}(/blob/){TAG}(/)",
-    rf"(mybinder\.org/v2/gh/){SLUG}(/){TAG}([?)])",
-    rf'(get\(\\"COURSE_URL\\", \\"https://github\.com/){SLUG}(\\"\), \\"){TAG}(\\")',
+    "colab.research.google.com/github/{owner}/{repo}/blob/{tag}/",
+    "mybinder.org/v2/gh/{owner}/{repo}/{tag}?",
+    "git-pull?repo=https%3A%2F%2Fgithub.com%2F{owner}%2F{repo}&branch={tag}&urlpath=lab%2Ftree%2F{repo}%2F",
+    "git clone --branch {tag} https://github.com/{owner}/{repo} ",
+    r"get(\"COURSE_URL\", \"https://github.com/{owner}/{repo}\"), \"{tag}\"",
 )
-CLONE = rf"(git clone --branch ){TAG}( https://github\.com/){SLUG}()"  # here the tag comes first
 
 
 def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
@@ -35,16 +36,18 @@ def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
     Raises:
         ValueError: when `slug` or `tag` is not of that form.
     """
-    for value, form, example in ((slug, SLUG, "owner/repo"), (tag, TAG, "v1.0.0")):
+    for value, form, example in ((slug, f"{PART}/{PART}", "owner/repo"), (tag, PART, "v1.0.0")):
         if not re.fullmatch(form, value):
             raise ValueError(f"Expected something of the form {example}, got {value!r}.")
+    owner, repo = slug.split("/")
     changed = []
     for path in [*sorted((root / "notebooks").glob("*.ipynb")), root / "README.md"]:
         before = path.read_bytes().decode("utf-8")
         after = before
         for place in PLACES:
-            after = re.sub(place, rf"\g<1>{slug}\g<2>{tag}\g<3>", after)
-        after = re.sub(CLONE, rf"\g<1>{tag}\g<2>{slug}\g<3>", after)
+            written = re.sub(r"\\\{\w+\\\}", lambda _: PART, re.escape(place))
+            address = place.format(owner=owner, repo=repo, tag=tag)
+            after = re.sub(written, lambda _, address=address: address, after)
         if after != before:
             path.write_bytes(after.encode("utf-8"))
             changed.append(path)
