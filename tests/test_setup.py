@@ -102,7 +102,7 @@ def test_publish_forgets_no_place_and_can_be_undone(copy):
     slug, tag = published()
     owner, repo = slug.split("/")
     before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
-    publish.publish("some-body/the.course", "v9.9.9", copy)
+    publish.publish(f"x{owner}/x{repo}", "moved", copy)
     for path in before:
         lines = path.read_text(encoding="utf-8").splitlines()
         places = "\n".join(line for line in lines if "https:" in line or "%3A" in line)
