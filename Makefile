@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help lab test notebooks site colab lint constraints clean
+.PHONY: help lab test notebooks site colab matrix lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -28,6 +28,17 @@ colab:  ## run each notebook alone, with the versions that Colab ships (needs Py
 	python3.13 -m venv .venv-colab
 	.venv-colab/bin/pip install --quiet -r tests/colab/requirements.txt
 	.venv-colab/bin/python -m tests.release $(ONLY)
+
+# Python, TensorFlow, and the Keras of its time; one alone: make matrix VERSIONS=3.11-2.18-3.8
+VERSIONS ?= 3.11-2.18-3.8 3.12-2.19-3.9 3.13-2.20-3.13 3.13-2.21-3.15
+
+matrix: $(VERSIONS:%=versions-%)  ## run all tests with each TensorFlow that the README claims (needs these Pythons)
+
+versions-%:
+	grep -v '^-c' requirements.txt > .requirements.in
+	python$(word 1,$(subst -, ,$*)) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet -r .requirements.in "tensorflow==$(word 2,$(subst -, ,$*)).*" "keras==$(word 3,$(subst -, ,$*)).*"
+	.venv-$*/bin/python -m pytest
 
 lint: .venv/ready  ## check the style of code and notebooks
 	$(BIN)/ruff check .
