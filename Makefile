@@ -6,11 +6,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help lab test notebooks site colab matrix lint constraints clean
+.PHONY: help lab test notebooks site colab matrix browser-test lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
@@ -39,6 +39,10 @@ versions-%:
 	python$(word 1,$(subst -, ,$*)) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet -r .requirements.in "tensorflow==$(word 2,$(subst -, ,$*)).*" "keras==$(word 3,$(subst -, ,$*)).*"
 	.venv-$*/bin/python -m pytest
+
+browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)
+	$(BIN)/pip install --quiet selenium==4.51.0
+	$(BIN)/python -m pytest tests/test_browser.py -o addopts="" -rs
 
 lint: .venv/ready  ## check the style of code and notebooks
 	$(BIN)/ruff check .
