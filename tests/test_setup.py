@@ -10,7 +10,7 @@ import pytest
 
 from tests.course import NOTEBOOKS, ROOT, published, setup_cell
 from tests.release import release, run_alone
-from utils import publish
+from utils import publish, session
 
 SETUP = setup_cell()
 
@@ -43,6 +43,15 @@ def test_a_notebook_alone_fetches_the_course_once_and_stays_silent(released, alo
     assert [p.name for p in alone.iterdir()] == ["course"]
     shutil.rmtree(released)
     assert run(SETUP.partition("from utils")[0], alone, COURSE_URL=released.as_uri()).returncode == 0
+
+
+def test_an_untried_tensorflow_gets_one_line(capsys, monkeypatch):
+    for verified, lines in ((((2, 18), (2, 99)), 1), (((2, 18), (2, 17)), 2)):
+        monkeypatch.setattr(session, "VERIFIED", verified)
+        session.start()
+        said = capsys.readouterr().out.splitlines()
+        assert len(said) == lines and f"verified: 2.18 to 2.{verified[1][1]}" in said[0]
+    assert "has not been run with this TensorFlow" in said[1]
 
 
 def test_a_notebook_runs_on_colab(released, alone):
