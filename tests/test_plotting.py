@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from utils.plotting import card, contours, curves, images, panels, points, style, tape
+from utils.plotting import card, contours, course, curves, images, panels, points, residuals, style, tape, wall, words
 
 
 @pytest.fixture
@@ -93,6 +93,7 @@ def figures(shown):
     column, band = np.ones((4, 1)), ("band", np.zeros(4), np.ones((4, 1)))
     points.scatter(column, column, "A line over points.", xlabel="x", ylabel="y", line_x=range(4), lines={"a": column},
                    band=band, truth=[column])  # fmt: skip
+    residuals.fits(column, column, {"a": column, "b": range(4)}, "Two models.", xlabel="x", ylabel="y", noise=1)
     card.model_card(
         "A model", "A card of three classes.", source="drawn by code", numbers={"accuracy": (0.8, 0.7, 0.9)},
         matrix=rng.integers(0, 9, (3, 3)), class_names=list("abc"), confidence=np.array([0.4, 0.9]),
@@ -103,6 +104,15 @@ def figures(shown):
         {"a": {"l": [1, 5, np.nan]}, "b": {"m": ([1, 9], [2, 3])}}, "A line ends.", xlabel="x", ylims={"a": (1, 4)}
     )
     panels.arrows({"long": (4, 1), "short": (0.9, 0.2)}, "One arrow is longer.")
+    words.marked_words([(["not", "good"], [-1.0, 0.5], "blame"), (8 * ["a long word"], range(8), "")], "Marked words.")
+    words.word_map({"good": (1, 0), "fine": (1, 0), "bad": (-1, 0)}, "Three words.", xlabel="x", ylabel="y")
+    wall.image_wall(
+        {"seen": rng.random((2, 4, 4)), "with heat": rng.random((2, 4, 4))}, "Two rows.",
+        heat={"with heat": rng.random((2, 4, 4))}, names={"seen": [1, 2]}, title="A wall",
+    )  # fmt: skip
+    course.course_map("Parts of a model, each with its notebook.")
+    course.importance({"a": (1.0, 2.0), "b": (2.0, 0.5)}, "Two measures of two inputs.", labels=("cost", "slope"))
+    course.place_maps(rng.random((9, 2)), {"truth": np.arange(9), "model": np.ones(9)}, "Two maps.", unit="price")
     with curves.LiveCurve("data") as curve:
         curve.add(loss=2.0, val_loss=3.0)
         curve.add(loss=1.0, val_loss=4.0)
@@ -110,7 +120,7 @@ def figures(shown):
 
 
 def test_every_figure_reaches_the_page_with_its_words(shown):
-    assert len(figures(shown)) == 12
+    assert len(figures(shown)) == 19
     for content, metadata in shown:
         words = content["text/plain"]
         assert words and metadata["image/png"]["alt"] == words
@@ -185,3 +195,43 @@ def test_a_line_that_is_not_finite_ends_where_it_was_last_seen(shown, monkeypatc
         "drawn at the edge, then no further"
     )
     assert list(cross.get_xdata()) == [2] and "run: ends here" in [text.get_text().strip() for text in axes.texts]
+
+
+def test_marked_words_say_the_sign_without_color_and_stay_on_the_page(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(words, "show", lambda figure, description: kept.append(figure))
+    words.marked_words([(["not", "good"], [-2.0, 1.0], "blame"), (9 * ["a long word"], range(9), "praise")], "Words.")
+    (axes,) = kept[0].axes
+    down, up = axes.patches[:2]
+    assert down.get_height() > 0 > up.get_height(), "the vertical axis points down"
+    assert down.get_y() > up.get_y(), "blame under the word, praise over it"
+    written = {text.get_text(): text for text in axes.texts}
+    assert written["not"].get_fontweight() == "bold" and written["good"].get_fontweight() == "normal"
+    assert max(bar.get_x() + bar.get_width() for bar in axes.patches) < 6 < axes.get_xlim()[1]
+
+
+def test_a_word_that_would_cover_another_is_left_out(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(words, "show", lambda figure, description: kept.append(figure))
+    words.word_map({"good": (1, 0), "fine": (1, 0.001), "bad": (-1, 1)}, "Three words.", xlabel="x", ylabel="y")
+    (axes,) = kept[0].axes
+    assert [text.get_text() for text in axes.texts] == ["good", "bad"] and len(axes.get_lines()[0].get_xdata()) == 3
+
+
+def test_a_wall_marks_the_names_that_differ_and_lays_heat_where_it_is_great(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(wall, "show", lambda figure, description: kept.append(figure))
+    images, heat = np.ones((2, 3, 3)), np.zeros((2, 3, 3))
+    heat[:, 0, 0] = 5.0
+    wall.image_wall({"a": images, "b": images}, "Two rows.", heat={"b": heat}, names={"a": [7, 8], "b": [7, 9]})
+    titles = {axes.get_title(): axes.title.get_fontweight() for axes in kept[0].axes if axes.get_title()}
+    assert titles == {"7": "normal", "8": "normal", "9": "bold"}
+    overlay = kept[0].axes[4].images[1].get_array()
+    assert overlay[0, 0, 3] == 1 and np.all(overlay[1:, 1:, 3] == 0)
+
+
+def test_course_map_names_every_notebook_and_has_no_loose_part():
+    named = {int(number) for part in course.PARTS.values() for number in part[3].split(",") if number}
+    assert named == set(range(1, 11))
+    used = {source for part in course.PARTS.values() for source in part[4]}
+    assert used <= set(course.PARTS) and {"place", "numbers", "region"} <= used

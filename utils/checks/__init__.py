@@ -15,33 +15,50 @@ from utils.checks.clipping_and_accumulation import (
     clip_global_norm,
     skip_nonfinite,
 )
+from utils.checks.image_classification import allowed_augmentations, convolve, pixel_saliency, repair_pipeline
 from utils.checks.losses import focal, huber, masked_mse, pinball, stable_bce
 from utils.checks.metrics import calibration_error, confusion_counts, mean_prediction, r_squared, streaming_f1
+from utils.checks.multi_input import capstone, label_signal, third_input, two_heads
 from utils.checks.progress_table import progress
+from utils.checks.regression import find_leak, mean_and_spread, normalize, repair_regression
+from utils.checks.text_classification import find_duplicates, keep_negation, masked_mean, word_saliency
 from utils.checks.training_loop import exact_resume, find_retrace, momentum_step, norm_logger, sgd_step
 
 __all__ = [
     "accumulate",
     "accumulate_then_clip",
     "adaptive_threshold",
+    "allowed_augmentations",
     "calibration_error",
+    "capstone",
     "clip_global_norm",
     "confusion_counts",
     "confusion_matrix",
+    "convolve",
     "exact_resume",
+    "find_duplicates",
+    "find_leak",
     "find_retrace",
     "find_wrong_gradient",
     "focal",
     "hessian_vector_product",
     "huber",
+    "keep_negation",
+    "label_signal",
+    "masked_mean",
     "masked_mse",
+    "mean_and_spread",
     "mean_prediction",
     "momentum_step",
     "norm_logger",
+    "normalize",
     "per_example_gradients",
     "pinball",
+    "pixel_saliency",
     "progress",
     "r_squared",
+    "repair_pipeline",
+    "repair_regression",
     "replica_loss",
     "run_epoch",
     "safe_norm",
@@ -51,5 +68,8 @@ __all__ = [
     "stable_bce",
     "stop_and_best",
     "streaming_f1",
+    "third_input",
+    "two_heads",
     "warmup",
+    "word_saliency",
 ]

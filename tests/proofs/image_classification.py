@@ -1,0 +1,272 @@
+"""Answers to the exercises of notebook 09 whose verdict is known."""
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+
+
+def convolve_by_loops(picture, kernel, bias):
+    height, width, _ = picture.shape
+    result = np.empty((height - 2, width - 2, len(bias)), "float32")
+    for i in range(height - 2):
+        for j in range(width - 2):
+            result[i, j] = np.tensordot(picture[i : i + 3, j : j + 3], kernel, axes=3) + bias
+    return result
+
+
+def convolve_by_tensorflow(picture, kernel, bias):
+    return tf.nn.conv2d(picture[np.newaxis], kernel, strides=1, padding="VALID")[0] + bias
+
+
+def convolve_by_layer(picture, kernel, bias):
+    layer = tf.keras.layers.Conv2D(kernel.shape[-1], 3)
+    layer.build((None, *picture.shape))
+    layer.set_weights([kernel, bias])
+    return tf.squeeze(layer(picture[np.newaxis]), axis=0)
+
+
+def convolve_padded(picture, kernel, bias):
+    return tf.nn.conv2d(picture[np.newaxis], kernel, strides=1, padding="SAME")[0] + bias
+
+
+def convolve_in_place(picture, kernel, bias):
+    result = convolve_by_loops(picture, kernel, bias)
+    picture[:-2, :-2] = 0
+    return result
+
+
+def _layers(*layers):
+    return tf.keras.Sequential([tf.keras.layers.Rescaling(1 / 255), *layers])
+
+
+def _shift():
+    return tf.keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant")
+
+
+def _mapped(dataset, move, training=True):
+    return dataset.map(lambda x_batch, y_batch: (move(x_batch, training=training), y_batch))
+
+
+def pipeline(move=None, training=True, buffer=None, axis=True, batch=64, scale=1):
+    """Return an answer to 9.2 with one thing changed."""
+
+    def repair_pipeline(x_train, y_train):
+        front = move() if move else _layers(_shift())
+        x = (x_train[..., np.newaxis] if axis else x_train) * np.float32(scale)
+        dataset = tf.data.Dataset.from_tensor_slices((x, y_train))
+        if buffer != 0:
+            dataset = dataset.shuffle(buffer or len(x))
+        return _mapped(dataset.batch(batch), front, training)
+
+    return repair_pipeline
+
+
+def pipeline_in_numpy(x_train, y_train):
+    def batches():
+        rng = np.random.default_rng()
+        order = rng.permutation(len(x_train))
+        for rows in np.array_split(order, 40):
+            moved = np.stack([np.roll(x_train[row], rng.integers(-2, 3, 2), (0, 1)) for row in rows])
+            yield np.float32(moved)[..., np.newaxis] / np.float32(255), y_train[rows]
+
+    signature = tf.TensorSpec((None, 28, 28, 1), tf.float32), tf.TensorSpec((None,), tf.uint8)
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
+def pipeline_one_by_one(x_train, y_train):
+    move = _layers(_shift(), tf.keras.layers.RandomRotation(0.05, fill_mode="constant"))
+    dataset = tf.data.Dataset.from_tensor_slices((x_train, y_train)).cache().shuffle(5000)
+    dataset = dataset.map(lambda x, y: (move(x[tf.newaxis, ..., tf.newaxis], training=True)[0], y))
+    return dataset.batch(50).prefetch(1)
+
+
+def pipeline_cached(x_train, y_train):
+    return pipeline(buffer=0)(x_train, y_train).cache().unbatch().shuffle(5000).batch(64)
+
+
+def pipeline_labels_apart(x_train, y_train):
+    return pipeline()(np.random.default_rng(1).permutation(x_train), y_train)
+
+
+def pipeline_same_order(x_train, y_train):
+    order = np.random.default_rng(1).permutation(len(x_train))
+    return pipeline(buffer=0)(x_train[order], y_train[order])
+
+
+def pipeline_without_the_rest(x_train, y_train):
+    return pipeline()(x_train, y_train).unbatch().batch(64, drop_remainder=True)
+
+
+def _mirror():
+    return _layers(tf.keras.layers.RandomFlip("horizontal"), _shift())
+
+
+def allowed_by_comprehension(augmentations, judge, x, y, least=0.9):
+    def worst(augment):
+        right = np.equal(judge(augment(x)), y)
+        return min(right[y == digit].mean() for digit in set(y.tolist()))
+
+    return [name for name, augment in augmentations.items() if worst(augment) >= least]
+
+
+def allowed_by_tensorflow(augmentations, judge, x, y, least=0.9):
+    allowed = []
+    for name, augment in augmentations.items():
+        right = tf.cast(tf.equal(tf.cast(judge(augment(x)), tf.int32), tf.cast(y, tf.int32)), tf.float64)
+        total = tf.math.bincount(tf.cast(y, tf.int32), weights=right, dtype=tf.float64)
+        count = tf.math.bincount(tf.cast(y, tf.int32), dtype=tf.float64)
+        share = tf.where(count > 0, total / tf.maximum(count, 1), 1.0)
+        if tf.reduce_min(share) >= least:
+            allowed.append(name)
+    return tuple(allowed)
+
+
+def allowed_by(rule):
+    """Return an answer to 9.3 with another rule over the shares of the digits."""
+
+    def allowed_augmentations(augmentations, judge, x, y, least=0.9):
+        allowed = set()
+        for name, augment in augmentations.items():
+            right = np.asarray(judge(augment(x))) == y
+            if rule(right, [np.mean(right[y == digit]) for digit in np.unique(y)], least):
+                allowed.add(name)
+        return allowed
+
+    return allowed_augmentations
+
+
+def allowed_by_ten_digits(augmentations, judge, x, y, least=0.9):
+    allowed = set()
+    for name, augment in augmentations.items():
+        right = np.asarray(judge(augment(x))) == y
+        shares = [right[y == digit].sum() / max((y == digit).sum(), 1) for digit in range(10)]
+        if min(shares) >= least:
+            allowed.add(name)
+    return allowed
+
+
+def _slope(model, x, target):
+    x = tf.cast(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = target(model(x))
+    return tape.gradient(value, x)[..., 0]
+
+
+def saliency(target, after=tf.abs):
+    """Return an answer to 9.4 that takes the slope of `target(logits, labels)`."""
+    return lambda model, x, labels: after(_slope(model, x, lambda logits: target(logits, labels)))
+
+
+def _picked(logits, labels):
+    return tf.reduce_sum(logits * tf.one_hot(labels, logits.shape[-1]), axis=-1)
+
+
+def saliency_by_variable(model, x, labels):
+    x = tf.Variable(np.float32(x))
+    with tf.GradientTape() as tape:
+        logits = model(x)
+        total = tf.add_n([logits[i, int(label)] for i, label in enumerate(labels)])
+    return np.abs(tape.gradient(total, x).numpy()).squeeze(-1)
+
+
+def saliency_one_by_one(model, x, labels):
+    maps = []
+    for picture, label in zip(np.float32(x), labels, strict=True):
+        one = tf.constant(picture[np.newaxis])
+        with tf.GradientTape() as tape:
+            tape.watch(one)
+            logit = model(one)[0, int(label)]
+        maps.append(tf.norm(tape.gradient(logit, one)[0], axis=-1))
+    return tf.stack(maps)
+
+
+def saliency_unwatched(model, x, labels):
+    x = tf.cast(x, tf.float32)
+    with tf.GradientTape() as tape:
+        picked = _picked(model(x), labels)
+    return tape.gradient(picked, x)
+
+
+def _loss(logits, labels):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def raising(*_):
+    raise ValueError("no")
+
+
+PROOFS = {
+    "convolve": Proof(
+        right=[convolve_by_loops, convolve_by_tensorflow, convolve_by_layer, tf.function(convolve_by_tensorflow)],
+        wrong={
+            "kernel is flipped": lambda x, k, b: convolve_by_loops(x, k[::-1, ::-1], b),
+            "padded with zeros": convolve_padded,
+            "bias is missing": lambda x, k, b: convolve_by_loops(x, k, 0 * b),
+            "channels were averaged": lambda x, k, b: convolve_by_loops(x, k / x.shape[-1], b),
+            "patch was averaged": lambda x, k, b: convolve_by_loops(x, k / k[..., 0].size, b),
+            "Rows and columns of the kernel": lambda x, k, b: convolve_by_loops(x, k.transpose(1, 0, 2, 3), b),
+            "Rows and columns of the result": lambda x, k, b: convolve_by_loops(x, k, b).transpose(1, 0, 2),
+            "filters stand first": lambda x, k, b: np.moveaxis(convolve_by_loops(x, k, b), -1, 0),
+            "relu came in": lambda x, k, b: np.maximum(convolve_by_loops(x, k, b), 0),
+            "There is a batch axis": lambda x, k, b: convolve_by_loops(x, k, b)[np.newaxis],
+            "arrays were changed": convolve_in_place,
+        },
+        raises=raising,
+    ),
+    "repair_pipeline": Proof(
+        right=[pipeline(), pipeline_in_numpy, pipeline_one_by_one, pipeline(batch=32)],
+        wrong={
+            "divided by 255 twice": pipeline(scale=1 / 255),
+            "not divided by 255": pipeline(scale=255),
+            "mirrored": pipeline(move=_mirror),
+            "upside down": pipeline(move=lambda: _layers(tf.keras.layers.RandomFlip("vertical"), _shift())),
+            "a quarter turn or more": pipeline(move=lambda: _layers(tf.keras.layers.RandomRotation(0.5))),
+            "the last axis is color": pipeline(move=lambda: _layers(), axis=False),
+            "nothing is shuffled": pipeline(buffer=0),
+            "mixes neighbors only": pipeline(buffer=500),
+            "had the same order": pipeline_same_order,
+            "training=True is missing": pipeline(training=False),
+            "same moved pictures": pipeline_cached,
+            "shuffled apart": pipeline_labels_apart,
+            "Ink and paper were exchanged": lambda x, y: pipeline()(255 - x, y),
+            "Keep the last, smaller batch": pipeline_without_the_rest,
+            "it repeats": lambda x, y: pipeline()(x, y).repeat(),
+            "is not batched": lambda x, y: pipeline()(x, y).unbatch(),
+            "returns None": lambda x, y: None,
+        },
+        raises=raising,
+    ),
+    "allowed_augmentations": Proof(
+        right=[allowed_by_comprehension, allowed_by_tensorflow],
+        wrong={
+            "All are allowed there": lambda augmentations, *_: set(augmentations),
+            "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),
+            "nine good digits hide": allowed_by(lambda right, shares, least: np.mean(shares) >= least),
+            "for every single picture": allowed_by(lambda right, shares, least: right.all()),
+            "forbidden ones": allowed_by(lambda right, shares, least: min(shares) < least),
+            "6 and 9 only": allowed_by(lambda right, shares, least: min(shares[6:7] + shares[-1:]) >= least),
+            "was ignored": allowed_by(lambda right, shares, least: min(shares) >= 0.9),
+            "does not occur in y": allowed_by_ten_digits,
+            "returns None": lambda *_: None,
+        },
+        raises=raising,
+    ),
+    "pixel_saliency": Proof(
+        right=[saliency(_picked), saliency_by_variable, saliency_one_by_one],
+        wrong={
+            "sign was kept": saliency(_picked, after=tf.identity),
+            "sum over all classes": saliency(lambda logits, labels: logits),
+            "winning class": saliency(lambda logits, labels: tf.reduce_max(logits, axis=-1)),
+            "slope of the loss": saliency(lambda logits, labels: _loss(logits, labels)),
+            "slope of the mean loss": saliency(lambda logits, labels: tf.reduce_mean(_loss(logits, labels))),
+            "slope of the probability": saliency(lambda logits, labels: _picked(tf.nn.softmax(logits), labels)),
+            "divides by the number": saliency(lambda logits, labels: tf.reduce_mean(_picked(logits, labels))),
+            "channel axis is still there": lambda *answer: saliency(_picked)(*answer)[..., tf.newaxis],
+            "gradient times picture": lambda model, x, labels: saliency(_picked)(model, x, labels) * x[..., 0],
+            "does not watch": saliency_unwatched,
+        },
+        raises=raising,
+    ),
+}

@@ -1,0 +1,234 @@
+"""Answers to the exercises of notebook 07 whose verdict is known."""
+
+import numpy as np
+import tensorflow as tf
+
+from tests.proofs import Proof
+
+
+def network(x, y, scale_in=True, scale_out=True, learning_rate=0.05, epochs=15, hidden="relu", born="zeros"):
+    inputs = tf.keras.Input(shape=(1,))
+    normalize = tf.keras.layers.Normalization()
+    normalize.adapt(x)
+    body = tf.keras.layers.Dense(16, activation=hidden, bias_initializer=born)
+    outputs = tf.keras.layers.Dense(1)(body(normalize(inputs) if scale_in else inputs))
+    if scale_out:
+        outputs = tf.keras.layers.Rescaling(float(y.std()), offset=float(y.mean()))(outputs)
+    model = tf.keras.Model(inputs, outputs)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, epochs * 13)
+    model.compile(tf.keras.optimizers.Adam(schedule), "mse", jit_compile=False)
+    model.fit(x, y if scale_out is not None else (y - y.mean()) / y.std(), epochs=epochs, batch_size=64, verbose=0)
+    return model
+
+
+def by_sequential(x, y):
+    normalize = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])
+    back = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)
+    body = [tf.keras.layers.Dense(16, activation="tanh"), tf.keras.layers.Dense(1)]
+    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, *body, back])
+    model.compile(tf.keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    model.fit(x, y, epochs=30, batch_size=100, verbose=0)
+    return model
+
+
+def by_weights(x, y):
+    """The line of least squares, put into the weights of one layer."""
+    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Dense(1)])
+    slope, offset = np.polyfit(np.float64(x[:, 0]), y[:, 0], 1)
+    model.set_weights([np.float32([[slope]]), np.float32([offset])])
+    return model
+
+
+def scaled_outside(x, y):
+    return network((x - x.mean()) / x.std(), y, scale_in=False)
+
+
+def without_the_mean(x, y):
+    inner = by_weights(x, y - y.mean())
+    return tf.keras.Sequential([tf.keras.layers.Input((1,)), inner])
+
+
+class Wavy(tf.keras.Model):
+    """A stand-in for a model that is not finished: right, but for a wave."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.line, self.deviation, self.middle = by_weights(x, y), float(y.std()), float(x.mean())
+
+    def call(self, x):
+        return self.line(x) + 0.3 * self.deviation * tf.sin(20 * x / self.middle)
+
+
+def scaled_by(mean_of=lambda x_train, x: np.mean(x_train, 0), std_of=lambda x_train, x: np.std(x_train, 0)):
+    def normalized(x_train, x):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (x - mean_of(x_train, x)) / std_of(x_train, x)
+
+    return normalized
+
+
+def by_layer(x_train, x):
+    layer = tf.keras.layers.Normalization()
+    layer.adapt(x_train)
+    return layer(x)
+
+
+def by_moments(x_train, x):
+    mean, variance = tf.nn.moments(tf.constant(x_train), axes=[0])
+    return tf.math.divide_no_nan(x - mean, tf.sqrt(variance))
+
+
+def constant_goes_through(x_train, x):
+    deviation = np.std(x_train, axis=0)
+    return np.where(deviation > 0, (x - np.mean(x_train, axis=0)) / np.where(deviation > 0, deviation, 1), x)
+
+
+def leaks_by(change, rows=slice(0, 1), tolerance=1e-4):
+    def leaks(pipelines, x_train, y_train, x_test):
+        changed = change(x_test.copy())
+        pairs = [(p(x_train, y_train, x_test), p(x_train, y_train, changed)) for p in pipelines]
+        return [not np.allclose(a[rows], b[rows], rtol=tolerance, atol=0) for a, b in pairs]
+
+    return leaks
+
+
+def others_far(x):
+    x[1:] = 1e3 * x[1:] - 200
+    return x
+
+
+def a_little(x):
+    x[1:] = np.where(np.abs(x[1:]) < 0.5 * np.abs(x).max(axis=0), 0.5 * x[1:], x[1:])
+    return x
+
+
+def alone(pipelines, x_train, y_train, x_test):
+    """Compare a row among others with the same row alone."""
+    both = [(p(x_train, y_train, x_test)[3:4], p(x_train, y_train, x_test[3:4])) for p in pipelines]
+    return np.array([abs(float(a[0, 0]) - float(b[0, 0])) > 1e-3 for a, b in both])
+
+
+def first_only(pipelines, *parts):
+    found = leaks_by(others_far)(pipelines, *parts)
+    return [leak and i == found.index(True) for i, leak in enumerate(found)]
+
+
+def two_too_many(pipelines, *parts):
+    found = np.array(leaks_by(others_far)(pipelines, *parts))
+    found[np.flatnonzero(~found)[:2]] = True
+    return found
+
+
+def heads(x, y, fault=""):
+    normalize = tf.keras.layers.Normalization()
+    normalize.adapt(x)
+    deviation, center = float(y.std()), float(y.mean())
+    inputs = tf.keras.Input(shape=(1,))
+    hidden = tf.keras.layers.Dense(16, activation="relu")(inputs if fault == "raw x" else normalize(inputs))
+    mean = tf.keras.layers.Dense(1)(hidden)
+    if fault != "scaled mean":
+        mean = tf.keras.layers.Rescaling(deviation, offset=center)(mean)
+    if fault == "constant":
+        hidden = tf.keras.layers.Rescaling(0.0)(hidden)
+    activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
+    spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
+    spread = tf.keras.layers.Rescaling(20.0 if fault == "bounded" else deviation)(spread)
+    outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
+    if fault == "two outputs":
+        return tf.keras.Model(inputs, outputs)
+    if fault == "mean only":
+        return tf.keras.Model(inputs, mean)
+    return tf.keras.Model(inputs, tf.keras.layers.Concatenate()(outputs))
+
+
+def two_heads_by_exp(x, y):
+    """Two bodies, the log of the spread, and the scaling by Normalization with invert."""
+    inputs = tf.keras.Input(shape=(1,))
+    scaled = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])(inputs)
+    mean, log_spread = (
+        tf.keras.layers.Dense(1)(tf.keras.layers.Dense(16, activation="tanh")(scaled)) for _ in range(2)
+    )
+    mean = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)(mean)
+    spread = tf.keras.ops.exp(log_spread) * float(y.std())
+    return tf.keras.Model(inputs, tf.keras.ops.concatenate([mean, spread], axis=1))
+
+
+class HeadsAsSubclass(tf.keras.Model):
+    def __init__(self, x, y):
+        super().__init__()
+        self.part = [x.mean(), x.std(), y.mean(), y.std()]
+        self.hidden, self.heads = tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(2)
+
+    def call(self, x):
+        x_mean, x_std, y_mean, y_std = self.part
+        outputs = self.heads(self.hidden((x - x_mean) / x_std))
+        return tf.concat([outputs[:, :1] * y_std + y_mean, (tf.nn.softplus(outputs[:, 1:]) + 0.01) * y_std], axis=1)
+
+
+def raising(*_):
+    raise ValueError("no")
+
+
+PROOFS = {
+    "repair_regression": Proof(
+        right=[by_sequential, by_weights],
+        wrong={
+            "no better than always the mean": lambda x, y: network(x, y, True, False, 0.001, 5),
+            "in those units only": lambda x, y: by_weights(x, y) if x.max() > 1 else network(x, y, False, False, 0.1),
+            "in deviations of y": lambda x, y: network(x, y, True, None),
+            "scaled outside": scaled_outside,
+            "the same for every x": lambda x, y: network(x, y, epochs=2, born=tf.keras.initializers.Constant(-9)),
+            "on the way": Wavy,
+            "not added again": without_the_mean,
+            "tf.keras.Model is expected, list came": lambda x, y: by_weights(x, y).weights,
+            "nan or inf": lambda x, y: network(x, y, False, False, np.nan, 1),
+        },
+        raises=raising,
+    ),
+    "normalize": Proof(
+        right=[by_layer, by_moments],
+        wrong={
+            "Only the training rows": scaled_by(lambda t, x: x.mean(0), lambda t, x: x.std(0)),
+            "each column has its own": scaled_by(lambda t, x: t.mean(), lambda t, x: t.std()),
+            "square root": scaled_by(std_of=lambda t, x: t.var(0)),
+            "n - 1": scaled_by(std_of=lambda t, x: t.std(0, ddof=1)),
+            "another scaling": scaled_by(lambda t, x: t.min(0), lambda t, x: np.ptp(t, axis=0)),
+            "nothing is divided": scaled_by(std_of=lambda t, x: 1),
+            "mean is not subtracted": scaled_by(lambda t, x: 0),
+            "Scale the rows of x": lambda t, x: scaled_by()(t, t),
+            "0/0 is nan": scaled_by(),
+            "went through as it is": constant_goes_through,
+        },
+        raises=raising,
+    ),
+    "find_leak": Proof(
+        right=[leaks_by(others_far, tolerance=1e-3), alone],
+        wrong={
+            "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
+            "Reordering rows": leaks_by(lambda x: np.vstack([x[:1], x[:0:-1]])),
+            "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
+            "seventh digit": leaks_by(others_far, tolerance=0),
+            "smallest and greatest": leaks_by(a_little),
+            "leaks were missed": first_only,
+            "their other rows changed nothing": two_too_many,
+            "One answer for each": lambda *given: 3,
+            "got None": lambda *given: None,
+        },
+        raises=raising,
+    ),
+    "mean_and_spread": Proof(
+        right=[two_heads_by_exp, HeadsAsSubclass],
+        wrong={
+            "one of shape (n, 2) is expected": lambda x, y: heads(x, y, "two outputs"),
+            "not (2000, 2)": lambda x, y: heads(x, y, "mean only"),
+            "needs an activation": lambda x, y: heads(x, y, "linear"),
+            "is zero or negative for some": lambda x, y: heads(x, y, "relu"),
+            "It must depend on x": lambda x, y: heads(x, y, "constant"),
+            "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
+            "scaled back to the units": lambda x, y: heads(x, y, "scaled mean"),
+            "of new points lie within two spreads": lambda x, y: heads(x, y, "bounded"),
+            "is expected, tuple came": lambda x, y: (1.0, 2.0),
+        },
+        raises=raising,
+    ),
+}

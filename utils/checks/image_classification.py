@@ -1,0 +1,317 @@
+"""Checks of notebook 09."""
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import NotAttempted, NotYet, exercise, expect, require
+
+
+@exercise(
+    "9.1",
+    "A convolution by hand",
+    why="A layer that you can compute by hand is one whose shapes and parameters never surprise you again.",
+)
+def convolve(answer):
+    """Judge pictures of several shapes, channels and filters against the sum over patches."""
+    rng = np.random.default_rng()
+    for height, width, channels, filters in ((7, 5, 1, 1), (6, 8, 3, 4), (int(rng.integers(9, 14)), 7, 2, 3)):
+        picture, kernel, bias = (
+            rng.uniform(-1, 1, shape).astype("float32")
+            for shape in ((height, width, channels), (3, 3, channels, filters), (filters,))
+        )
+        right = _correlate(picture, kernel)
+        want = right + bias
+        padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)))
+        smells = {
+            "The bias is missing.": right,
+            "The kernel is flipped, as in a mathematician's convolution; here it lies on the patch as it is.": (
+                _correlate(picture, kernel[::-1, ::-1]) + bias
+            ),
+            "Rows and columns of the kernel are swapped.": _correlate(picture, kernel.transpose(1, 0, 2, 3)) + bias,
+            "The channels were averaged; they are summed.": right / channels + bias,
+            "The patch was averaged; its products are summed.": right / (9 * channels) + bias,
+            "The picture was padded with zeros: without padding two rows and two columns are lost.": (
+                _correlate(padded, kernel) + bias
+            ),
+            "A relu came in: the convolution alone is asked for.": np.maximum(want, 0),
+            "The bias was added once for each channel: once is enough.": right + channels * bias,
+            "Rows and columns of the result are swapped.": want.transpose(1, 0, 2),
+            "The filters stand first; they belong on the last axis.": want.transpose(2, 0, 1),
+            "There is a batch axis: one picture goes in, one comes out.": want[np.newaxis],
+        }
+        given = picture.copy(), kernel.copy(), bias.copy()
+        expect(answer(*given), want, on=f"a picture {picture.shape} and a kernel {kernel.shape}", smells=smells)
+        untouched = all(map(np.array_equal, given, (picture, kernel, bias)))
+        require(untouched, "The caller's arrays were changed. Add into an array of your own.")
+
+
+def _correlate(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return (h - 2, w - 2, filters): the sum of products of each 3 by 3 patch with the kernel, in float64."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.float64(picture), (3, 3), axis=(0, 1))
+    return np.einsum("ijcuv,uvcf->ijf", windows, np.float64(kernel))
+
+
+@exercise(
+    "9.2",
+    "Repair the pipeline",
+    why="What leaves the pipeline is what the network learns, and now you have looked at it.",
+)
+def repair_pipeline(answer):
+    """Judge what comes out: pictures of one spot, left of the middle or above it, sorted by label."""
+    count = 2600
+    y_train = np.sort(np.random.default_rng().integers(0, 10, count)).astype("uint8")
+    x_train = np.zeros((count, 28, 28), "uint8")
+    x_train[y_train < 5, 13:16, 5:8] = 255  # labels 0 to 4: a spot at the left; 5 to 9: at the top
+    x_train[y_train >= 5, 5:8, 13:16] = 255
+    dataset = answer(x_train, y_train)
+    if dataset is ... or dataset is None:
+        raise NotAttempted if dataset is ... else NotYet("The function returns None: return the data set.")
+    require(isinstance(dataset, tf.data.Dataset), f"A tf.data.Dataset is expected, not {type(dataset).__name__}.")
+    passes = [_one_pass(dataset, count) for _ in range(2)]
+    x, y = passes[0]
+    _require_values(x)
+    require(len(x) == count, f"One pass gave {len(x)} pictures of {count}. Keep the last, smaller batch.")
+    require(np.array_equal(np.sort(y), y_train), "The labels of one pass are not those that were given.")
+    _require_order(y, passes[1][1], y_train)
+    spots = [_centers(pictures) for pictures, _ in passes]
+    left = y < 5
+    row, column = spots[0].T - 13.5
+    misplaced = (left != (np.abs(column) > np.abs(row))).mean()
+    beyond = ((column > 3.5) | (row > 3.5)).mean()
+    require(
+        misplaced < 0.3 or beyond > 0.1,
+        f"{misplaced:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart.",
+    )
+    require(misplaced < 0.3, "Spots come out on all sides: the pictures are turned by a quarter turn or more.")
+    sideways, overhead = (column[left] > 1.5).mean(), (row[~left] > 1.5).mean()
+    require(sideways < 0.2, f"{sideways:.0%} of the spots left of the middle came out at the right: mirrored.")
+    require(overhead < 0.2, f"{overhead:.0%} of the spots at the top came out at the bottom: turned upside down.")
+    moved = np.concatenate([np.ptp(spots[0][left], axis=0), np.ptp(spots[0][~left], axis=0)]).max()
+    require(
+        moved > 0.5,
+        "No picture was moved: every spot is where it was. Nothing random is mapped, or training=True is missing.",
+    )
+    again = np.array_equal(np.sort(spots[0].round(3), axis=0), np.sort(spots[1].round(3), axis=0))
+    require(
+        not again,
+        "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache.",
+    )
+
+
+def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pictures and labels of one pass, or of as much of it as shows that it never ends."""
+    pictures, labels, seen = [], [], 0
+    for element in dataset:
+        pair = isinstance(element, tuple) and len(element) == 2
+        require(pair, "Each element should be a pair (x_batch, y_batch).")
+        x_batch, y_batch = element
+        require(x_batch.dtype == tf.float32, f"x_batch is {x_batch.dtype.name}; float32 is asked for.")
+        shape = tuple(x_batch.shape)
+        if shape in ((28, 28), (28, 28, 1)):
+            raise NotYet(f"x_batch has the shape {shape}: that is one picture. The data set is not batched.")
+        good = len(shape) == 4 and shape[1:] == (28, 28, 1)
+        require(good, f"x_batch has the shape {shape}; (b, 28, 28, 1) is asked for: the last axis is color.")
+        pictures.append(x_batch.numpy())
+        labels.append(np.reshape(y_batch, -1))
+        seen += len(pictures[-1])
+        require(seen <= count, f"One pass gives more than the {count} pictures: it repeats. `fit` counts the epochs.")
+    require(seen > 0, "The data set is empty.")
+    return np.concatenate(pictures), np.concatenate(labels)
+
+
+def _require_values(x: np.ndarray) -> None:
+    greatest = float(x.max())
+    require(greatest > 0, "All pixels are 0 or less: the ink was lost.")
+    require(greatest > 0.02, f"The largest value is {greatest:.4f}: the pixels were divided by 255 twice.")
+    require(greatest <= 1.01, f"The largest value is {greatest:.4g}: the pixels were not divided by 255.")
+    require(float(x.min()) >= -0.01, f"The smallest value is {x.min():.3g}; from 0 to 1 is asked for.")
+    require(float(x.mean()) < 0.5, "Ink and paper were exchanged: 0 is paper, 1 is ink.")
+
+
+def _require_order(first: np.ndarray, second: np.ndarray, given: np.ndarray) -> None:
+    require(not np.array_equal(first, given), "The order is the one in which they were given: nothing is shuffled.")
+    require(
+        len(np.unique(first[:128])) >= 7,
+        f"The first 128 pictures hold only the labels {np.unique(first[:128]).tolist()}: the buffer of shuffle is "
+        "smaller than the data, and mixes neighbors only.",
+    )
+    same = np.array_equal(first, second)
+    require(not same, "Both passes had the same order. Shuffle anew in each pass.")
+
+
+def _centers(x: np.ndarray) -> np.ndarray:
+    """Return the center of ink of each picture, (n, 2): row and column."""
+    ink = np.maximum(x[..., 0], 0)
+    total = np.maximum(ink.sum(axis=(1, 2)), 1e-6)
+    places = np.arange(28)
+    return np.stack([ink.sum(2) @ places / total, ink.sum(1) @ places / total], axis=-1)
+
+
+@exercise(
+    "9.3",
+    "What may be done to a 6?",
+    why="An average can be proud of 98 % while two digits have traded their names.",
+)
+def allowed_augmentations(answer):
+    """Judge with pictures whose digit is the row of a lit pixel, a judge that finds it, and rare sixes and nines."""
+    rng = np.random.default_rng()
+    y = np.concatenate([np.repeat(np.arange(10), 100), rng.choice([d for d in range(10) if d not in (6, 9)], 2000)])
+    y = rng.permutation(y).astype("uint8")
+    x = np.zeros((len(y), 28, 28, 1), "float32")
+    x[np.arange(len(y)), y, rng.integers(3, 25, len(y))] = 1.0
+
+    def judge(pictures):
+        return np.argmax(np.max(pictures, axis=(2, 3))[:, :10], axis=1)
+
+    def to(rows, share=None):
+        def augment(pictures):
+            changed = np.array(pictures)
+            chosen = np.ones(len(y), bool) if share is None else _share_of_each(y, share)
+            changed[chosen, :10] = np.asarray(pictures)[chosen][:, rows]
+            return changed
+
+        return augment
+
+    rows = np.arange(10)
+    half_turn, mirror, next_row = rows.copy(), rows.copy(), np.roll(rows, 1)
+    half_turn[[6, 9]], mirror[[2, 5]] = [9, 6], [5, 2]
+    augmentations = {
+        "shift": lambda pictures: np.roll(pictures, 2, axis=2),
+        "half turn": to(half_turn),
+        "mirror": to(mirror),
+        "smudge": to(next_row, share={digit: 0.05 for digit in range(10)}),
+        "blot": to(next_row, share={6: 0.3}),
+        "scramble": to(next_row),
+    }
+    shares = {
+        name: [np.mean((judge(augment(x)) == y)[y == digit]) for digit in rows]
+        for name, augment in augmentations.items()
+    }
+    mean = {name: np.mean(judge(augment(x)) == y) for name, augment in augmentations.items()}
+    want = {name for name, parts in shares.items() if min(parts) >= 0.9}
+    smells = [
+        ("All are allowed there: ask the judge after each one.", set(augmentations)),
+        ("Those are the forbidden ones.", set(augmentations) - want),
+        (
+            "That is an average over all pictures: 6 and 9 are rare in y and disappear. Take each digit by itself.",
+            {name for name, share in mean.items() if share >= 0.9},
+        ),
+        (
+            "That takes the average of the digits' shares: nine good digits hide a bad one. Take the worst.",
+            {name for name, parts in shares.items() if np.mean(parts) >= 0.9},
+        ),
+        ("That asks whether one digit survives. All must.", {n for n, parts in shares.items() if max(parts) >= 0.9}),
+        (
+            "That asks for every single picture: the share `least` is enough.",
+            {name for name, parts in shares.items() if min(parts) == 1},
+        ),
+        (
+            "That looks at 6 and 9 only; a mirror exchanges 2 and 5.",
+            {name for name, parts in shares.items() if min(parts[6], parts[9]) >= 0.9},
+        ),
+        ("None is allowed there, though a shift changes no label.", set()),
+    ]
+    _expect_names(answer(dict(augmentations), judge, x.copy(), y.copy()), want, smells, "six augmentations, least=0.9")
+    strict = {name for name, parts in shares.items() if min(parts) >= 0.99}
+    fixed = [("The argument `least` was ignored.", want)]
+    _expect_names(answer(dict(augmentations), judge, x.copy(), y.copy(), 0.99), strict, fixed, "the same, least=0.99")
+    few = y != 6
+    short = {name: lambda pictures, keep=keep: keep(pictures) for name, keep in {"as it is": np.array}.items()}
+    absent = [("A digit that does not occur in y cannot fail: its share is 0/0.", set())]
+    _expect_names(answer(short, judge, x[few], y[few]), {"as it is"}, absent, "pictures without any 6")
+
+
+def _share_of_each(y: np.ndarray, share: dict) -> np.ndarray:
+    """Mark the first so many of each digit: `share` maps digits to shares."""
+    marked = np.zeros(len(y), bool)
+    for digit, part in share.items():
+        here = np.flatnonzero(y == digit)
+        marked[here[: int(part * len(here))]] = True
+    return marked
+
+
+def _expect_names(got, want: set, smells: list, on: str) -> None:
+    if got is ...:
+        raise NotAttempted
+    require(got is not None, f"For {on}: the function returns None. Return the set of names.")
+    require(not isinstance(got, str), f"For {on}: a set of names is expected, not one text.")
+    names = {str(name) for name in got}
+    if names == want:
+        return
+    told = f"For {on}: expected {sorted(want)}, got {sorted(names)}."
+    raise NotYet(f"{told} {next((smell for smell, wrong in smells if names == wrong), '')}".strip())
+
+
+@exercise(
+    "9.4",
+    "A saliency map",
+    why="You can now ask any classifier what moved its answer, and find out when it looks at the background.",
+)
+def pixel_saliency(answer):
+    """Judge on a small model whose slopes are known in closed form, sure and unsure, for true and other labels."""
+    for dtype, scale in (("float32", 0.2), ("float32", 30.0), ("uint8", 0.001)):
+        model, slopes = _known_model(scale)
+        rng = np.random.default_rng()
+        x = rng.integers(1, 256, (5, 28, 28, 1)).astype(dtype)
+        x = x if dtype == "uint8" else x / np.float32(255)
+        labels = rng.permutation(5) % 4
+        logits = np.asarray(model(tf.cast(x, tf.float32)), np.float64)
+        winner = logits.argmax(-1)
+        labels[0] = (winner[0] + 1) % 4  # never the winners only
+        gradients = slopes(np.float64(x))  # (n, 28, 28, classes)
+        rows = np.arange(5)
+        picked = gradients[rows, ..., labels]
+        p = np.exp(logits - logits.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        average = np.einsum("nijk,nk->nij", gradients, p)
+        of_loss = np.abs(picked - average)
+        of_probability = p[rows, labels][:, None, None] * of_loss
+        want = np.abs(picked)
+        on = f"5 {dtype} pictures, labels {labels.tolist()}"
+        smells = {
+            "The sign was kept: the absolute value is asked for.": picked,
+            "That is the slope of the sum over all classes.": np.abs(gradients.sum(-1)),
+            "That is the slope of the winning class: take the label's.": np.abs(gradients[rows, ..., winner]),
+            "That is the slope of the loss, in which the other classes count too: take the logit.": of_loss,
+            "That is the slope of the mean loss: take the logit.": of_loss / 5,
+            "That is the slope of the probability, which is nearly 0 when the model is sure: take the logit.": (
+                of_probability
+            ),
+            "That is gradient times picture: the slope alone is asked for.": want * np.float64(x)[..., 0],
+            "A mean over the batch divides by the number of pictures: each has its own slope.": want / 5,
+            "The channel axis is still there: (n, 28, 28) is asked for.": want[..., None],
+        }
+        got = answer(model, x, labels)
+        require(
+            got is not None,
+            f"For {on}: None. The tape does not watch the pictures, or they are integers, or nothing is returned.",
+        )
+        size = float(want.max())
+        got = got if got is ... else _scaled(got, size)
+        expect(got, want / size, on=f"{on}, divided by {size:.3g}", tolerance=1e-3,
+               smells={smell: wrong / size for smell, wrong in smells.items()})  # fmt: skip
+
+
+def _scaled(value, size: float):
+    try:
+        return np.asarray(value, np.float64) / size
+    except (TypeError, ValueError):
+        return value
+
+
+def _known_model(scale: float):
+    """Return a model with logits scale * (w.x + (v.x)²/2) for 4 classes, and its slopes as a function of x."""
+    rng = np.random.default_rng()
+    w, v = (rng.normal(0, 1 / 28, (784, 4)) for _ in range(2))
+    w32, v32 = tf.constant(w, tf.float32), tf.constant(v, tf.float32)
+
+    def model(x, training=False):
+        flat = tf.reshape(tf.cast(x, tf.float32), (-1, 784))
+        return scale * (flat @ w32 + tf.square(flat @ v32) / 2)
+
+    def slopes(x):
+        flat = x.reshape(-1, 784)
+        inner = flat @ v  # (n, 4)
+        return scale * (w + inner[:, None, :] * v).reshape(len(flat), 28, 28, 4)
+
+    return model, slopes

@@ -1,0 +1,280 @@
+"""Checks of notebook 07."""
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import NotAttempted, exercise, expect, require
+
+
+@exercise(
+    "7.1",
+    "Two lines",
+    why="Scaled at both ends, inside the model: one learning rate now serves all units, and nobody must remember it.",
+)
+def repair_regression(answer):
+    """Train on two fresh lines in different units, and judge on fresh points against least squares."""
+    rng = np.random.default_rng()
+    for x_unit, y_unit in ((1.0, 1.0), (0.001, 1000.0)):
+        slope, offset = rng.uniform(2, 4), rng.uniform(10, 30)
+        x = rng.uniform(0, 100, (1200, 1))
+        y = y_unit * (slope * x + offset + rng.normal(0, 10, x.shape))
+        x, y = np.float32(x * x_unit), np.float32(y)
+        x_train, y_train, x_new, y_new = x[:800], y[:800], x[800:], y[800:]
+        where = f"a line with x up to {100 * x_unit:g} and y up to {y.max():,.0f}"
+        model = answer(x_train.copy(), y_train.copy())
+        if model is ...:
+            raise NotAttempted
+        require(
+            isinstance(model, tf.keras.Model),
+            f"On {where}: a tf.keras.Model is expected, {type(model).__name__} came. Return the model itself.",
+        )
+        y_pred = _predicted(model, x_new, where)
+        line = np.polyfit(x_train[:, 0], y_train[:, 0], 1)
+        best = _mse(y_new, np.polyval(line, x_new))
+        times = _mse(y_new, y_pred) / best
+        said = f"On {where}: the MSE on new points is {times:,.3g} times that of the straight line."
+        if times < 2:
+            continue
+        mean, deviation = y_train.mean(), y_train.std()
+        again = _mse(y_new, y_pred * deviation + mean)
+        require(
+            again > 2 * best,
+            f"{said} The predictions are in deviations of y, not in its units: the way back is missing in the model.",
+        )
+        shift = float(np.mean(np.float64(y_new) - y_pred))
+        require(
+            times < 10 or _mse(y_new, y_pred + shift) > 2 * best,
+            f"{said} All predictions are about {abs(shift):,.3g} too {'small' if shift > 0 else 'great'}: the mean of "
+            "y was taken away, and not added again.",
+        )
+        centered = (x_new - x_train.mean()) / x_train.std()
+        require(
+            _mse(y_new, _predicted(model, centered, where)) > 2 * best,
+            f"{said} The model wants inputs that were scaled outside. It must take raw x: put the scaling inside.",
+        )
+        require(
+            np.ptp(y_pred) > 1e-6 * np.abs(y_pred).max(),
+            f"{said} It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.",
+        )
+        require(
+            x_unit == 1.0 or times < 10,
+            f"{said} On the first line it was good: the repair holds in those units only. Is each end scaled by layers "
+            "that take their numbers from x_train and y_train?",
+        )
+        require(
+            times < 0.9 * np.var(y_new) / best,
+            f"{said} That is no better than always the mean: its weights have not walked far enough. Scale both ends, "
+            "and give Adam larger steps.",
+        )
+        require(False, f"{said} It is on the way: larger steps first, smaller ones at the end, or more epochs.")
+
+
+def _predicted(model: tf.keras.Model, x: np.ndarray, where: str) -> np.ndarray:
+    y_pred = np.asarray(model(tf.constant(x)))
+    require(y_pred.shape == x.shape, f"On {where}: {x.shape} rows give shape {y_pred.shape}, not {x.shape}.")
+    require(
+        bool(np.all(np.isfinite(y_pred))),
+        f"On {where}: the model answers nan or inf. The steps were too large, or something was divided by 0.",
+    )
+    return y_pred
+
+
+def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    return float(np.mean((np.float64(y_true) - y_pred) ** 2))
+
+
+@exercise(
+    "7.2",
+    "Normalization by hand",
+    why="What the layer learns is a mean and a deviation for each column, and it learns them from the training part.",
+)
+def normalize(answer):
+    """Compare with the layer on columns of very different size, on other rows, and on a constant column."""
+    rng = np.random.default_rng()
+    for n, m, d in ((20, 5, 3), (7, 9, 4)):
+        size, shift = 10.0 ** rng.uniform(-2, 3, d), rng.uniform(-5, 5, d)
+        x_train = np.float32(size * (rng.normal(size=(n, d)) + shift))
+        x = np.float32(size * (2 * rng.normal(size=(m, d)) + shift + 1))
+        layer = tf.keras.layers.Normalization()
+        layer.adapt(x_train)
+        mean, deviation = x_train.mean(0), x_train.std(0)
+        smells = {
+            "Those are the statistics of x. Only the training rows may be measured.": (x - x.mean(0)) / x.std(0),
+            "Mean and deviation were taken over all columns at once: each column has its own.": (
+                (x - x_train.mean()) / x_train.std()
+            ),
+            "That divides by the variance; divide by its square root.": (x - mean) / x_train.var(0),
+            "That divides by n - 1 inside the deviation; the layer divides by n.": (x - mean) / x_train.std(0, ddof=1),
+            "The mean is not subtracted.": x / deviation,
+            "The mean is subtracted, and nothing is divided.": x - mean,
+            "That brings the training rows to the range from 0 to 1, which is another scaling.": (
+                (x - x_train.min(0)) / np.ptp(x_train, axis=0)
+            ),
+            "Those are the training rows, scaled. Scale the rows of x.": (x_train - mean) / deviation,
+        }
+        on = f"x_train of shape ({n}, {d}), x of shape ({m}, {d})"
+        expect(answer(x_train.copy(), x.copy()), layer(x), on=on, smells=smells, tolerance=1e-3)
+    constant = np.float32([[2, 1], [2, 3], [2, 5]])
+    got = answer(constant.copy(), constant[:2].copy())
+    smells = {
+        "0/0 is nan: a constant column has a deviation of 0.": np.float32([[np.nan, -1.2247449], [np.nan, 0]]),
+        "The constant column went through as it is; it should become 0.": np.float32([[2, -1.2247449], [2, 0]]),
+    }
+    expect(got, np.float32([[0, -1.2247449], [0, 0]]), on="a column that is 2 in every row", smells=smells)
+
+
+@exercise(
+    "7.3",
+    "Find the leak",
+    why="This experiment needs no reading of code, and finds a leak in a pipeline of any length.",
+)
+def find_leak(answer):
+    """Judge which of six pipelines are flagged, in fresh order: three leak in different ways, three do not."""
+    rng = np.random.default_rng()
+    kinds = {  # name: (pipeline, leaks)
+        "honest": (_fitted(lambda x_train, x_test: x_train), False),
+        "noisy": (_fitted(lambda x_train, x_test: x_train, rounding=1e-7), False),
+        "raw": (_fitted(None), False),
+        "mean": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test])), True),
+        "test": (_fitted(lambda x_train, x_test: x_test), True),
+        "range": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test]), by_range=True), True),
+    }
+    for _ in range(2):
+        names = list(rng.permutation(list(kinds)))
+        x_train, x_test = rng.normal(size=(60, 3)) * (1, 5, 20), rng.normal(size=(20, 3)) * (1, 5, 20)
+        x_test[:2] = rng.uniform(0.3, 0.6, (2, 3)) * (1, 5, 20)  # inside the range, and away from the mean
+        x_test[5], x_test[11] = (6, 30, 120), (-6, -30, -120)  # beyond the range of the training rows
+        y_train = x_train @ rng.uniform(0.5, 2, (3, 1)) + rng.normal(size=(60, 1))
+        want = np.array([kinds[name][1] for name in names])
+        got = answer([kinds[name][0] for name in names], x_train.copy(), y_train.copy(), x_test.copy())
+        if got is None or got is ...:
+            expect(got, want, on="six pipelines")
+        flagged = np.asarray(got)
+        require(flagged.shape == (6,), f"One answer for each of 6 pipelines is expected; shape {flagged.shape} came.")
+        found = dict(zip(names, flagged.astype(bool).tolist(), strict=True))
+        count = int(sum(found.values()))
+        told = f"Of six pipelines, {count} were flagged."
+        require(
+            count != 6,
+            f"{told} An honest prediction changes with its own row. Watch a row that you left as it is.",
+        )
+        require(count != 0, f"{told} Three leak. Reordering rows, or a tiny change, moves no statistic: replace them.")
+        require(
+            not np.array_equal(flagged.astype(bool), ~want), f"{told} They are the honest ones: True means it leaks."
+        )
+        right_but_noisy = all(found[name] == kinds[name][1] for name in names if name != "noisy")
+        require(
+            not (found["noisy"] and right_but_noisy),
+            f"{told} One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.",
+        )
+        require(
+            not (found["mean"] and found["test"] and not found["range"]),
+            f"{told} One leak was missed: it looks at the smallest and greatest value only. Change the rows by much.",
+        )
+        false = [name for name in names if found[name] and not kinds[name][1]]
+        require(not false, f"{told} {len(false)} of them are honest: their other rows changed nothing.")
+        missed = [name for name in names if kinds[name][1] and not found[name]]
+        require(not missed, f"{told} {len(missed)} leaks were missed. Keep one row, replace all others, compare.")
+
+
+def _fitted(seen, by_range: bool = False, rounding: float = 0.0):
+    """Return a pipeline: scaling by the rows that `seen` gives, then a least-squares fit with a little ridge."""
+
+    def pipeline(x_train, y_train, x_test):
+        x_train, x_test = np.asarray(x_train, np.float64), np.asarray(x_test, np.float64)
+        if seen:
+            rows = seen(x_train, x_test)
+            low, scale = (rows.min(0), np.ptp(rows, axis=0)) if by_range else (rows.mean(0), rows.std(0))
+            x_train, x_test = (x_train - low) / (scale + 1e-9), (x_test - low) / (scale + 1e-9)
+        # The ridge makes the answer depend on the scaling; without it least squares undoes any.
+        a = np.hstack([x_train, np.ones((len(x_train), 1))])
+        weights = np.linalg.solve(a.T @ a + 0.3 * len(a) * np.diag([1, 1, 1, 0]), a.T @ np.asarray(y_train))
+        y_pred = np.hstack([x_test, np.ones((len(x_test), 1))]) @ weights
+        return y_pred * (1 + rounding * np.sin(1e3 * np.sum(x_test)))
+
+    return pipeline
+
+
+@exercise(
+    "7.4",
+    "Mean and spread",
+    why="The model now says how far from its mean the truth may lie, and new points agree.",
+)
+def mean_and_spread(answer):
+    """Train the two heads on noise that grows with x, and count new points within two spreads, left and right."""
+    rng = np.random.default_rng()
+    x = rng.uniform(0, 100, (6000, 1))
+    noise = 5 + 0.4 * x  # 5 at the left, 45 at the right
+    y = 3 * x + 200 + noise * rng.normal(size=x.shape)
+    x, y = np.float32(x), np.float32(y)
+    x_train, y_train, x_new, y_new = x[:2000], y[:2000], x[2000:], y[2000:]
+    model = answer(x_train.copy(), y_train.copy())
+    if model is ...:
+        raise NotAttempted
+    require(isinstance(model, tf.keras.Model), f"An untrained tf.keras.Model is expected, {type(model).__name__} came.")
+    outputs = model(x_train)
+    is_list = isinstance(outputs, list | tuple | dict)
+    require(
+        not is_list, f"{len(outputs) if is_list else 0} outputs came; one of shape (n, 2) is expected: concatenate."
+    )
+    require(outputs.shape == (2000, 2), f"2000 rows give shape {tuple(outputs.shape)}, not (2000, 2).")
+    positive = _positive_columns(model, x_train)
+    require(
+        not (positive[0] and not positive[1]),
+        "Column 0 is never negative, whatever the weights, and column 1 is: the pair is swapped. Column 0 is the mean.",
+    )
+    require(
+        positive[1],
+        "The spread is zero or negative for some weights: its head needs an activation that is positive everywhere.",
+    )
+    _train_heads(model, x_train, y_train)
+    mean, spread = np.split(np.asarray(model(x_new)), 2, axis=1)
+    require(
+        bool(np.all(np.isfinite(mean)) and np.all(np.isfinite(spread))), "After training, the model answers nan or inf."
+    )
+    require(
+        np.ptp(spread) > 1e-6 * np.max(spread),
+        f"After training, the spread is {np.mean(spread):.3g} at every x. It must depend on x: let its head grow "
+        "from the hidden layer.",
+    )
+    error = float(np.sqrt(np.mean((mean - (3 * x_new + 200)) ** 2)))
+    require(
+        error < 12,
+        f"After 400 steps, the mean is {error:.3g} away from the truth, typically. Is x scaled on the way in, and the "
+        "mean scaled back to the units of y?",
+    )
+    for side, here in {"left": x_new < 33, "right": x_new > 67}.items():
+        inside = np.mean((np.abs(y_new - mean) < 2 * spread)[here])
+        require(
+            0.90 < inside < 0.985,
+            f"On the {side}, {inside:.0%} of new points lie within two spreads; 95 % should. The spread there is "
+            f"{np.mean(spread[here]):.3g}, that of the noise {np.mean(5 + 0.4 * x_new[here]):.3g}.",
+        )
+
+
+def _positive_columns(model: tf.keras.Model, x: np.ndarray) -> np.ndarray:
+    """Tell for each output column whether it stays positive for twelve random draws of the weights."""
+    kept, outputs = model.get_weights(), []
+    for _ in range(12):
+        for variable in model.trainable_variables:
+            variable.assign(np.random.default_rng().normal(size=variable.shape))
+        outputs.append(np.asarray(model(x)))
+    model.set_weights(kept)
+    return np.all(np.concatenate(outputs) > 0, axis=0)
+
+
+def _train_heads(model: tf.keras.Model, x: np.ndarray, y: np.ndarray) -> None:
+    """Take 400 steps of Adam on all rows, down the negative log-likelihood of a normal distribution."""
+    optimizer = tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.03, 400))
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def all_steps(x, y):
+        for _ in tf.range(400):
+            with tf.GradientTape() as tape:
+                mean, spread = tf.split(model(x, training=True), 2, axis=1)
+                loss = tf.reduce_mean(tf.math.log(spread) + 0.5 * tf.square((y - mean) / spread))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    all_steps.get_concrete_function(tf.constant(x), tf.constant(y))(tf.constant(x), tf.constant(y))

@@ -1,0 +1,223 @@
+"""Checks of notebook 08."""
+
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from utils.checks.engine import NotAttempted, exercise, expect, require
+
+NEGATIONS = "not|no|never"
+MARKS = ".,;:!?"
+
+
+@exercise(
+    "8.1", "Keep the negation", why="Now a bag of words can tell not_good from good: the order came in as a word."
+)
+def keep_negation(answer):
+    """Judge the words on capitals, n't, marks, ends, look-alikes and fresh words, in a graph and in the layer."""
+    rng = np.random.default_rng()
+    fresh = ["".join(rng.choice(list("bcdfg"), 5)) for _ in range(2)]
+    texts = [
+        "this is not good",
+        "not good but not bad",
+        "NOT good, Never dull",
+        "it isn't bad and it wasn't long",
+        "no fun at all, i think not",
+        "piano music for a knot expert, nothing more",
+        "good? no. great! not: bad; fine",
+        f"Not {fresh[0]}, don't {fresh[1]}!",
+    ]
+    faults = {
+        "Lower the case first, or Not and NOT slip through.": {"lower": False},
+        "Words that end in n't are missing: isn't becomes is not.": {"contract": False},
+        "never and no are negations too.": {"negations": "not"},
+        "That glues over a mark: a negation ends where the clause ends.": {"clauses": False},
+        "That finds a negation inside another word, such as knot or piano: ask for a word boundary.": {"bound": False},
+        "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.": {"marks": False},
+        "Only the first negation of a text is treated.": {"count": 1},
+        "Each negation keeps its own name: the prefix is always not_.": {"own": True},
+        "The negation is marked and also left standing: it is replaced.": {"twice": True},
+        "The n't is still there.": {"drop": False},
+    }
+    got = answer(tf.constant(texts))
+    if got is ...:
+        raise NotAttempted
+    rows = _strings(got)
+    require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
+    same = len(rows) == len(texts)
+    require(same, f"For {len(texts)} texts: got {len(rows)}. The shape stays: one text in, one text out.")
+    for i, text in enumerate(texts):
+        want, words = _kept(text), rows[i].split()
+        smell = next((s for s, fault in faults.items() if _kept(text, **fault) == words != want), "")
+        require(words == want, f"For {text!r}: expected {' '.join(want)!r}, got {rows[i]!r}. {smell}")
+    column = tf.shape(answer(tf.constant(texts)[:, tf.newaxis])).numpy().tolist()
+    require(
+        column == [len(texts), 1], f"Texts of shape ({len(texts)}, 1) come back with shape {tuple(column)}: keep it."
+    )
+    compiled = _strings(tf.function(answer)(tf.constant(texts)))
+    require(compiled == rows, "Inside tf.function it says something else: use tf.strings all the way.")
+    layer = tf.keras.layers.TextVectorization(standardize=answer)
+    layer.adapt(tf.constant(texts[:1]))
+    require("not_good" in layer.get_vocabulary(), "TextVectorization(standardize=...) does not know not_good.")
+
+
+def _kept(
+    text, lower=True, contract=True, negations=NEGATIONS, clauses=True, bound=True, marks=True, count=0, own=False,
+    twice=False, drop=True,
+) -> list[str]:  # fmt: skip
+    """Return the words of `text` with its negations kept; the options are ways to get it wrong."""
+    text = text.lower() if lower else text
+    text = re.sub(r"n't\b", " not" if drop else "n't not", text) if contract else text
+    gap = r"\s+" if clauses else r"[\s.,;:!?]+"
+    edge = r"\b" if bound else ""
+    glued = r"\1_\2" if own else r"\1 not_\2" if twice else r"not_\2"
+    text = re.sub(rf"{edge}({negations}){gap}([^\s.,;:!?])", glued, text, count=count)
+    return re.sub(r"[.,;:!?]", " ", text).split() if marks else text.split()
+
+
+@exercise("8.2", "The mean of what is there", why="A review now scores the same alone and beside a longer one.")
+def masked_mean(answer):
+    """Judge means and slopes on ragged batches, with large numbers at the padding, and on an empty review."""
+    rng = np.random.default_rng()
+    for lengths, filler in (((4, 1), 2.0), ((3, 5, 2), -7.0), ((3, 0, 4), 1.0), ((5, 1, 1, 4), 1e6)):
+        real = np.arange(max(lengths) + 2) < np.array(lengths)[:, np.newaxis]
+        ids = np.where(real, rng.integers(1, 9, real.shape), 0)
+        embedded = np.where(real[..., np.newaxis], rng.uniform(0.5, 2, (*real.shape, 3)), filler).astype("float32")
+        counts = real.sum(1, keepdims=True)
+        total = np.where(real[..., np.newaxis], embedded, 0).sum(1)
+        with np.errstate(all="ignore"):
+            nan = total / counts
+        want = total / np.maximum(counts, 1)
+        smells = {
+            "The padding was averaged in: neither sum nor count may see it.": embedded.mean(1),
+            "The sum is right; divide by the number of real words, not by all steps.": total / real.shape[1],
+            "That is a sum: divide by the number of real words.": total,
+            "0/0 is nan: a review without words has a mean of zeros.": nan,
+            "That divides by one word too many: use a maximum against 0/0, not + 1.": total / (counts + 1),
+            "That divides by the words of the whole batch: each review has its own count.": total / real.sum(),
+            "That is one vector for the batch: average over axis 1 and leave the reviews apart.": total.sum(0)
+            / real.sum(),
+            "The count includes the padding, the sum does not leave it out: where is the mask?": embedded.sum(1)
+            / np.maximum(counts, 1),
+        }
+        on = f"reviews of {', '.join(map(str, lengths))} words, padding filled with {filler:g}"
+        point, ids = tf.constant(embedded), tf.constant(ids)
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            got = answer(point, ids)
+            if got is ...:
+                raise NotAttempted
+            value = tf.reduce_sum(got) if tf.is_tensor(got) else None
+        expect(got, want, on=on, smells=smells)
+        slopes = None if value is None else tape.gradient(value, point)
+        require(slopes is not None, f"For {on}: the values are right, but no gradient arrives: use tf, not NumPy.")
+        slope = np.where(real, 1 / np.maximum(counts, 1), 0)[..., np.newaxis] * np.ones(3)
+        expect(slopes, slope, on=f"the gradient on {on}")
+
+
+@exercise("8.3", "Find the leak", why="A test review that was trained on measures memory. Run this before you believe.")
+def find_duplicates(answer):
+    """Judge the indices on copies that differ in case, marks and spaces, and on texts that only look alike."""
+    rng = np.random.default_rng()
+    words = rng.permutation(["".join(rng.choice(list("abcde"), 4)) for _ in range(40)])
+    train = [" ".join(words[i : i + 4]) for i in range(0, 40, 4)] + ["a good film"]
+    a, b, c = (train[i] for i in rng.permutation(10)[:3])
+    test = [
+        "new " + a, "A good film!", a, a[:-2], c.upper(), "film good a", b.replace(" ", "  ") + "\n", "not " + b,
+        "new " + a, c.replace(" ", "\t") + "...", "good film", "",
+    ]  # fmt: skip
+    for number, (texts, known) in enumerate(((test, train), (train, test), (["one", "two"], ["three"]))):
+        want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
+        given = np.array(known, dtype=object), np.array(texts, dtype=object)
+        got = answer(*given)
+        if got is ...:
+            raise NotAttempted
+        on = f"list {number + 1} of texts, {len(known)} to train on and {len(texts)} to test"
+        array = np.asarray(got)
+        require(array.dtype != bool, f"For {on}: that is a mask. Indices are asked for: np.flatnonzero makes them.")
+        require(array.dtype.kind not in "OSU", f"For {on}: those are texts. Their places are asked for.")
+        keys = {
+            "Copies in another case were missed.": lambda text: " ".join(_no_marks(text).split()),
+            "Copies with other marks were missed: take out all but letters, digits and spaces.": lambda text: " ".join(
+                text.lower().split()
+            ),
+            "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
+            "Only exact copies were found: normalize both sides.": str,
+            "The same words in another order are another review.": lambda text: " ".join(sorted(_plain(text).split())),
+        }
+        smells = {
+            smell: [i for i, text in enumerate(texts) if key(text) in set(map(key, known))]
+            for smell, key in keys.items()
+        }
+        smells["A part of a longer review is no copy of it."] = [
+            i for i, text in enumerate(texts) if any(_plain(text) in _plain(other) for other in known)
+        ]
+        smells["Those are the places in the training part; the test part is asked for."] = [
+            i for i, text in enumerate(known) if _plain(text) in set(map(_plain, texts))
+        ]
+        plain = [_plain(text) for text in texts]
+        smells["Those repeat within the test part. Look them up in the training part."] = [
+            i for i, text in enumerate(plain) if text in plain[:i]
+        ]
+        expect(array if len(array) else np.zeros(0), np.array(want, float), on=on, smells={
+            smell: np.array(wrong, float) for smell, wrong in smells.items()
+        })  # fmt: skip
+
+
+@exercise("8.4", "The saliency of a word", why="You can now ask any text model which words moved it.")
+def word_saliency(answer):
+    """Judge gradient × input with a head that is not linear, a word that occurs twice, and padding at the end."""
+    rng = np.random.default_rng()
+    for ids in ([3, 1, 4], [2, 5, 2, 6, 0, 0], [7, 7, 1, 0]):
+        ids = np.array(ids)
+        n, d = len(ids), 4
+        table = rng.uniform(0.3, 1, (8, d)).astype("float32")
+        places, mix, out = (rng.uniform(0.2, 0.6, shape).astype("float32") for shape in (n, (d, 3), (3, 1)))
+        places[1] *= -1  # one place pulls the other way
+
+        def head(embedded, places=places, mix=mix, out=out):
+            hidden = tf.tanh(tf.einsum("bnd,n->bd", embedded, places) @ mix)
+            return hidden @ out
+
+        embedded = np.float64(table[ids])
+        hidden = np.tanh(places @ embedded @ mix)
+        gradient = np.outer(places, mix @ ((1 - hidden**2) * out[:, 0]))
+        product = gradient * embedded
+        real = ids != 0
+        want = np.where(real, product.sum(1), 0)
+        merged = np.array([want[(ids == i) & real].sum() for i in ids])
+        both = np.zeros(len(table))
+        np.add.at(both, ids, product.sum(1))
+        smells = {
+            "Padding is no word: its saliency is 0.": product.sum(1),
+            "That is the gradient alone, summed: multiply it by the embedded word.": np.where(real, gradient.sum(1), 0),
+            "That is the length of the gradient, which has no sign: multiply by the input and sum.": np.where(
+                real, np.linalg.norm(gradient, axis=1), 0
+            ),
+            "That has lost the sign: praise and blame must differ.": np.abs(want),
+            "That is still one number for each dimension: sum over the last axis.": product * real[:, np.newaxis],
+            "That is a mean over the dimensions; the sum adds up to the change of the logit.": want / d,
+            "A word that occurs twice got both shares each time: watch the embedded words, not the table.": merged,
+            "One number for each word of the review, not for each word of the vocabulary.": both,
+            "The batch axis is still there: one number for each word, shape (n,).": want[np.newaxis],
+        }
+        on = f"ids {ids.tolist()}, table of shape (8, 4), a head with tanh"
+        expect(answer(tf.constant(ids, tf.int64), tf.constant(table), head), want, on=on, smells=smells)
+
+
+def _no_marks(text: str) -> str:
+    return "".join(c for c in text if c.isalnum() or c.isspace())
+
+
+def _plain(text: str) -> str:
+    return " ".join(_no_marks(text.lower()).split())
+
+
+def _strings(value) -> list[str] | None:
+    """Return a tensor or array of strings as a list, or None where it is none."""
+    try:
+        array = np.asarray(value).ravel().tolist()
+        return [item.decode() if isinstance(item, bytes) else item + "" for item in array]
+    except Exception:
+        return None
