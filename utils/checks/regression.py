@@ -53,13 +53,13 @@ def repair_regression(answer):
             f"{said} The model wants inputs that were scaled outside. It must take raw x: put the scaling inside.",
         )
         require(
-            np.ptp(y_pred) > 1e-6 * np.abs(y_pred).max(),
-            f"{said} It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.",
-        )
-        require(
             x_unit == 1.0 or times < 10,
             f"{said} On the first line it was good: the repair holds in those units only. Is each end scaled by layers "
             "that take their numbers from x_train and y_train?",
+        )
+        require(
+            np.ptp(y_pred) > 1e-6 * np.abs(y_pred).max(),
+            f"{said} It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.",
         )
         require(
             times < 0.9 * np.var(y_new) / best,
@@ -213,10 +213,8 @@ def mean_and_spread(answer):
         raise NotAttempted
     require(isinstance(model, tf.keras.Model), f"An untrained tf.keras.Model is expected, {type(model).__name__} came.")
     outputs = model(x_train)
-    is_list = isinstance(outputs, list | tuple | dict)
-    require(
-        not is_list, f"{len(outputs) if is_list else 0} outputs came; one of shape (n, 2) is expected: concatenate."
-    )
+    if isinstance(outputs, list | tuple | dict):
+        require(False, f"{len(outputs)} outputs came; one of shape (n, 2) is expected: concatenate.")
     require(outputs.shape == (2000, 2), f"2000 rows give shape {tuple(outputs.shape)}, not (2000, 2).")
     positive = _positive_columns(model, x_train)
     require(

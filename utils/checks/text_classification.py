@@ -8,7 +8,6 @@ import tensorflow as tf
 from utils.checks.engine import NotAttempted, exercise, expect, require
 
 NEGATIONS = "not|no|never"
-MARKS = ".,;:!?"
 
 
 @exercise(
