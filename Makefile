@@ -34,8 +34,7 @@ VERSIONS ?= 3.11-2.18-3.8 3.12-2.19-3.9 3.13-2.20-3.13 3.13-2.21-3.15
 
 matrix: $(VERSIONS:%=versions-%)  ## run all tests with each TensorFlow that the README claims (needs these Pythons)
 
-versions-%:
-	grep -v '^-c' requirements.txt > .requirements.in
+versions-%: .requirements.in
 	python$(word 1,$(subst -, ,$*)) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet -r .requirements.in "tensorflow==$(word 2,$(subst -, ,$*)).*" "keras==$(word 3,$(subst -, ,$*)).*"
 	.venv-$*/bin/python -m pytest
@@ -48,15 +47,17 @@ lint: .venv/ready  ## check the style of code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-constraints: .venv/ready  ## pin the versions anew, for every platform
+constraints: .venv/ready .requirements.in  ## pin the versions anew, for every platform
 	$(BIN)/pip install --quiet uv
-	grep -v '^-c' requirements.txt > .requirements.in
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
 		.requirements.in --output-file constraints.txt
-	rm .requirements.in
 
 clean:  ## remove the environment and what tests left
-	rm -rf .venv .venv-* .pytest_cache .ruff_cache site
+	rm -rf .venv .venv-* .requirements.in .pytest_cache .ruff_cache site
+
+# What is needed, free of the pins.
+.requirements.in: requirements.txt
+	grep -v '^-c' requirements.txt > $@
 
 .venv/ready: requirements.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }

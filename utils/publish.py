@@ -45,6 +45,7 @@ def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
         before = path.read_bytes().decode("utf-8")
         after = before
         for place in PLACES:
+            # What stands there now: any owner, repository and tag in place of the three braces.
             written = re.sub(r"\\\{\w+\\\}", lambda _: PART, re.escape(place))
             address = place.format(owner=owner, repo=repo, tag=tag)
             after = re.sub(written, lambda _, address=address: address, after)

@@ -41,8 +41,8 @@ def course_map(description: str, *, title: str = "") -> None:
     figure = new_figure(height=4.6)
     axes = figure.add_subplot(title=title, xlim=(-0.55, 4.55), ylim=(0.0, 4.6))
     axes.axis("off")
-    for column, height, name, notebooks, sources in PARTS.values():
-        color = BLUE if not sources else VERMILION if name in {PARTS[key][2] for key in TRAINING} else INK
+    for key, (column, height, name, notebooks, sources) in PARTS.items():
+        color = BLUE if not sources else VERMILION if key in TRAINING else INK
         edge = {"boxstyle": "round,pad=0.35", "fc": PAPER, "ec": color, "lw": 1.3}
         text = {"ha": "center", "va": "center", "zorder": 3}
         axes.text(column, height, _in_two_lines(name), fontsize=8, fontweight="bold", color=color, bbox=edge, **text)
@@ -86,12 +86,11 @@ def place_maps(
         unit: what the values are, with their unit.
         title: the finding in a few words; name the data source here.
     """
-    figure = new_figure(height=3.7)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure = new_figure(height=3.7, headline=title)
     shades = LinearSegmentedColormap.from_list("worth", ["#e6e1d3", BLUE, "#00121f"])
     size = min(14.0, 15000 / len(place))
     low, high = np.quantile(next(iter(panels.values())), [0.02, 0.98])
-    all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True)
+    all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (label, values) in zip(all_axes, panels.items(), strict=True):
         points = axes.scatter(*np.transpose(place), c=values, s=size, cmap=shades, vmin=low, vmax=high, lw=0)
         axes.set_title(label, fontsize=10)
@@ -113,8 +112,7 @@ def importance(
         labels: what the two values are, with their units.
         title: the finding in a few words; name the data source here.
     """
-    figure = new_figure(height=1.0 + 0.4 * len(pairs))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure = new_figure(height=1.0 + 0.4 * len(pairs), headline=title)
     for axes, values, label, color in zip(
         figure.subplots(1, 2, sharey=True), zip(*pairs.values(), strict=True), labels, (BLUE, VERMILION), strict=True
     ):

@@ -22,8 +22,7 @@ def image_grid(
     """
     rows = -(-len(images) // columns)
     lines_of_text = max((label.count("\n") + 1 for label in labels), default=0)
-    figure = new_figure(height=rows * (WIDTH / columns + 0.17 * lines_of_text) + 0.45)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure = new_figure(height=rows * (WIDTH / columns + 0.17 * lines_of_text) + 0.45, headline=title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")
     for axes, image, label in zip(figure.axes, images, labels, strict=False):

@@ -34,8 +34,7 @@ def fits(
     """
     x, y = np.ravel(x), np.ravel(y)
     order = np.argsort(x)
-    figure = new_figure(height=5.0)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure = new_figure(height=5.0, headline=title)
     above, below = figure.subplots(2, len(predictions), sharex=True, sharey="row", squeeze=False)
     for top, bottom, (label, prediction) in zip(above, below, predictions.items(), strict=True):
         prediction = np.ravel(prediction)

@@ -1,6 +1,7 @@
 """The style sheet, and `show`, through which every figure of the course reaches the page with its words."""
 
 import base64
+import html
 import io
 from pathlib import Path
 
@@ -18,9 +19,17 @@ WIDTH = 7.5  # inches: one width for all figures, so that their text has one siz
 matplotlib.style.use(Path(__file__).with_name("course.mplstyle"))
 
 
-def new_figure(height: float = 3.6) -> Figure:
-    """Return an empty figure of the course's width and of `height` inches, that pyplot knows nothing of."""
-    return Figure(figsize=(WIDTH, height))
+def new_figure(height: float = 3.6, headline: str = "") -> Figure:
+    """Return an empty figure of the course's width and of `height` inches, that pyplot knows nothing of.
+
+    Args:
+        height: in inches.
+        headline: the finding, over all panels; with one panel, give the title to its axes instead.
+    """
+    figure = Figure(figsize=(WIDTH, height))
+    if headline:
+        figure.suptitle(headline, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
+    return figure
 
 
 def show(figure: Figure, description: str) -> None:
@@ -29,7 +38,8 @@ def show(figure: Figure, description: str) -> None:
     Args:
         figure: the figure to display.
         description: what a colleague would say that the figure shows, with its numbers. It is the picture's alternative
-            text, which a screen reader speaks, and its plain-text form, which the tests compare.
+            text, its plain-text form, which the tests compare, and stands folded below the picture: JupyterLab, for
+            one, gives a screen reader no alternative text.
     """
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, dpi=2 * figure.dpi)  # twice the pixels: sharp on a dense screen
@@ -41,6 +51,8 @@ def show(figure: Figure, description: str) -> None:
         metadata={"image/png": {"alt": description, "width": width, "height": height}},
         raw=True,
     )
+    words = f"<details><summary>The figure in words</summary>{html.escape(description, quote=False)}</details>"
+    display({"text/html": words}, raw=True)
 
 
 def few_ticks(axes, count: int = 4) -> None:

@@ -30,8 +30,7 @@ def image_wall(
     heat, names = heat or {}, names or {}
     usual = next(iter(names.values()), None)
     columns = max(len(images) for images in rows.values())
-    figure = new_figure(height=(WIDTH / (columns + 1) + 0.06) * len(rows) + 0.2 * len(names) + 0.4)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure = new_figure(height=(WIDTH / (columns + 1) + 0.06) * len(rows) + 0.2 * len(names) + 0.4, headline=title)
     grid = figure.subplots(len(rows), columns + 1, squeeze=False)
     for axes_of_row, (label, images) in zip(grid, rows.items(), strict=True):
         axes_of_row[0].text(1, 0.5, label.replace(" ", "\n", 1), ha="right", va="center", fontsize=9, color=INK)

@@ -41,12 +41,12 @@ def build(folder: Path, root: Path = ROOT) -> list[Path]:
         shutil.copy(picture, folder)
     exporter = HTMLExporter(template_name=HERE.name, extra_template_basedirs=[str(HERE.parent)])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    pages = []
+    pages, style = [], _style()
     for name, notebook in sources.items():
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = _link(cell.source)
-        resources = {"title": _title(notebook), "style": _style()}
+        resources = {"title": _title(notebook), "style": style}
         html, _ = exporter.from_notebook_node(notebook, resources)
         pages.append(folder / f"{name}.html")
         pages[-1].write_text(html, encoding="utf-8")
@@ -61,7 +61,7 @@ def _notebook_of(path: Path) -> nbformat.NotebookNode:
 def _link(markdown: str) -> str:
     """Let links between files of the repository lead to the pages."""
     for file, page in LINKS.items():
-        markdown = re.sub(rf"\]\({file}(#[\w-]+)?\)", rf"]({page})", markdown)
+        markdown = re.sub(rf"\]\({file}\)", f"]({page})", markdown)
     return markdown
 
 
