@@ -18,10 +18,11 @@ from tests.course import NOTEBOOKS, ROOT, published
 
 
 def release(folder: Path) -> Path:
-    """Make a repository with the course's helpers and the tag that the setup cells fetch; return its folder."""
+    """Make a repository of two commits with the helpers, and the tag that setup cells fetch; return its folder."""
     shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
     identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "-c", "init.defaultBranch=main"]
-    for arguments in (["init"], ["add", "."], ["commit", "-m", "release"], ["tag", published()[1]]):
+    start, commit = ["commit", "--allow-empty", "-m", "start"], ["commit", "-m", "release"]
+    for arguments in (["init"], start, ["add", "."], commit, ["tag", published()[1]]):
         subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
     return folder
 

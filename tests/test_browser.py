@@ -138,7 +138,8 @@ def test_a_whole_notebook_runs_and_looks_as_it_should(browser, lab, path):
             folded: [...cell.querySelectorAll('details')].filter(details => !details.open).length,
         }}))""")
     for cell, now in zip(cells, shown, strict=True):
-        saved = sum("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
-        assert now["pictures"] == saved, cell.source
-        assert now["folded"] == (cell.source.count("<details>") if cell.cell_type == "markdown" else 0), cell.source
+        pictures = sum("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        assert now["pictures"] == pictures, cell.source
+        words_or_solutions = pictures if cell.cell_type == "code" else cell.source.count("<details>")
+        assert now["folded"] == words_or_solutions, cell.source
         assert now["errors"] == 0, cell.source

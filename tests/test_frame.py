@@ -1,5 +1,6 @@
 """Every notebook has the frame that a reader relies on."""
 
+import html
 import json
 import re
 import statistics
@@ -121,11 +122,12 @@ def test_outputs_are_those_of_one_clean_run(path):
 @each_notebook
 def test_figures_have_words(path):
     outputs = [output for cell in code_cells(path) for output in cell.outputs]
-    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    pictures = [at for at, output in enumerate(outputs) if "image/png" in output.get("data", {})]
     assert pictures
-    for picture in pictures:
-        words = picture.metadata["image/png"].get("alt", "")
-        assert len(words.split()) >= 5 and words == picture.data["text/plain"]
+    for at in pictures:
+        words = outputs[at].metadata["image/png"].get("alt", "")
+        assert len(words.split()) >= 5 and words == outputs[at].data["text/plain"]
+        assert f"</summary>{words}</details>" in html.unescape(outputs[at + 1].data["text/html"])
 
 
 @each_notebook

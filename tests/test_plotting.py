@@ -1,6 +1,7 @@
 """The figures say what they show, and the drawn tape shows what the tape recorded."""
 
 import base64
+import html
 import io
 from itertools import pairwise
 
@@ -14,9 +15,17 @@ from utils.plotting import card, contours, course, curves, images, panels, point
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What was displayed: a list of (data, metadata)."""
+    """The pictures that were displayed, each with its words below it: a list of (data, metadata)."""
     displayed = []
-    monkeypatch.setattr(style, "display", lambda data, metadata, raw: displayed.append((data, metadata)))
+
+    def display(data, metadata=None, raw=False):
+        assert raw
+        if "image/png" in data:
+            displayed.append((data, metadata))
+        else:
+            assert displayed[-1][0]["text/plain"] in html.unescape(data["text/html"])
+
+    monkeypatch.setattr(style, "display", display)
     return displayed
 
 

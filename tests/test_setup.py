@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -41,6 +43,8 @@ def test_a_notebook_alone_fetches_the_course_once_and_stays_silent(released, alo
     lines = done.stdout.splitlines()
     assert len(lines) == 2 and "TensorFlow" in lines[0] and "data: offline" in lines[0]
     assert [p.name for p in alone.iterdir()] == ["course"]
+    counted = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=alone / "course", capture_output=True)
+    assert int(counted.stdout) == 1, "of two commits, the tag's alone is fetched"
     shutil.rmtree(released)
     assert run(SETUP.partition("from utils")[0], alone, COURSE_URL=released.as_uri()).returncode == 0
 
@@ -65,7 +69,7 @@ def test_a_notebook_runs_on_colab(released, alone):
         ({}, "This notebook is alone"),
         ({"COURSE_URL": "file:///no/such/repository"}, "file:///no/such/repository could not be fetched"),
         ({"COURSE_URL": "https://127.0.0.1:9/course"}, "https://127.0.0.1:9/course could not be fetched"),
-        ({"COURSE_URL": "file:///anywhere", "PATH": ""}, "could not be fetched: [Errno 2]"),
+        ({"COURSE_URL": "file:///anywhere", "PATH": ""}, "Check network, address and git: [Errno 2]"),
     ],
     ids=["unpublished", "wrong address", "no network", "no git"],
 )
@@ -74,7 +78,26 @@ def test_a_failed_fetch_says_why_and_leaves_nothing(alone, environment, said):
     source = SETUP.replace(f'github.com/{slug}")', 'github.com/OWNER/REPO")')
     done = run(source, alone, **environment)
     assert done.returncode == 1
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+    assert list(alone.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stands a shell script in for git, and sends it a POSIX signal")
+def test_an_interrupted_fetch_leaves_nothing(alone, tmp_path):
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text('#!/bin/sh\nfor target; do :; done\nmkdir "$target"; echo half > "$target/half"; exec sleep 60\n')
+    git.chmod(0o755)
+    # A shell that starts tests in the background has interrupts ignored, and so would this Python.
+    source = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{SETUP}"
+    variables = os.environ | {"COURSE_URL": "file:///anywhere", "PATH": f"{git.parent}{os.pathsep}{os.environ['PATH']}"}
+    process = subprocess.Popen([sys.executable, "-c", source], cwd=alone, env=variables, stderr=subprocess.PIPE)
+    wait_until = time.monotonic() + 30
+    while not list(alone.glob("*/course/half")):
+        assert time.monotonic() < wait_until, "the fetch did not begin"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
     assert list(alone.iterdir()) == []
 
 
