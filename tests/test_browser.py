@@ -1,4 +1,4 @@
-"""Notebooks in JupyterLab, in a real browser: typed into, run, and looked at. `make browser-test` gets what this needs.
+"""Notebooks in JupyterLab, and the pages made from them, in a real browser. `make browser-test` gets what this needs.
 
 Skipped where Selenium is not installed or no Chrome or Chromium is found.
 """
@@ -13,6 +13,7 @@ import time
 import pytest
 
 from tests.course import NOTEBOOKS, ROOT, exercises, read
+from utils import website
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make browser-test does it")
 
@@ -143,3 +144,13 @@ def test_a_whole_notebook_runs_and_looks_as_it_should(browser, lab, path):
         words_or_solutions = pictures if cell.cell_type == "code" else cell.source.count("<details>")
         assert now["folded"] == words_or_solutions, cell.source
         assert now["errors"] == 0, cell.source
+
+
+def test_no_page_is_wider_than_a_phone(browser, tmp_path):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    for page in website.build(tmp_path / "site"):
+        browser.get(page.as_uri())
+        unfold = "document.querySelectorAll('details').forEach(block => { block.open = true })"
+        width = browser.execute_script(f"{unfold}; return document.documentElement.scrollWidth")
+        assert width == phone["width"], page.name
