@@ -50,6 +50,8 @@ def start() -> None:
     mode = data.mode()
     tf.get_logger().setLevel("WARNING")  # saving a model would otherwise report the folder that it wrote
     tf.keras.utils.set_random_seed(SEED)
+    # Newer GPUs multiply with ten bits otherwise, and two ways to the same gradient would differ in the third digit.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU with {os.cpu_count()} cores"
     oldest, newest = (".".join(map(str, version)) for version in VERIFIED)
