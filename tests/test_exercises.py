@@ -1,5 +1,6 @@
 """Every check is proven on the stub, the solution, other right answers, misconceptions, and code that raises."""
 
+import functools
 import importlib
 
 import numpy as np
@@ -24,6 +25,14 @@ def judge(name, answer):
     return getattr(checks, name)(*(answer if isinstance(answer, tuple) else (answer,)))
 
 
+@functools.cache
+def judged(name):
+    """Return the verdicts on all answers of a proof: the right ones, the wrong ones, and the one that raises."""
+    proof = PROOFS[name]
+    wrong = {smell: judge(name, answer) for smell, answer in proof.wrong.items()}
+    return [judge(name, answer) for answer in proof.right], wrong, judge(name, proof.raises)
+
+
 def test_every_exercise_has_a_check_and_a_proof():
     assert {e.check for e in EXERCISES} == set(PROOFS)
     assert {e.number: e.title for e in EXERCISES} == REGISTRY
@@ -44,21 +53,21 @@ def test_solution_is_correct(exercise):
 
 @each_exercise
 def test_other_idioms_are_correct(exercise):
-    for answer in PROOFS[exercise.check].right:
-        said = judge(exercise.check, answer)
+    right, _, _ = judged(exercise.check)
+    for said in right:
         assert said.outcome == CORRECT, said
 
 
 @each_exercise
 def test_misconceptions_are_named(exercise):
-    for smell, answer in PROOFS[exercise.check].wrong.items():
-        said = judge(exercise.check, answer)
+    _, wrong, _ = judged(exercise.check)
+    for smell, said in wrong.items():
         assert said.outcome == NOT_YET and smell in said.message, f"{smell!r} was expected in: {said}"
 
 
 @each_exercise
 def test_code_that_raises_is_reported(exercise):
-    said = judge(exercise.check, PROOFS[exercise.check].raises)
+    _, _, said = judged(exercise.check)
     assert said.outcome == RAISED, said
     assert "\n" not in said.message.splitlines()[0]
 
@@ -66,7 +75,6 @@ def test_code_that_raises_is_reported(exercise):
 @each_exercise
 def test_no_verdict_prints_the_solution(exercise):
     solution_lines = {line.strip() for line in exercise.solution.splitlines() if len(line.strip()) > 25}
-    proof = PROOFS[exercise.check]
-    for answer in (*proof.right, *proof.wrong.values(), proof.raises):
-        message = judge(exercise.check, answer).message
-        assert not any(line in message for line in solution_lines - set(exercise.stub.splitlines()))
+    right, wrong, raises = judged(exercise.check)
+    for said in (*right, *wrong.values(), raises):
+        assert not any(line in said.message for line in solution_lines - set(exercise.stub.splitlines()))
