@@ -1,36 +1,74 @@
 """A program in another process."""
 
+import subprocess
+import sys
+from contextlib import suppress
+
+import psutil
 import pytest
 
+from tests.course import ROOT
 from utils import elsewhere
 from utils.elsewhere import Elsewhere
 
 
-def test_program_sees_the_files_of_its_folder_and_nothing_else(tmp_path):
+@pytest.fixture
+def other(monkeypatch):
+    """A process that imports nothing ahead, and so starts at once."""
+    monkeypatch.setattr(elsewhere, "AHEAD", "")
+    return Elsewhere()
+
+
+def test_program_sees_the_files_of_its_folder_and_nothing_else(other, tmp_path):
     (tmp_path / "lesson.py").write_text("answer = 42")
-    assert Elsewhere("import lesson; print(lesson.answer, 'é')", tmp_path).output() == "42 é"
-    assert Elsewhere("print('tmp_path' in globals())", tmp_path).output() == "False"
+    other.run("import lesson; print(lesson.answer, open('lesson.py').name, 'é')", tmp_path)
+    assert other.output() == "42 lesson.py é"
+    other.run("print('tmp_path' in globals(), 'order' in globals())", tmp_path)
+    assert other.output() == "False False"
 
 
-def test_a_lot_of_output_does_not_stop_it(tmp_path):
-    assert len(Elsewhere("print('x' * 1_000_000)", tmp_path).output()) == 1_000_000
+def test_tensorflow_is_there_before_the_program_is(tmp_path):
+    assert elsewhere.AHEAD == "import tensorflow"
+    other = Elsewhere()
+    other.run("import sys; print('tensorflow' in sys.modules)", tmp_path)
+    assert other.output() == "True"
 
 
-def test_output_can_be_asked_for_twice(tmp_path):
-    program = Elsewhere("print(1)", tmp_path)
-    assert program.output() == program.output() == "1"
+def test_a_lot_of_text_does_not_stop_it(other, tmp_path):
+    other.run(f"print(len({'x' * 1_000_000!r}) * 'y')", tmp_path)
+    assert len(other.output()) == 1_000_000
+
+
+def test_output_can_be_asked_for_twice_and_programs_run_again(other, tmp_path):
+    for number in (1, 2):
+        other.run(f"print({number})", tmp_path)
+        assert other.output() == other.output() == str(number)
+
+
+def test_a_process_that_gets_no_program_ends_with_its_parent():
+    source = "from utils import elsewhere; elsewhere.AHEAD = ''; print(elsewhere.Elsewhere()._waiting.pid)"
+    parent = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, check=True)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int(parent.stdout)).wait(timeout=10)
+
+
+def test_without_a_program_there_is_no_output(other):
+    with pytest.raises(RuntimeError, match=r"no program yet: call run"):
+        other.output()
 
 
 @pytest.mark.parametrize(("program", "reason"), [
     ("open('model.keras')", "No such file or directory: 'model.keras'"),
     ("import sys; sys.exit(3)", "exit code 3"),
 ])  # fmt: skip
-def test_failure_is_one_sentence(program, reason, tmp_path):
+def test_failure_is_one_sentence(other, program, reason, tmp_path):
+    other.run(program, tmp_path)
     with pytest.raises(RuntimeError, match=f"^The other process failed: .*{reason}$"):
-        Elsewhere(program, tmp_path).output()
+        other.output()
 
 
-def test_program_without_end_is_stopped(tmp_path, monkeypatch):
+def test_program_without_end_is_stopped(other, tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "SECONDS", 0.5)
+    other.run("import time; time.sleep(60)", tmp_path)
     with pytest.raises(RuntimeError, match=r"no end within 0\.5 s"):
-        Elsewhere("import time; time.sleep(60)", tmp_path).output()
+        other.output()
