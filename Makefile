@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help lab test notebooks site colab matrix browser-test lint constraints clean
+.PHONY: help lab test notebooks site colab matrix bench browser-test lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,6 +38,9 @@ versions-%: .requirements.in
 	python$(word 1,$(subst -, ,$*)) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet -r .requirements.in "tensorflow==$(word 2,$(subst -, ,$*)).*" "keras==$(word 3,$(subst -, ,$*)).*"
 	.venv-$*/bin/python -m pytest
+
+bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (half an hour; some only: make bench ONLY=notebooks/01*)
+	$(BIN)/python -m tests.bench $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)
 	$(BIN)/pip install --quiet selenium==4.51.0

@@ -1,4 +1,4 @@
-"""Each notebook runs solved, each of its cells twice in a row, and what it says stays the same.
+"""Each notebook runs solved, each of its cells twice in a row: what it says stays the same, and nothing is traced anew.
 
 The run from top to bottom, unsolved, is nbval's: see `addopts` in pyproject.toml.
 """
@@ -7,10 +7,40 @@ import copy
 import json
 import os
 
+import nbformat
 import pytest
 from nbclient import NotebookClient
 
 from tests.course import IGNORED, NOTEBOOKS, exercises, read, spoken, tags
+
+# Runs after the setup cell: notes how often each tf.function is traced, by the name of what it compiles.
+WATCH = """
+_Function, _traces = type(tf.function(lambda: None)), {}
+_call = _Function.__call__
+
+
+def _watched(self, *args, **kwargs):
+    try:
+        return _call(self, *args, **kwargs)
+    finally:
+        name = getattr(self.python_function, "__qualname__", repr(self.python_function))
+        _traces[name] = max(_traces.get(name, 0), self.experimental_get_tracing_count())
+
+
+_Function.__call__ = _watched
+"""
+TRACES = "import json\nprint(json.dumps(_traces))"
+# Every tf.function is traced once, but for these. Keras traces the step of `fit` once more for a smaller last batch.
+KERAS = "TensorFlowTrainer."
+RETRACED = {
+    "05_clipping_and_accumulation": {"<lambda>": 2},  # two batch sizes, then any
+    "06_classification_from_scratch": {
+        "make_train_step.<locals>.train_step": 3,  # the short loop knows neither its shapes nor its variables before
+        "losses_under.<locals>.train_step": 2,  # a smaller last batch, which is the lesson there
+        "<lambda>": 2,  # XLA compiles anew for another shape: the lesson there
+        "warmup": 3,  # its check asks for three lengths
+    },
+}
 
 
 def solved_and_doubled(path):
@@ -31,12 +61,18 @@ def solved_and_doubled(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_solved_with_every_cell_run_twice(path, tmp_path):
     notebook = solved_and_doubled(path)
-    expected = [spoken(cell) for cell in notebook.cells]
+    cells, expected = notebook.cells, [spoken(cell) for cell in notebook.cells]
     progress = tmp_path / "progress.json"
+    setup = next(at for at, cell in enumerate(cells) if cell.cell_type == "code")
+    watch, traces = (nbformat.v4.new_code_cell(source) for source in (WATCH, TRACES))
+    notebook.cells = [*cells[: setup + 1], watch, *cells[setup + 1 :], traces]
     client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(path.parent)}})
     client.execute(env={**os.environ, "COURSE_PROGRESS": str(progress)})
-    for cell, said in zip(notebook.cells, expected, strict=True):
+    for cell, said in zip(cells, expected, strict=True):
         if IGNORED not in tags(cell) and "exercise" not in tags(cell):
             assert spoken(cell) == said, f"{cell['id']} says something else:\n{cell.source}"
     outcomes = json.loads(progress.read_text(encoding="utf-8"))
     assert outcomes == {exercise.number: "correct" for exercise in exercises(path)}
+    allowed = RETRACED.get(path.stem, {})
+    counts = json.loads(traces.outputs[0].text)
+    assert {name: n for name, n in counts.items() if n > (2 if KERAS in name else allowed.get(name, 1))} == {}

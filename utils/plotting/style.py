@@ -59,10 +59,16 @@ def show(figure: Figure, description: str) -> None:
 
 
 def few_ticks(axes, count: int = 4) -> None:
-    """Leave about `count` round ticks on each linear axis."""
+    """Leave about `count` round ticks on each linear axis, and write plain numbers on a short logarithmic one."""
+    axes.autoscale_view()  # the limits are otherwise set when the figure is drawn
     for axis in (axes.xaxis, axes.yaxis):
+        low, high = axis.get_view_interval()
         if axis.get_scale() == "linear":
             axis.set_major_locator(matplotlib.ticker.MaxNLocator(count))
+        elif high < 1000 * low:
+            axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
+            axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def label_lines(axes, gap: float = 0.07, left: bool = True) -> None:
