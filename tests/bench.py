@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -29,14 +30,14 @@ from tests.course import NOTEBOOKS, ROOT, read, setup_cell
 SAVED = ROOT / "bench.json"
 # What the loops of notebook 6 and their bound are made of, in its cells.
 LOOPS = ROOT / "notebooks" / "06_classification_from_scratch.ipynb"
-PARTS = ("loss_fn", "accuracy_fn", "make_train_step", "make_model", "make_pipeline", "python_loop", "make_train_epoch")
-PARTS += ("compile_epochs", "compile_both")
+PARTS = ("loss_fn", "accuracy_fn", "make_model", "make_pipeline", "make_train_step", "python_loop",
+         "make_train_epoch", "compile_epochs", "compile_both")  # fmt: skip
 
 
-def in_fresh_process(function, *arguments):
-    """Return `function(*arguments)`, called in a new Python."""
+def in_fresh_process(function):
+    """Return `function()`, called in a new Python."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+        return pool.submit(function).result()
 
 
 def seconds_of(source: str) -> float:
@@ -60,7 +61,7 @@ def notebook_costs(path: Path) -> tuple[float, float, float]:
     def watch():
         nonlocal peak
         while not done.wait(0.02):
-            if client.km and client.km.has_kernel:
+            with suppress(psutil.NoSuchProcess, AttributeError):  # before the kernel starts, and after its end
                 peak = max(peak, psutil.Process(client.km.provisioner.pid).memory_info().rss)
 
     resources = {"metadata": {"path": str(path.parent)}}

@@ -44,6 +44,8 @@ def lines(
         if not label.startswith("_"):
             axes.annotate(label, (px, py), xytext=(7, -4), textcoords="offset points", fontsize=9, va="top")
     few_ticks(axes)
+    if scale == "linear" and np.all(np.mod(x, 1) == 0):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
     label_lines(axes)
     show(figure, description)
 

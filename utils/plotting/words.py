@@ -69,7 +69,6 @@ def word_map(
     axes.plot(*points.T, ".", color=GREY, ms=4, alpha=0.5)  # words stay readable over dots
     axes.margins(x=0.12, y=0.08)
     few_ticks(axes)
-    axes.autoscale_view()
     inches = figure.get_size_inches() * (0.88, 0.78)  # about the size of the axes, in points below
     at = 72 * inches * (axes.transData + axes.transAxes.inverted()).transform(points)
     taken: list[tuple[float, float, float]] = []  # left, bottom and length of each word, in points
