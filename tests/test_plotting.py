@@ -233,9 +233,10 @@ def test_a_wall_marks_the_names_that_differ_and_lays_heat_where_it_is_great(show
     images, heat = np.ones((2, 3, 3)), np.zeros((2, 3, 3))
     heat[:, 0, 0] = 5.0
     wall.image_wall({"a": images, "b": images}, "Two rows.", heat={"b": heat}, names={"a": [7, 8], "b": [7, 9]})
-    titles = {axes.get_title(): axes.title.get_fontweight() for axes in kept[0].axes if axes.get_title()}
-    assert titles == {"7": "normal", "8": "normal", "9": "bold"}
-    overlay = kept[0].axes[4].images[1].get_array()
+    (axes,) = kept[0].axes
+    weights = {text.get_text(): text.get_fontweight() for text in axes.texts}
+    assert weights == {"a": "normal", "b": "normal", "7": "normal", "8": "normal", "9": "bold"}
+    overlay = axes.images[3].get_array()  # after the two of the first row, and the pale image under it
     assert overlay[0, 0, 3] == 1 and np.all(overlay[1:, 1:, 3] == 0)
 
 

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 SECONDS = 120  # for a program to end: importing TensorFlow alone can take 15
-AHEAD = "import tensorflow"  # what the process does while it waits for its program
+AHEAD = "import gc; gc.disable(); import tensorflow; gc.enable()"  # what the process does before its program comes
 PROCESS = """
 import json, os, sys
 {ahead}

@@ -4,6 +4,7 @@ Import this before TensorFlow. The CPU appears as two logical devices, so that t
 shown on any machine; operations run on the first one unless they are told otherwise, as they would with one.
 """
 
+import gc
 import os
 import platform
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the compiled core are of no use to a learner
+gc.disable()  # a seventh of the import below would go into searching for garbage, and there is none
 with _silenced_stderr():
     import tensorflow as tf
 
@@ -39,6 +41,9 @@ import keras  # noqa: E402  (after the silence)
 import numpy as np  # noqa: E402
 
 from utils import data  # noqa: E402
+
+gc.freeze()  # what the import has made stays to the end: later searches leave it out
+gc.enable()
 
 
 def start() -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
 from utils.plotting.style import BLUE, INK, PAPER, VERMILION, WIDTH, new_figure, show
 
@@ -20,15 +22,37 @@ def image_grid(
         columns: images in a row.
         title: the finding in a few words; name the data source here.
     """
-    rows = -(-len(images) // columns)
     lines_of_text = max((label.count("\n") + 1 for label in labels), default=0)
-    figure = new_figure(height=rows * (WIDTH / columns + 0.17 * lines_of_text) + 0.45, headline=title)
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, image, label in zip(figure.axes, images, labels, strict=False):
-        axes.imshow(image, cmap="Greys")
-        axes.set_title(label, fontsize=8, fontweight="normal", loc="center", pad=3)
+    cell, text = WIDTH / columns, 0.17 * lines_of_text
+    rows = -(-len(images) // columns)
+    figure, axes = new_sheet(rows * (cell + text), title)
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        left, top = i % columns * cell, i // columns * (cell + text) + text
+        place(axes, image, left + 0.04, top, cell - 0.08, cmap="Greys")
+        axes.text(left + cell / 2, top - 0.04, label, ha="center", va="bottom", fontsize=8)
     show(figure, description)
+
+
+def new_sheet(height: float, title: str) -> tuple[Figure, Axes]:
+    """Return a figure and its one axes, of its width and `height` inches; both axes count inches from the upper left.
+
+    One axes for many images is drawn in a quarter of the time that one axes for each would take.
+    """
+    headroom = 0.4 if title else 0.05
+    figure = new_figure(height=height + headroom)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, height / (height + headroom)))
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.axis("off")
+    axes.set_title(title, x=0.01)
+    return figure, axes
+
+
+def place(axes: Axes, image: np.ndarray, left: float, top: float, side: float, **style) -> None:
+    """Draw an image, (height, width) or RGBA, into the middle of a square of `side` inches on a sheet."""
+    height, width = np.multiply(np.shape(image)[:2], side / max(np.shape(image)[:2]))
+    left, top = left + (side - width) / 2, top + (side - height) / 2
+    axes.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", **style)
 
 
 def confusion(

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from utils.plotting.style import INK, VERMILION, WIDTH, new_figure, show
+from utils.plotting.images import new_sheet, place
+from utils.plotting.style import INK, VERMILION, WIDTH, show
 
 
 def image_wall(
@@ -29,21 +30,20 @@ def image_wall(
     """
     heat, names = heat or {}, names or {}
     usual = next(iter(names.values()), None)
-    columns = max(len(images) for images in rows.values())
-    figure = new_figure(height=(WIDTH / (columns + 1) + 0.06) * len(rows) + 0.2 * len(names) + 0.4, headline=title)
-    grid = figure.subplots(len(rows), columns + 1, squeeze=False)
-    for axes_of_row, (label, images) in zip(grid, rows.items(), strict=True):
-        axes_of_row[0].text(1, 0.5, label.replace(" ", "\n", 1), ha="right", va="center", fontsize=9, color=INK)
-        for axes in axes_of_row:
-            axes.axis("off")
-        for i, (axes, image) in enumerate(zip(axes_of_row[1:], images, strict=False)):
-            axes.imshow(image, cmap="Greys", alpha=0.45 if label in heat else 1.0)
+    cell = WIDTH / (max(len(images) for images in rows.values()) + 1)
+    bottoms = np.cumsum([cell + (0.22 if label in names else 0.06) for label in rows])
+    figure, axes = new_sheet(bottoms[-1] + 0.05, title)
+    for top, (label, images) in zip([0, *bottoms], rows.items(), strict=False):
+        axes.text(cell - 0.06, top + cell / 2, label.replace(" ", "\n", 1), ha="right", va="center", fontsize=9)
+        for i, image in enumerate(images):
+            left = (i + 1) * cell
+            place(axes, image, left + 0.03, top, cell - 0.06, cmap="Greys", alpha=0.45 if label in heat else 1.0)
             if label in heat:
-                axes.imshow(_colored(heat[label][i]))
+                place(axes, _colored(heat[label][i]), left + 0.03, top, cell - 0.06)
             if label in names:
                 differs = names[label][i] != usual[i]
-                axes.set_title(
-                    str(names[label][i]), y=-0.02, va="top", loc="center", pad=0, fontsize=9,
+                axes.text(
+                    left + cell / 2, top + cell, names[label][i], ha="center", va="top", fontsize=9,
                     fontweight="bold" if differs else "normal", color=VERMILION if differs else INK,
                 )  # fmt: skip
     show(figure, description)
