@@ -39,7 +39,7 @@ versions-%: .requirements.in
 	.venv-$*/bin/pip install --quiet -r .requirements.in "tensorflow==$(word 2,$(subst -, ,$*)).*" "keras==$(word 3,$(subst -, ,$*)).*"
 	.venv-$*/bin/python -m pytest
 
-bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (half an hour; some only: make bench ONLY=notebooks/01*)
+bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (a quarter of an hour; some only: make bench ONLY=notebooks/01*)
 	$(BIN)/python -m tests.bench $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)

@@ -65,7 +65,8 @@ def notebook_costs(path: Path) -> tuple[float, float, float]:
                 peak = max(peak, psutil.Process(client.km.provisioner.pid).memory_info().rss)
 
     resources = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=300, resources=resources, on_cell_start=start, on_cell_executed=end)
+    quiet = {"resources": resources, "extra_arguments": ["--log-level=40"]}  # a kernel warns of an unencrypted port
+    client = NotebookClient(notebook, timeout=300, on_cell_start=start, on_cell_executed=end, **quiet)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:

@@ -16,7 +16,8 @@ def network(x, y, scale_in=True, scale_out=True, learning_rate=0.05, epochs=15, 
         outputs = tf.keras.layers.Rescaling(float(y.std()), offset=float(y.mean()))(outputs)
     model = tf.keras.Model(inputs, outputs)
     schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, epochs * 13)
-    model.compile(tf.keras.optimizers.Adam(schedule), "mse", jit_compile=False)
+    model.compile(tf.keras.optimizers.Adam(schedule), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.fit(x, y if scale_out is not None else (y - y.mean()) / y.std(), epochs=epochs, batch_size=64, verbose=0)
     return model
 
@@ -26,7 +27,8 @@ def by_sequential(x, y):
     back = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)
     body = [tf.keras.layers.Dense(16, activation="tanh"), tf.keras.layers.Dense(1)]
     model = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, *body, back])
-    model.compile(tf.keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    model.compile(tf.keras.optimizers.Adam(0.02), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.fit(x, y, epochs=30, batch_size=100, verbose=0)
     return model
 
