@@ -25,7 +25,7 @@ import psutil
 from nbclient import NotebookClient
 
 from tests import environment
-from tests.course import NOTEBOOKS, ROOT, read, setup_cell
+from tests.notebooks import NOTEBOOKS, ROOT, read, setup_cell
 
 SAVED = ROOT / "bench.json"
 # What the loops of notebook 6 and their bound are made of, in its cells.

@@ -8,7 +8,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from tests import environment
-from tests.course import NOTEBOOKS, read
+from tests.notebooks import NOTEBOOKS, read
 
 
 def execute(path: Path) -> None:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests import environment
-from tests.course import NOTEBOOKS, ROOT, published
+from tests.notebooks import NOTEBOOKS, ROOT, SANITIZER, published
 
 
 def release(folder: Path) -> Path:
@@ -36,7 +36,8 @@ def run_alone(path: Path, repository: Path, folder: Path) -> str:
     shutil.copy(path, folder)
     variables = {**os.environ, **environment.VARIABLES, "COURSE_URL": repository.as_uri()}
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "colab"), environment.NO_NETWORK])
-    options = ["--nbval", "--nbval-cell-timeout=120", "-q", "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"]
+    options = ["--nbval", f"--nbval-sanitize-with={SANITIZER}", "--nbval-cell-timeout=120"]
+    options += ["-q", "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"]
     before = installed()
     command = [sys.executable, "-m", "pytest", *options, path.name]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.course import NOTEBOOKS, ROOT, exercises, read
+from tests.notebooks import NOTEBOOKS, ROOT, exercises, read
 from utils import website
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make browser-test does it")

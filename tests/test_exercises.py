@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.course import NOTEBOOKS, ROOT, exercises, verdict
+from tests.notebooks import NOTEBOOKS, ROOT, exercises, verdict
 from utils import checks, data, plotting
 from utils.checks.engine import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, REGISTRY
 

@@ -1,5 +1,7 @@
 """Every notebook has the frame that a reader relies on."""
 
+import ast
+import builtins
 import html
 import json
 import re
@@ -8,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.course import IGNORED, NOTEBOOKS, ROOT, exercises, published, read, setup_cell, spoken, tags
+from tests import minutes
+from tests.notebooks import IGNORED, NOTEBOOKS, ROOT, exercises, published, read, setup_cell, spoken, tags
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 COLAB = "https://colab.research.google.com/github"
@@ -40,7 +43,8 @@ def test_title_cell(path):
     slug, tag = published()
     assert f"]({COLAB}/{slug}/blob/{tag}/notebooks/{path.name})" in title and BADGE in title
     assert 3 <= len(re.findall(r"^- \*\*\w+\*\* ", title, re.M)) <= 5, "three to five bullets, a verb each"
-    assert re.search(r"\*\*Time:\*\* \d+ minutes", title) and "**Needs:**" in title
+    assert f"**Time:** {minutes.minutes(read(path))} minutes" in title, "python -m tests.minutes writes it"
+    assert "**Needs:**" in title
 
 
 @each_notebook
@@ -70,6 +74,14 @@ def test_sections(path):
     assert len(re.findall(r"^- ", text.split("## Recap")[1].split("### Quiz")[0], re.M)) == 5
     assert 3 <= len(re.findall(r"^\*\*\d\.\*\* ", text.split("### Quiz")[1], re.M)) <= 5
     assert text.count("**Predict.**") >= 5
+
+
+@each_notebook
+def test_there_is_a_place_to_pause_near_the_middle(path):
+    notebook = read(path)
+    spent = minutes.minutes_by_cell(notebook)
+    (at,) = [i for i, cell in enumerate(notebook.cells) if minutes.PAUSE in cell.source]
+    assert 0.35 < sum(spent[:at]) / sum(spent) < 0.65
 
 
 @each_notebook
@@ -116,7 +128,43 @@ def test_outputs_are_those_of_one_clean_run(path):
         assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
         assert sum(text.count("\n") for text in spoken(cell) if text.startswith("std")) <= 10, cell.source
     with_output = [cell for cell in cells if cell.outputs]
-    assert sum(IGNORED in tags(cell) for cell in with_output) <= len(with_output) / 5
+    assert sum(IGNORED in tags(cell) for cell in with_output) <= len(with_output) / 10
+
+
+def names(tree):
+    """Return the names that a piece of code uses, without Python's own."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(dir(builtins))
+
+
+def asserted(cell):
+    """Return the names that the assertions of a cell are about."""
+    return {name for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert) for name in names(node)}
+
+
+def printed(cell):
+    return "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+
+
+@each_notebook
+def test_a_number_that_may_vary_is_asserted(path):
+    """In its own cell; after a *Predict* in the next one, behind the text, since an assertion in sight is an answer."""
+    cells = read(path).cells
+    code = [i for i, cell in enumerate(cells) if cell.cell_type == "code"]
+    for at, following in zip(code, [*code[1:], code[-1]], strict=True):
+        cell, lead_in = cells[at], cells[at - 1].source
+        predicted = "**Predict.**" in lead_in
+        if predicted:
+            assert not asserted(cell), f"the answer stands in sight:\n{cell.source}"
+        if "≈" in printed(cell):
+            about = asserted(cells[following] if predicted else cell)
+            assert about & names(ast.parse(cell.source)) - {"np", "tf"}, f"nothing is asserted of it:\n{cell.source}"
+
+
+@each_notebook
+def test_cells_print_numbers_rather_than_truths(path):
+    lines = [line for cell in code_cells(path) for line in printed(cell).splitlines() if line.strip()]
+    truths = [line for line in lines if re.search(r"\b(True|False)\W*$", line)]
+    assert len(truths) <= 0.05 * len(lines), truths
 
 
 @each_notebook
@@ -147,7 +195,7 @@ def test_readme_table_is_in_step():
     slug, tag = published()
     badges = re.findall(rf"\]\({COLAB}/{slug}/blob/{tag}/notebooks/(\w+\.ipynb)\)", readme)
     assert badges == [path.name for path in NOTEBOOKS]
-    for path, (number, _, question, minutes) in zip(NOTEBOOKS, rows, strict=True):
+    for path, (number, _, question, spent) in zip(NOTEBOOKS, rows, strict=True):
         title = read(path).cells[0].source
         assert title.startswith(f"# {number} · ")
-        assert f"**{question.strip()}**" in title and f"**Time:** {minutes} minutes" in title
+        assert f"**{question.strip()}**" in title and f"**Time:** {spent} minutes" in title

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.course import NOTEBOOKS, exercises, read
 from tests.environment import VARIABLES
+from tests.notebooks import NOTEBOOKS, exercises, read
 from utils.checks.engine import central_difference
 
 NOTEBOOK = next(path for path in NOTEBOOKS if path.stem.startswith("03"))

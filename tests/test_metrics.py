@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.course import ROOT, exercises, read
+from tests.notebooks import ROOT, exercises, read
 
 NOTEBOOK = ROOT / "notebooks" / "04_custom_metrics.ipynb"
 CLASSES = 4

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.course import IGNORED, NOTEBOOKS, exercises, read, spoken, tags
+from tests.notebooks import IGNORED, NOTEBOOKS, exercises, read, sanitized, spoken, tags
 
 # Runs after the setup cell: notes how often each tf.function is traced, by the name of what it compiles.
 WATCH = """
@@ -51,6 +51,10 @@ RETRACED = {
 }
 
 
+def compared(cell):
+    return [sanitized(text) for text in spoken(cell)]
+
+
 def solved_and_doubled(path):
     """Return the notebook with every exercise solved, and with each code cell standing twice."""
     notebook = read(path)
@@ -69,7 +73,7 @@ def solved_and_doubled(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_solved_with_every_cell_run_twice(path, tmp_path):
     notebook = solved_and_doubled(path)
-    cells, expected = notebook.cells, [spoken(cell) for cell in notebook.cells]
+    cells, expected = notebook.cells, [compared(cell) for cell in notebook.cells]
     progress = tmp_path / "progress.json"
     setup = next(at for at, cell in enumerate(cells) if cell.cell_type == "code")
     watch, traces = (nbformat.v4.new_code_cell(source) for source in (WATCH, TRACES))
@@ -78,7 +82,7 @@ def test_solved_with_every_cell_run_twice(path, tmp_path):
     client.execute(env={**os.environ, "COURSE_PROGRESS": str(progress)})
     for cell, said in zip(cells, expected, strict=True):
         if IGNORED not in tags(cell) and "exercise" not in tags(cell):
-            assert spoken(cell) == said, f"{cell['id']} says something else:\n{cell.source}"
+            assert compared(cell) == said, f"{cell['id']} says something else:\n{cell.source}"
     outcomes = json.loads(progress.read_text(encoding="utf-8"))
     assert outcomes == {exercise.number: "correct" for exercise in exercises(path)}
     allowed = RETRACED.get(path.stem, {})

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.course import NOTEBOOKS, ROOT, published, setup_cell
+from tests.notebooks import NOTEBOOKS, ROOT, published, setup_cell
 from tests.release import release, run_alone
 from utils import publish, session
 

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.course import NOTEBOOKS
+from tests.notebooks import NOTEBOOKS
 from utils import website
 
 

@@ -4,7 +4,7 @@ session.py   opens a notebook: imports TensorFlow without its banner, seeds, and
 data/        the data sets, real or drawn by code, as NumPy arrays
 plotting/    the figures, each with its description in words; the drawn tape
 checks/      the exercises' checks and your progress
-elsewhere.py a program that runs in another process, with your files and nothing else
+fresh_process.py  a program in a new Python process, with your files and nothing else
 memory.py    the peak memory of a call
 website/     turns the notebooks into HTML pages: python -m utils.website
 publish.py   writes the course's address into badges and setup cells: python -m utils.publish OWNER/REPO

@@ -10,7 +10,6 @@ from utils.plotting.style import BLUE, GREY, INK, PAPER, VERMILION, few_ticks, n
 
 def model_card(
     title: str,
-    description: str,
     *,
     source: str,
     numbers: Mapping[str, Sequence[float]],
@@ -21,6 +20,7 @@ def model_card(
     recall: np.ndarray,
     precision: np.ndarray,
     positive: str,
+    saying: str = "",
 ) -> None:
     """Draw headline numbers, a confusion matrix, a reliability diagram and a precision-recall curve, with intervals.
 
@@ -28,7 +28,7 @@ def model_card(
 
     Args:
         title: what the model is.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         source: where the data came from.
         numbers: for each headline number its name and its three values, as shares of 1.
         matrix: (classes, classes) counts, `matrix[true, predicted]`.
@@ -51,7 +51,7 @@ def model_card(
     figure.supxlabel(
         f"Data: {source}, {examples}. Intervals: 95 %, bootstrap.", x=0.01, ha="left", fontsize=9, color=GREY
     )
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _write_numbers(axes, numbers: Mapping[str, Sequence[float]]) -> None:

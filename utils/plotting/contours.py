@@ -14,7 +14,6 @@ def surface(
     x: Sequence[float],
     y: Sequence[float],
     heights: np.ndarray,
-    description: str,
     *,
     paths: Mapping[str, np.ndarray],
     best: tuple[str, tuple[float, float]],
@@ -22,6 +21,7 @@ def surface(
     xlabel: str,
     ylabel: str,
     title: str = "",
+    saying: str = "",
 ) -> None:
     """Draw the contours of a function of two numbers, and over them one labeled path for each entry of `paths`.
 
@@ -31,7 +31,7 @@ def surface(
         x: horizontal positions, (n,), increasing.
         y: vertical positions, (m,), increasing.
         heights: the function, (m, n): `heights[i, j]` is its value at (x[j], y[i]).
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         paths: for each path its label and its points, (steps, 2); up to four. Its label stands where it is alone.
         best: a label and the point (x, y) that it marks.
         every: a path has a marker at every so many steps, so that one sees how fast it walks.
@@ -64,7 +64,7 @@ def surface(
         path_effects=halo,
     )  # fmt: skip
     few_ticks(axes)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _loneliest(label: str, paths: Mapping[str, np.ndarray], span: np.ndarray) -> tuple[float, float, int]:

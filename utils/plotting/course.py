@@ -31,11 +31,11 @@ PARTS = {
 TRAINING = ("loss", "tape", "clip", "step", "loop")
 
 
-def course_map(description: str, *, title: str = "") -> None:
+def course_map(*, title: str = "", saying: str = "") -> None:
     """Draw the final model of the course as a graph whose parts say which notebook they came from.
 
     Args:
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         title: the finding in a few words.
     """
     figure = new_figure(height=4.6)
@@ -55,7 +55,7 @@ def course_map(description: str, *, title: str = "") -> None:
         FancyArrowPatch((2.3, 3.9), (2.3, 3.2), arrowstyle="-|>", mutation_scale=9, color=VERMILION, ls="--", zorder=1)
     )
     axes.text(2.36, 3.4, "new weights", fontsize=8, color=VERMILION, va="center")
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _in_two_lines(name: str) -> str:
@@ -75,14 +75,14 @@ def _connect(axes, start: tuple[float, float], end: tuple[float, float]) -> None
 
 
 def place_maps(
-    place: np.ndarray, panels: Mapping[str, np.ndarray], description: str, *, unit: str, title: str = ""
+    place: np.ndarray, panels: Mapping[str, np.ndarray], *, unit: str, title: str = "", saying: str = ""
 ) -> None:
     """Draw one small map for each entry of `panels`, all with one scale of shades, darker where the value is larger.
 
     Args:
         place: (n, 2): longitude and latitude in degrees.
         panels: for each map its label and its values, (n,). The first one sets the scale.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         unit: what the values are, with their unit.
         title: the finding in a few words; name the data source here.
     """
@@ -98,17 +98,17 @@ def place_maps(
         few_ticks(axes, 3)
     all_axes[0].set(xlabel="longitude", ylabel="latitude")
     figure.colorbar(points, ax=all_axes, label=unit, shrink=0.8, aspect=25)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def importance(
-    pairs: Mapping[str, tuple[float, float]], description: str, *, labels: tuple[str, str], title: str = ""
+    pairs: Mapping[str, tuple[float, float]], *, labels: tuple[str, str], title: str = "", saying: str = ""
 ) -> None:
     """Draw two measures of the importance of each input as bars, in two panels that share their rows.
 
     Args:
         pairs: for each input its two values, in the order in which they stand from top to bottom.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         labels: what the two values are, with their units.
         title: the finding in a few words; name the data source here.
     """
@@ -122,4 +122,4 @@ def importance(
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(label, fontsize=9)
     figure.axes[0].invert_yaxis()
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")

@@ -15,20 +15,20 @@ from utils.plotting.style import BLUE, INK, VERMILION, few_ticks, label_lines, n
 def lines(
     x: Sequence[float],
     ys: Mapping[str, Sequence[float]],
-    description: str,
     *,
     xlabel: str,
     ylabel: str,
     title: str = "",
     scale: str = "linear",
     points: Mapping[str, tuple] | None = None,
+    saying: str = "",
 ) -> None:
     """Draw one labeled line for each entry of `ys` over the common `x`.
 
     Args:
         x: the horizontal values, (n,).
         ys: for each line its label and its values, (n,).
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what x is, with its unit.
         ylabel: what y is, with its unit.
         title: the finding in a few words.
@@ -47,15 +47,15 @@ def lines(
     if scale == "linear" and np.all(np.mod(x, 1) == 0):
         axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
     label_lines(axes)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
-def bars(values: Mapping[str, float], description: str, *, xlabel: str, title: str = "", digits: int = 2) -> None:
+def bars(values: Mapping[str, float], *, xlabel: str, title: str = "", digits: int = 2, saying: str = "") -> None:
     """Draw one horizontal bar for each entry, its value written at its end.
 
     Args:
         values: for each bar its label and its length, in the order in which they stand from top to bottom.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what the length is, with its unit.
         title: the finding in a few words.
         digits: significant digits of the written values.
@@ -67,7 +67,7 @@ def bars(values: Mapping[str, float], description: str, *, xlabel: str, title: s
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.tick_params(axis="y", length=0)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 class LiveCurve(tf.keras.callbacks.Callback):
@@ -77,15 +77,15 @@ class LiveCurve(tf.keras.callbacks.Callback):
     Values whose names differ by "val_" share a panel. A run that is interrupted leaves the picture of what it had.
     """
 
-    def __init__(self, title: str = "", description: str = ""):
+    def __init__(self, title: str = "", saying: str = ""):
         """Set up an empty curve.
 
         Args:
             title: stands above the picture; name the data source here.
-            description: the finished picture in words. By default, which values fell and which rose.
+            saying: one short sentence for what no data can tell, at most 100 characters.
         """
         super().__init__()
-        self.title, self.description = title, description
+        self.title, self.saying = title, saying
         self.history: dict[str, list[float]] = {}
         # The tests compare all that a cell displays, so they ask for the finished picture alone.
         self._is_live = os.environ.get("COURSE_LIVE") != "off"
@@ -124,7 +124,7 @@ class LiveCurve(tf.keras.callbacks.Callback):
         trends = [f"{name} {'falls' if v[-1] < v[0] else 'rises'}" for name, v in self.history.items()]
         epochs = max(len(values) for values in self.history.values())
         default = f"Training curves over {epochs} epochs ({self.title}): {', '.join(trends)}."
-        show(self._draw(), self.description or default)
+        show(self._draw(), self.saying or default)
 
     def _draw(self) -> Figure:
         names = list(dict.fromkeys(name.removeprefix("val_") for name in self.history))

@@ -11,14 +11,14 @@ from utils.plotting.style import BLUE, INK, PAPER, VERMILION, WIDTH, new_figure,
 
 
 def image_grid(
-    images: np.ndarray, labels: Sequence[str], description: str, *, columns: int = 8, title: str = ""
+    images: np.ndarray, labels: Sequence[str], *, columns: int = 8, title: str = "", saying: str = ""
 ) -> None:
     """Draw images in rows of `columns`, each with its label above it.
 
     Args:
         images: (n, height, width), any real dtype; each is drawn dark on light from its least to its greatest value.
         labels: n short texts, up to two lines each.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         columns: images in a row.
         title: the finding in a few words; name the data source here.
     """
@@ -30,7 +30,7 @@ def image_grid(
         left, top = i % columns * cell, i // columns * (cell + text) + text
         place(axes, image, left + 0.04, top, cell - 0.08, cmap="Greys")
         axes.text(left + cell / 2, top - 0.04, label, ha="center", va="bottom", fontsize=8)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def new_sheet(height: float, title: str) -> tuple[Figure, Axes]:
@@ -58,17 +58,17 @@ def place(axes: Axes, image: np.ndarray, left: float, top: float, side: float, *
 def confusion(
     matrix: np.ndarray,
     class_names: Sequence[str],
-    description: str,
     *,
     images: dict[tuple[int, int], np.ndarray] | None = None,
     title: str = "",
+    saying: str = "",
 ) -> None:
     """Draw a confusion matrix: rows are true classes, columns predictions, each cell the share of its row.
 
     Args:
         matrix: (classes, classes) counts, `matrix[true, predicted]`.
         class_names: one name for each class.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         images: for some cells (true, predicted) an image, (height, width), drawn into the cell.
         title: the finding in a few words; name the data source here.
     """
@@ -93,7 +93,7 @@ def confusion(
     axes.set(xlabel="predicted", ylabel="true", title=title)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _place_image(axes, image: np.ndarray, row: int, column: int) -> None:

@@ -11,13 +11,13 @@ from utils.plotting.style import GREY, INK, few_ticks, label_lines, new_figure, 
 
 def line_panels(
     parts: Mapping[str, Mapping[str, Sequence[float] | tuple]],
-    description: str,
     *,
     xlabel: str,
     title: str = "",
     xscale: str = "linear",
     yscale: str = "log",
     ylims: Mapping[str, tuple[float, float]] | None = None,
+    saying: str = "",
 ) -> None:
     """Draw one panel above the other, each with labeled lines, over the same horizontal axis.
 
@@ -26,7 +26,7 @@ def line_panels(
     Args:
         parts: for each panel the label of its vertical axis, and for each line in it the label and either its values,
             (n,), drawn over 1 to n, or a pair (x, y) of two arrays, (n,).
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what x is, with its unit.
         title: the finding in a few words.
         xscale: "linear" or "log".
@@ -58,15 +58,15 @@ def line_panels(
         label_lines(axes, left=False)
     stacked[0].set_title(title)
     stacked[-1].set_xlabel(xlabel)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
-def arrows(vectors: Mapping[str, Sequence[float]], description: str, *, title: str = "", bound: float = 1.0) -> None:
+def arrows(vectors: Mapping[str, Sequence[float]], *, title: str = "", bound: float = 1.0, saying: str = "") -> None:
     """Draw vectors of two components as arrows from one point, with the circle and the square of size `bound`.
 
     Args:
         vectors: for each arrow its label and its two components.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         title: the finding in a few words.
         bound: radius of the circle, and half the side of the square.
     """
@@ -84,7 +84,7 @@ def arrows(vectors: Mapping[str, Sequence[float]], description: str, *, title: s
     axes.set_xlim(-1.3 * bound, 1.45 * max(bound, reach[:, 0].max()))
     axes.set_ylim(-1.3 * bound, 1.25 * max(bound, reach[:, 1].max()))
     few_ticks(axes)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _colors() -> list[str]:

@@ -10,7 +10,6 @@ from utils.plotting.style import BLUE, GREY, INK, few_ticks, label_lines, new_fi
 def scatter(
     x: Sequence[float],
     y: Sequence[float],
-    description: str,
     *,
     xlabel: str,
     ylabel: str,
@@ -19,6 +18,7 @@ def scatter(
     lines: Mapping[str, Sequence[float]] | None = None,
     band: tuple[str, Sequence[float], Sequence[float]] | None = None,
     truth: Sequence[Sequence[float]] = (),
+    saying: str = "",
 ) -> None:
     """Draw points, and over them labeled lines, one band, and thin dotted lines for what is known to be true.
 
@@ -27,7 +27,7 @@ def scatter(
     Args:
         x: the horizontal values of the points, (n,).
         y: the vertical values of the points, (n,).
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what x is, with its unit.
         ylabel: what y is, with its unit.
         title: the finding in a few words; name the data source here.
@@ -54,4 +54,4 @@ def scatter(
         axes.plot(np.ravel(line_x), np.ravel(values), label=label)
     few_ticks(axes)
     label_lines(axes, left=False)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")

@@ -11,12 +11,12 @@ def fits(
     x: Sequence[float],
     y: Sequence[float],
     predictions: Mapping[str, Sequence[float]],
-    description: str,
     *,
     xlabel: str,
     ylabel: str,
     noise: float,
     title: str = "",
+    saying: str = "",
 ) -> None:
     """Draw a column for each model: the points and its prediction above, its residuals below, with the noise's band.
 
@@ -26,7 +26,7 @@ def fits(
         x: the horizontal values of the points, (n,), in any order.
         y: the vertical values of the points, (n,).
         predictions: for each model its label and its predictions of y, (n,).
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what x is, with its unit.
         ylabel: what y is, with its unit.
         noise: deviation of the noise, in units of y; the band is two of them to either side.
@@ -50,4 +50,4 @@ def fits(
         few_ticks(bottom)
     above[0].set_ylabel(ylabel)
     below[0].set_ylabel(f"residual of {ylabel}")
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")

@@ -11,17 +11,17 @@ from utils.plotting.style import INK, VERMILION, WIDTH, show
 
 def image_wall(
     rows: Mapping[str, np.ndarray],
-    description: str,
     *,
     heat: Mapping[str, np.ndarray] | None = None,
     names: Mapping[str, Sequence] | None = None,
     title: str = "",
+    saying: str = "",
 ) -> None:
     """Draw one row of images for each entry of `rows`, its label at the left.
 
     Args:
         rows: for each row its label and its images, (n, height, width), drawn dark on light; all rows have the same n.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         heat: for some rows, values of at least 0, (n, height, width), laid over each image in color: the greater, the
             denser. Under heat the image is drawn pale.
         names: for some rows, n things written under the images. A name that differs from the one in the first row that
@@ -46,7 +46,7 @@ def image_wall(
                     left + cell / 2, top + cell, names[label][i], ha="center", va="top", fontsize=9,
                     fontweight="bold" if differs else "normal", color=VERMILION if differs else INK,
                 )  # fmt: skip
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _colored(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ SIZE, LINE, BAR = 11, 0.52, 0.15  # points; inches from line to line; inches of 
 
 
 def marked_words(
-    sentences: Sequence[tuple[Sequence[str], Sequence[float], str]], description: str, *, title: str = ""
+    sentences: Sequence[tuple[Sequence[str], Sequence[float], str]], *, title: str = "", saying: str = ""
 ) -> None:
     """Write sentences whose words carry a bar each: above the word for what it adds, below it for what it takes away.
 
@@ -21,7 +21,7 @@ def marked_words(
 
     Args:
         sentences: for each its words, their contributions (one number a word), and a note such as its score.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         title: the finding in a few words; name the data source here.
     """
     left, right = 0.25, WIDTH - 1.75
@@ -48,17 +48,17 @@ def marked_words(
                 axes.add_patch(Rectangle((left + x, start), width, -length, color=color, lw=0))
             y += LINE
         y += 0.25 * LINE
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def word_map(
-    places: Mapping[str, Sequence[float]], description: str, *, xlabel: str, ylabel: str, title: str = ""
+    places: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, title: str = "", saying: str = ""
 ) -> None:
     """Write words at their places in a plane; a word that would cover an earlier one is left out, and its dot stays.
 
     Args:
         places: for each word its two coordinates, the words that matter most first.
-        description: what the figure shows, in words; see `show`.
+        saying: one short sentence for what no data can tell, at most 100 characters.
         xlabel: what the horizontal coordinate is.
         ylabel: what the vertical coordinate is.
         title: the finding in a few words; name the data source here.
@@ -77,7 +77,7 @@ def word_map(
         if all(abs(y - b) > 10 or x + length < a or a + n < x for a, b, n in taken):
             taken.append((x, y, length))
             axes.annotate(word, point, xytext=(3, 3), textcoords="offset points", fontsize=9, color=INK)
-    show(figure, description)
+    show(figure, saying or "A figure without words yet.")
 
 
 def _rows(words: Sequence[str], room: float) -> list[list[tuple[int, float, float]]]:

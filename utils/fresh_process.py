@@ -18,7 +18,7 @@ exec(compile(program, "<program>", "exec"), {{"__name__": "__main__"}})
 """
 
 
-class Elsewhere:
+class FreshProcess:
     """A process that imports TensorFlow as soon as you create it, and runs a program when you have one."""
 
     def __init__(self):

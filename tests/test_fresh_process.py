@@ -7,16 +7,16 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.course import ROOT
-from utils import elsewhere
-from utils.elsewhere import Elsewhere
+from tests.notebooks import ROOT
+from utils import fresh_process
+from utils.fresh_process import FreshProcess
 
 
 @pytest.fixture
 def other(monkeypatch):
     """A process that imports nothing ahead, and so starts at once."""
-    monkeypatch.setattr(elsewhere, "AHEAD", "")
-    return Elsewhere()
+    monkeypatch.setattr(fresh_process, "AHEAD", "")
+    return FreshProcess()
 
 
 def test_program_sees_the_files_of_its_folder_and_nothing_else(other, tmp_path):
@@ -28,8 +28,8 @@ def test_program_sees_the_files_of_its_folder_and_nothing_else(other, tmp_path):
 
 
 def test_tensorflow_is_there_before_the_program_is(tmp_path):
-    assert "import tensorflow" in elsewhere.AHEAD
-    other = Elsewhere()
+    assert "import tensorflow" in fresh_process.AHEAD
+    other = FreshProcess()
     other.run("import sys; print('tensorflow' in sys.modules)", tmp_path)
     assert other.output() == "True"
 
@@ -46,7 +46,7 @@ def test_output_can_be_asked_for_twice_and_programs_run_again(other, tmp_path):
 
 
 def test_a_process_that_gets_no_program_ends_with_its_parent():
-    source = "from utils import elsewhere; elsewhere.AHEAD = ''; print(elsewhere.Elsewhere()._waiting.pid)"
+    source = "from utils import fresh_process as f; f.AHEAD = ''; print(f.FreshProcess()._waiting.pid)"
     parent = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, check=True)
     with suppress(psutil.NoSuchProcess):
         psutil.Process(int(parent.stdout)).wait(timeout=10)
@@ -68,7 +68,7 @@ def test_failure_is_one_sentence(other, program, reason, tmp_path):
 
 
 def test_program_without_end_is_stopped(other, tmp_path, monkeypatch):
-    monkeypatch.setattr(elsewhere, "SECONDS", 0.5)
+    monkeypatch.setattr(fresh_process, "SECONDS", 0.5)
     other.run("import time; time.sleep(60)", tmp_path)
     with pytest.raises(RuntimeError, match=r"no end within 0\.5 s"):
         other.output()
