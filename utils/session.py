@@ -27,7 +27,7 @@ def _silenced_stderr() -> Iterator[None]:
         os.close(null)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the compiled core are of no use to a learner
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is raised as an error as well
 gc.disable()  # a seventh of the import below would go into searching for garbage, and there is none
 with _silenced_stderr():
     import tensorflow as tf
