@@ -1,10 +1,12 @@
-# Everything runs in the environment .venv, which is made on first use and whenever requirements.txt or constraints.txt change.
-# Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
+# Everything runs in the environment .venv, which is made on first use and whenever requirements.txt or constraints.txt
+# change. Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help lab test notebooks site colab matrix bench browser-test lint constraints clean
 .DEFAULT_GOAL := help
@@ -13,7 +15,8 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+	@echo "JupyterLab opens in your browser. If it does not, open the http address that appears below. Ctrl-C twice ends it."
+	@$(BIN)/jupyter lab --ip=127.0.0.1 --log-level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
 
 test: .venv/ready  ## run every notebook and every test
 	$(BIN)/python -m pytest
@@ -32,7 +35,7 @@ colab:  ## run each notebook alone, with the versions that Colab ships (needs Py
 # Python, TensorFlow, and the Keras of its time; one alone: make matrix VERSIONS=3.11-2.18-3.8
 VERSIONS ?= 3.11-2.18-3.8 3.12-2.19-3.9 3.13-2.20-3.13 3.13-2.21-3.15
 
-matrix: $(VERSIONS:%=versions-%)  ## run all tests with each TensorFlow that the README claims (needs these Pythons)
+matrix: $(VERSIONS:%=versions-%)  ## run all tests with each TensorFlow in session.VERIFIED (needs these Pythons)
 
 versions-%: .requirements.in
 	python$(word 1,$(subst -, ,$*)) -m venv .venv-$*
@@ -62,9 +65,13 @@ clean:  ## remove the environment and what tests left
 .requirements.in: requirements.txt
 	grep -v '^-c' requirements.txt > $@
 
+# Always made anew: what an interrupted pip leaves behind can pass for a package that is installed.
 .venv/ready: requirements.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	touch $@
+	@"$(PYTHON)" -c "$(SUPPORTED)" 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is none of them. Name another: make PYTHON=..."; exit 1; }
+	@echo "Making the environment .venv: this takes a minute or more, once."
+	@rm -rf .venv
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --upgrade pip
+	$(BIN)/python -m pip install -r requirements.txt
+	@touch $@

@@ -7,8 +7,6 @@ bench.json, and a later run shows them in a column beside its own.
 """
 
 import argparse
-import ast
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -20,12 +18,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 from nbclient import NotebookClient
 
 from tests import environment
-from tests.notebooks import NOTEBOOKS, ROOT, read, setup_cell
+from tests.notebooks import NOTEBOOKS, ROOT, definitions, module_of, read, setup_cell
 
 SAVED = ROOT / "bench.json"
 # What the loops of notebook 6 and their bound are made of, in its cells.
@@ -90,6 +89,12 @@ def drawing_speeds() -> dict[str, float]:
     return speeds
 
 
+def parts_of_the_loops() -> ModuleType:
+    """Return a module of what notebook 6 defines of `PARTS`."""
+    defined = definitions(LOOPS, solved=False)
+    return module_of([node for name, node in defined.items() if name in PARTS], environment.SCRATCH / "lesson.py")
+
+
 def loop_speeds() -> dict[str, float]:
     """Return the examples a second of notebook 6's loops over 55,000 garments, in batches of 64, and of their bound."""
     os.environ["COURSE_DATA"] = "offline"
@@ -97,7 +102,7 @@ def loop_speeds() -> dict[str, float]:
 
     import tensorflow as tf  # isort: skip
 
-    lesson = _import_parts(LOOPS, PARTS)
+    lesson = parts_of_the_loops()
     fashion = data.fashion_mnist(n_test=1)
     x, y = fashion.x_train[:55_000], fashion.y_train[:55_000]
     short_set = tf.data.Dataset.from_tensor_slices((x.reshape(-1, 784) / 255.0, y)).batch(64)
@@ -126,23 +131,6 @@ def loop_speeds() -> dict[str, float]:
     for call in calls.values():
         call()  # traces and compiles
     return {name: len(x) / min(_seconds(call), _seconds(call)) for name, call in calls.items()}
-
-
-def _import_parts(path: Path, names: tuple[str, ...]):
-    """Return a module of the functions and values of these names from a notebook's cells, as they stand there."""
-    parts = []
-    for cell in read(path).cells:
-        if cell.cell_type == "code":
-            for node in ast.parse(cell.source).body:
-                name = getattr(node, "name", None) or getattr(getattr(node, "targets", [None])[0], "id", None)
-                if name in names:
-                    parts.append(ast.get_source_segment(cell.source, node))
-    file = environment.SCRATCH / "lesson.py"  # a file, for tf.function reads the source of what it compiles
-    file.write_text("\n\n".join(["import numpy as np\nimport tensorflow as tf", *parts]), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("lesson", file)
-    lesson = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(lesson)
-    return lesson
 
 
 def _seconds(call) -> float:

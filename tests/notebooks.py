@@ -1,9 +1,11 @@
 """The notebooks as the tests read them."""
 
 import ast
+import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 
@@ -87,3 +89,29 @@ def spoken(cell: nbformat.NotebookNode) -> list[str]:
             streams[output.name] = streams.get(output.name, "") + output.text
     results = [o.data.get("text/plain", "") for o in cell.outputs if "data" in o]
     return [*(f"{name}: {text}" for name, text in sorted(streams.items())), *results]
+
+
+def definitions(path: Path, solved: bool = True) -> dict[str, ast.stmt]:
+    """Return what a notebook defines at the top of its code cells: classes, functions and values, by name.
+
+    What is defined again has its last form, at its first place. The solutions of exercises come last; their stubs are
+    left out.
+    """
+    sources = [cell.source for cell in read(path).cells if cell.cell_type == "code" and "exercise" not in tags(cell)]
+    sources += [exercise.solution for exercise in exercises(path)] if solved else []
+    found = {}
+    for node in (node for source in sources for node in ast.parse(source).body):
+        targets = getattr(node, "targets", [])
+        names = [node.name] if hasattr(node, "name") else [target.id for target in targets if hasattr(target, "id")]
+        found |= dict.fromkeys(names, node)
+    return found
+
+
+def module_of(nodes: list[ast.stmt], file: Path) -> ModuleType:
+    """Write pieces of a notebook to `file` and import it: tf.function reads the source of what it compiles."""
+    text = "\n\n\n".join(["import numpy as np\nimport tensorflow as tf", *map(ast.unparse, nodes)])
+    file.write_text(text + "\n", encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -4,7 +4,7 @@ from tests import bench
 
 
 def test_the_loops_are_those_of_the_notebook():
-    lesson = bench._import_parts(bench.LOOPS, bench.PARTS)
+    lesson = bench.parts_of_the_loops()
     assert all(hasattr(lesson, name) for name in bench.PARTS)
     assert lesson.make_model()(lesson.np.zeros((2, 28, 28), "uint8")).shape == (2, 10)
 

@@ -1,7 +1,9 @@
 """A program in another process."""
 
+import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import psutil
@@ -50,6 +52,45 @@ def test_a_process_that_gets_no_program_ends_with_its_parent():
     parent = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, check=True)
     with suppress(psutil.NoSuchProcess):
         psutil.Process(int(parent.stdout)).wait(timeout=10)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX signal")
+def test_a_running_program_ends_with_its_parent(tmp_path):
+    """Also when the parent is killed and can tell nobody."""
+    source = f"""
+import time
+from utils import fresh_process as f
+f.AHEAD = ''
+process = f.FreshProcess()
+print(process._waiting.pid, flush=True)
+process.run("open('started', 'w'); import time; time.sleep(60)", {str(tmp_path)!r})
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        until = time.monotonic() + 30
+        while not (tmp_path / "started").exists():
+            assert time.monotonic() < until, "the program did not start"
+            time.sleep(0.05)
+        parent.kill()
+    child.wait(timeout=10)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX signal")
+def test_an_interrupt_of_the_parent_and_its_group_does_not_reach_it(tmp_path):
+    source = f"""
+import os, signal
+from utils import fresh_process as f
+f.AHEAD = ''
+process = f.FreshProcess()
+process.run("import time; time.sleep(1); print('to the end')", {str(tmp_path)!r})
+signal.signal(signal.SIGINT, lambda *_: print('interrupted', flush=True))
+os.killpg(0, signal.SIGINT)
+print(process.output())
+"""
+    command = [sys.executable, "-c", source]
+    parent = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, start_new_session=True, timeout=60)
+    assert parent.stdout.splitlines() == ["interrupted", "to the end"], parent.stderr
 
 
 def test_without_a_program_there_is_no_output(other):

@@ -1,7 +1,6 @@
 """The losses of notebook 03, taken from its cells: saved and reloaded by a fresh process, stable, with right slopes."""
 
 import ast
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.environment import VARIABLES
-from tests.notebooks import NOTEBOOKS, exercises, read
+from tests.notebooks import NOTEBOOKS, definitions, module_of
 from utils.checks.engine import central_difference
 
 NOTEBOOK = next(path for path in NOTEBOOKS if path.stem.startswith("03"))
@@ -33,33 +32,21 @@ print(json.dumps(values))
 """
 
 
-def source_of_losses() -> str:
-    """Return the source of each loss class and loss function of the notebook, in its last form, and the solutions."""
-    texts = [cell.source for cell in read(NOTEBOOK).cells if cell.cell_type == "code"]
-    texts += [exercise.solution for exercise in exercises(NOTEBOOK)]
-    found = {}
-    for text in texts:
-        for node in ast.parse(text).body:
-            is_loss = isinstance(node, ast.ClassDef) and ast.unparse(node.bases[0]).endswith("losses.Loss")
-            is_function = isinstance(node, ast.FunctionDef) and node.args.args[:1] and node.args.args[0].arg == "y_true"
-            if is_loss or is_function:
-                found[node.name] = ast.unparse(node)
-    return "import numpy as np\nimport tensorflow as tf\n\n\n" + "\n\n\n".join(found.values()) + "\n"
+def is_loss(node: ast.stmt) -> bool:
+    """Tell whether a definition is a loss class or a loss function."""
+    if isinstance(node, ast.ClassDef):
+        return any(ast.unparse(base).endswith("losses.Loss") for base in node.bases)
+    return isinstance(node, ast.FunctionDef) and [argument.arg for argument in node.args.args[:1]] == ["y_true"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("losses")
-    folder.joinpath("losses.py").write_text(source_of_losses(), encoding="utf-8")
-    return folder
+    return tmp_path_factory.mktemp("losses")
 
 
 @pytest.fixture(scope="module")
 def losses(folder):
-    spec = importlib.util.spec_from_file_location("losses", folder / "losses.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of([node for node in definitions(NOTEBOOK).values() if is_loss(node)], folder / "losses.py")
 
 
 def all_that_compile(losses) -> dict:

@@ -11,7 +11,8 @@ import tensorflow as tf
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.notebooks import ROOT, exercises, read
+from tests.environment import SCRATCH
+from tests.notebooks import ROOT, definitions, module_of
 
 NOTEBOOK = ROOT / "notebooks" / "04_custom_metrics.ipynb"
 CLASSES = 4
@@ -21,13 +22,9 @@ few_examples = settings(max_examples=12, deadline=None, derandomize=True, databa
 
 def load_metrics() -> dict:
     """Return what the notebook's cells and solutions define: their classes and functions, and nothing that they run."""
-    sources = [cell.source for cell in read(NOTEBOOK).cells if cell.cell_type == "code" and "exercise" not in str(cell)]
-    sources += [exercise.solution for exercise in exercises(NOTEBOOK)]
-    names = {"np": np, "tf": tf}
-    for source in sources:
-        body = [part for part in ast.parse(source).body if isinstance(part, ast.ClassDef | ast.FunctionDef)]
-        exec(compile(ast.Module(body, []), str(NOTEBOOK), "exec"), names)
-    return names
+    defined = definitions(NOTEBOOK).values()
+    nodes = [node for node in defined if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    return vars(module_of(nodes, SCRATCH / "metrics.py"))
 
 
 METRICS = load_metrics()

@@ -16,6 +16,7 @@ PART = r"[\w.-]+"  # of an address: an owner, a repository or a tag
 PLACES = (
     "colab.research.google.com/github/{owner}/{repo}/blob/{tag}/",
     "mybinder.org/v2/gh/{owner}/{repo}/{tag}?",
+    "codespaces.new/{owner}/{repo}?",
     "git-pull?repo=https%3A%2F%2Fgithub.com%2F{owner}%2F{repo}&branch={tag}&urlpath=lab%2Ftree%2F{repo}%2F",
     "git clone --branch {tag} https://github.com/{owner}/{repo} ",
     r"get(\"COURSE_URL\", \"https://github.com/{owner}/{repo}\"), \"{tag}\"",

@@ -28,7 +28,9 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is raised as an error as well
-gc.disable()  # a seventh of the import below would go into searching for garbage, and there is none
+# A search for garbage during the import finds none and costs 0.5 s of 2.6; what the import has made stays to the end,
+# and a later full search that leaves it out is 0.2 s shorter: together at least 4 % of the 13 s that a notebook takes.
+gc.disable()
 with _silenced_stderr():
     import tensorflow as tf
 
@@ -42,7 +44,7 @@ import numpy as np  # noqa: E402
 
 from utils import data  # noqa: E402
 
-gc.freeze()  # what the import has made stays to the end: later searches leave it out
+gc.freeze()
 gc.enable()
 
 

@@ -28,6 +28,19 @@ CHUNK = 256  # images drawn at once: small enough for the arrays to stay in the 
 
 Array = np.ndarray
 
+KINDS = (  # by label
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
 # One column per kind of upper-body garment. Lengths are pixels, the rest are probabilities unless said otherwise.
 TOPS = {
     #               T-shirt Pullover Dress  Coat  Shirt
@@ -108,7 +121,6 @@ def draw_garments(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     labels = rng.permutation(np.arange(n) % 10).astype(np.uint8)
     cuts = _lookalikes(labels, rng)
     images = np.empty((n, SIZE, SIZE), np.uint8)
-    np.empty(2**23, np.uint8)  # made and freed: Linux then keeps freed arrays at hand, which saves a third
     for kinds, draw in ((TOPS["label"], _tops), (SHOES["label"], _shoes), ([1], _trousers), ([8], _bags)):
         members = np.flatnonzero(np.isin(cuts, kinds))
         for start in range(0, len(members), CHUNK):

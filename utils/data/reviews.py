@@ -19,6 +19,8 @@ that cannot make up their mind. The shares below the templates are set so that m
 The 25,000 column is scikit-learn's logistic regression, the 10,000 column Keras with Adam.
 """
 
+from functools import cache
+
 import numpy as np
 
 # --- Words. Within a list the first words are the most frequent. ---
@@ -254,9 +256,12 @@ def _fill(rng: np.random.Generator, part: str, is_favorable: bool, count: int) -
     if not part.startswith("{"):
         return [part] * count
     slot = part[1:-1]
-    judges = slot[0] in "+-"
-    options = JUDGMENT_OPTIONS[slot[1:]][is_favorable == (slot[0] == "-")] if judges else OPTIONS[slot]
-    skew = SKEW_OF_RARE if slot == "rare" else SKEW
+    if slot == "rare":
+        options, skew = _rare_words(), SKEW_OF_RARE
+    elif slot[0] in "+-":
+        options, skew = JUDGMENT_OPTIONS[slot[1:]][is_favorable == (slot[0] == "-")], SKEW
+    else:
+        options, skew = OPTIONS[slot], SKEW
     return options[(len(options) * rng.random(count) ** skew).astype(int)].tolist()
 
 
@@ -264,11 +269,12 @@ def _with_article(adjectives: list[str]) -> list[str]:
     return [("an " if word[0] in "aeiou" else "a ") + word for word in adjectives]
 
 
-def _rare_words() -> list[str]:
+@cache
+def _rare_words() -> np.ndarray:
     rng = np.random.default_rng(0)
     compounds = rng.permutation([a + b for a in FIRST.split() for b in SECOND.split()])
     names = rng.permutation(sorted({a + b + c for a in ONSET.split() for b in MIDDLE.split() for c in CODA.split()}))
-    return [*compounds.tolist(), *names.tolist()]
+    return _option_array([*compounds.tolist(), *names.tolist()])
 
 
 def _option_array(options: list[str]) -> np.ndarray:
@@ -278,7 +284,6 @@ def _option_array(options: list[str]) -> np.ndarray:
 ALL_TEMPLATES = [text for _, *texts in TEMPLATES.values() for text in texts]
 TEMPLATE_SHARES = [share / len(texts) for share, *texts in TEMPLATES.values() for _ in texts]
 OPTIONS = {slot: _option_array(words.split("|")) for slot, words in NEUTRAL.items()}
-OPTIONS["rare"] = _option_array(_rare_words())
 JUDGMENT_OPTIONS = {
     slot: [_option_array(side.split() if slot == "adj" else side.split("|")) for side in sides]
     for slot, sides in JUDGMENTS.items()

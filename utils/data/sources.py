@@ -23,37 +23,14 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.data import catalog
+from utils.data.catalog import Pair
+
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 PROBE_SECONDS = 4  # for the network to show that it is one; with the next line, an answer within 10 s in all
 STALL_SECONDS = 5  # for a download to stand still; a slow one that moves may take as long as it needs
 
-# Files below the cache folder and their hashes (md5 or sha256): as in keras.datasets, and for Fashion-MNIST, which
-# Keras does not check, as its authors publish them (Xiao, Rasul and Vollgraf, 2017).
-FILES = {
-    "MNIST": {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"},
-    "Fashion-MNIST": {
-        "fashion-mnist/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "fashion-mnist/train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-        "fashion-mnist/t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-        "fashion-mnist/t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-    },
-    "IMDB reviews": {
-        "imdb.npz": "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
-        "imdb_word_index.json": "bfafd718b763782e994055a2d397834f",
-    },
-    "California housing": {
-        "california_housing.npz": "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
-    },
-}
-
-DTYPES = {  # of x and y
-    "MNIST": ("uint8", "uint8"),
-    "Fashion-MNIST": ("uint8", "uint8"),
-    "IMDB reviews": ("object", "int64"),
-    "California housing": ("float32", "float32"),
-}
-
-Pair = tuple[np.ndarray, np.ndarray]
+DTYPES = {name: source.dtypes for name, source in catalog.BY_NAME.items()}  # of x and y
 
 # Why this session does without the network. None: not asked yet; "": it works.
 _network_fault: str | None = None
@@ -69,7 +46,7 @@ class DataError(RuntimeError):
 
 
 def load(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
-    """Load the first examples of a real data set, named as in `FILES`.
+    """Load the first examples of a real data set, named as in `catalog`.
 
     Returns:
         (x_train, y_train), (x_test, y_test): dtypes as in `DTYPES`; a review is a str.
@@ -99,11 +76,11 @@ def cache_folder() -> Path:
 def _fetch(name: str) -> None:
     """Bring the files of a data set to where Keras reads them, each with the right hash."""
     cache = cache_folder()
-    missing = [file for file, digest in FILES[name].items() if not _is_right(cache / file, digest)]
+    missing = [file for file, digest in catalog.BY_NAME[name].files.items() if not _is_right(cache / file, digest)]
     if missing:
         _download(name, missing)
     if not os.access(cache.parent, os.W_OK):  # one cache shared by a room: Keras does not read where it cannot write
-        for file, digest in FILES[name].items():
+        for file, digest in catalog.BY_NAME[name].files.items():
             if not _is_right(_fallback_folder() / file, digest):
                 _place(cache / file, _fallback_folder() / file)
 
@@ -134,7 +111,7 @@ def _download(name: str, files: list[str]) -> None:
             pass
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             try:
-                path = _get_file(Path(file).name, FILES[name][file], folder)
+                path = _get_file(Path(file).name, catalog.BY_NAME[name].files[file], folder)
             except Exception as error:  # Keras raises a bare Exception for most failures
                 if getattr(error, "errno", None) == errno.ENOSPC:
                     raise
@@ -190,29 +167,15 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _read(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
-    import keras
-
-    datasets = {
-        "MNIST": keras.datasets.mnist,
-        "Fashion-MNIST": keras.datasets.fashion_mnist,
-        "IMDB reviews": keras.datasets.imdb,
-        "California housing": keras.datasets.california_housing,
-    }
-    (x_train, y_train), (x_test, y_test) = datasets[name].load_data()
-    x_train, y_train, x_test, y_test = x_train[:n_train], y_train[:n_train], x_test[:n_test], y_test[:n_test]
-    if name == "IMDB reviews":
-        # Keras shifts the words by 3, to make room for the marks of padding, start and unknown words.
-        words = {rank + 3: word for word, rank in keras.datasets.imdb.get_word_index().items()}
-        x_train, x_test = _decode(x_train, words), _decode(x_test, words)
-    x_dtype, y_dtype = DTYPES[name]
-    # Copies: what Keras returns can be read-only, and a part of it would keep the rest in memory.
-    train = np.array(x_train, x_dtype), np.array(y_train, y_dtype)
-    return train, (np.array(x_test, x_dtype), np.array(y_test, y_dtype))
+    source = catalog.BY_NAME[name]
+    train, test = source.read()
+    return _first(train, n_train, source), _first(test, n_test, source)
 
 
-def _decode(reviews: np.ndarray, words: dict[int, str]) -> list[str]:
-    """Turn lists of word numbers into text, without the marks that stand for no word."""
-    return [" ".join(filter(None, map(words.get, review))) for review in reviews]
+def _first(part: Pair, n: int, source: catalog.Source) -> Pair:
+    """Return the first examples of a part. They are copies: what Keras returns can be read-only, and takes memory."""
+    x, y = part
+    return np.array(source.decode(x[:n]), source.dtypes[0]), np.array(y[:n], source.dtypes[1])
 
 
 def _fallback_folder() -> Path:

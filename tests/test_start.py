@@ -1,0 +1,129 @@
+"""The ways of starting: `make lab` wherever people are, an environment that is never half made, the dev container."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.notebooks import ROOT
+
+pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="make, and shell scripts")
+
+# Stands in for Python: makes an environment of copies of itself, and notes what it is asked to install.
+PYTHON = """#!/bin/sh
+case "$*" in
+"-c "*) test "$1" = -c -a -z "$OLD" ;;
+"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/jupyter" ;;
+"-m pip install -r "*)
+    if test -n "$SLOW"; then touch .venv/half; sleep 60; fi
+    echo "$*" >> asked; echo "Collecting tensorflow" ;;
+lab*) echo "$*" > asked ;;
+esac
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A folder with the Makefile, and stand-ins for Python and for `id`, which tells who the user is."""
+    for name in ("Makefile", "requirements.txt", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name, script in {"python": PYTHON, "id": '#!/bin/sh\necho "$USER_ID"\n'}.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(script)
+        path.chmod(0o755)
+    return tmp_path
+
+
+def start(course, *arguments, **variables):
+    """Start make in a process group of its own, as a terminal would."""
+    path = f"{course / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        ["make", f"PYTHON={course / 'bin' / 'python'}", *arguments],
+        cwd=course,
+        env={**os.environ, "PATH": path, "USER_ID": "1000", **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores interrupts
+    )
+
+
+def make(course, *arguments, **variables):
+    process = start(course, *arguments, **variables)
+    said, _ = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def asked(course):
+    return (course / "asked").read_text()
+
+
+def test_the_first_command_makes_an_environment_and_opens_jupyterlab(course):
+    code, said = make(course, "lab")
+    assert code == 0 and "Collecting tensorflow" in said, "pip shows what it does"
+    assert "open the http address" in said
+    assert asked(course).split()[0] == "lab" and "--ip=127.0.0.1" in asked(course)
+    assert (course / ".venv" / "ready").exists()
+    _, said = make(course, "lab")
+    assert "Collecting" not in said, "a second time nothing is installed"
+
+
+@pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False), ("1001", False)])
+def test_root_alone_is_allowed_to_be_root(course, user, allowed):
+    assert make(course, "lab", USER_ID=user)[0] == 0
+    assert ("--allow-root" in asked(course)) == allowed
+
+
+def test_an_interrupted_installation_is_begun_anew(course):
+    process = start(course, "lab", SLOW="yes")
+    until = time.monotonic() + 30
+    while not (course / ".venv" / "half").exists():
+        assert time.monotonic() < until, "pip did not start"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode != 0 and not (course / ".venv" / "ready").exists()
+    assert make(course, "lab")[0] == 0
+    assert (course / ".venv" / "ready").exists() and not (course / ".venv" / "half").exists()
+
+
+def test_another_python_is_refused_in_a_sentence_before_anything_is_made(course):
+    before = sorted(path.name for path in course.iterdir())
+    for arguments, variables in ((["lab"], {"OLD": "yes"}), (["lab", "PYTHON=/no/such/python"], {})):
+        code, said = make(course, *arguments, **variables)
+        first, *rest = said.splitlines()
+        assert code != 0 and re.match(r"Python 3\.11, 3\.12 or 3\.13 is needed, and /.*python is none of them\.", first)
+        assert len(rest) == 1 and "Error 1" in rest[0]
+        assert sorted(path.name for path in course.iterdir()) == before
+
+
+def test_what_make_asks_of_python_is_its_version():
+    """Python 3.10 and 3.14 are refused."""
+    source = re.search(r"^SUPPORTED := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    codes = {}
+    for minor in range(9, 16):
+        pretended = source.replace("import sys; ", "").replace("sys.version_info[:2]", f"(3, {minor})")
+        with pytest.raises(SystemExit) as end:
+            exec(pretended, {"sys": __import__("sys")})
+        codes[minor] = not end.value.code
+    assert [minor for minor, accepted in codes.items() if accepted] == [11, 12, 13]
+
+
+def test_the_dev_container_makes_the_environment_that_it_then_uses():
+    settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"mcr\.microsoft\.com/devcontainers/python:3\.1[123]", settings["image"])
+    command, target = settings["postCreateCommand"].split()
+    rules = re.findall(r"^([\w./-]+):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert command == "make" and target in rules
+    editor = settings["customizations"]["vscode"]
+    assert {"ms-python.python", "ms-toolsai.jupyter"} <= set(editor["extensions"])
+    assert editor["settings"]["python.defaultInterpreterPath"] == "${containerWorkspaceFolder}/.venv/bin/python"
+    for name in settings["customizations"]["codespaces"]["openFiles"]:
+        assert (ROOT / name).is_file(), name
