@@ -9,6 +9,7 @@ import matplotlib.style
 import matplotlib.ticker
 import numpy as np
 from IPython.display import display
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -58,20 +59,41 @@ def show(figure: Figure, description: str) -> None:
     display({"text/html": words}, raw=True)
 
 
-def few_ticks(axes, count: int = 4) -> None:
-    """Leave about `count` round ticks on each linear axis, and write plain numbers on a short logarithmic one."""
+def few_ticks(axes: Axes, count: int = 4, *, y: bool = True, whole_x: bool = False) -> None:
+    """Leave about `count` ticks on each axis, at 1, 2 or 5 times a power of ten, and write them as plain numbers.
+
+    Args:
+        axes: whose limits are settled.
+        count: about as many ticks on a linear axis.
+        y: whether the vertical axis is meant, too.
+        whole_x: no ticks between whole numbers on the horizontal axis.
+    """
     axes.autoscale_view()  # the limits are otherwise set when the figure is drawn
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = axis.get_view_interval()
+    for axis in (axes.xaxis, axes.yaxis) if y else (axes.xaxis,):
+        low, high = sorted(axis.get_view_interval())
         if axis.get_scale() == "linear":
-            axis.set_major_locator(matplotlib.ticker.MaxNLocator(count))
-        elif high < 1000 * low:
-            axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
+            whole = whole_x and axis is axes.xaxis
+            axis.set_major_locator(matplotlib.ticker.MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole))
+        elif axis.get_scale() == "log":
+            axis.set_major_locator(matplotlib.ticker.FixedLocator(log_ticks(low, high)))
             axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+            if low > 1e-4 and high < 1e6:
+                axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
 
 
-def label_lines(axes, gap: float = 0.07, left: bool = True) -> None:
+def log_ticks(low: float, high: float) -> np.ndarray:
+    """Return three to six round numbers from `low` to `high` for a logarithmic axis, however short or long it is."""
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
+        ticks = np.sort(np.outer(10.0**decades, steps).ravel())
+        ticks = ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
+        if len(ticks) >= 3:
+            return ticks[:: -(-len(ticks) // 6)]
+    ticks = matplotlib.ticker.MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
     """Write the label of each line at its end, in its color, moved apart where labels would meet.
 
     The labels stand at the right ends, or above the left ends if that is allowed and the lines are much further apart

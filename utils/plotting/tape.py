@@ -250,5 +250,23 @@ def _describe(nodes: list) -> str:
     for node in (n for n in nodes if n.label != CONSTANT):
         sources = ", ".join(_short(p.value) if p.label == CONSTANT else p.label for p in node.parents)
         name = f"{node.label}({sources})" if sources else node.label
-        steps.append(f"{name} = {_short(node.value)}, gradient {_short(node.grad)}")
+        steps.append(f"{name} {_said(node.value)}, gradient {_said(node.grad).removeprefix('= ')}")
     return "A drawn tape, left to right. " + "; ".join(steps) + "."
+
+
+def _said(value) -> str:
+    """Write "= 9" for a value that its three digits hold in full, and "≈ 0.909" for a rounded one."""
+    array = np.asarray(value)
+    if value is None or array.dtype.kind not in "fiub" or array.ndim > 1 or array.size > 3:
+        return f"= {_short(value)}"
+    digits = 3 if array.ndim == 0 else 2
+    said = [_number(float(v), digits) for v in array.ravel()]
+    if array.ndim == 0:
+        return said[0] if said[0].startswith("≈") else f"= {said[0]}"
+    return f"= [{' '.join(said)}]"
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}g}"
+    exact = not np.isfinite(value) or abs(float(text) - value) <= 1e-5 * abs(value)
+    return text if exact else f"≈ {text}"

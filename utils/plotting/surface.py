@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.patheffects
 import numpy as np
 
+from utils.plotting.description import counted, described, number, quoted, titled
 from utils.plotting.style import GREY, INK, PAPER, few_ticks, new_figure, show
 
 MARKERS = "osD^"
@@ -31,14 +32,16 @@ def surface(
         x: horizontal positions, (n,), increasing.
         y: vertical positions, (m,), increasing.
         heights: the function, (m, n): `heights[i, j]` is its value at (x[j], y[i]).
-        saying: one short sentence for what no data can tell, at most 100 characters.
         paths: for each path its label and its points, (steps, 2); up to four. Its label stands where it is alone.
         best: a label and the point (x, y) that it marks.
         every: a path has a marker at every so many steps, so that one sees how fast it walks.
         xlabel: what x is, with its unit.
         ylabel: what y is, with its unit.
-        title: the finding in a few words.
+        title: the subject in a few words; name the data source here.
+        saying: one short sentence for what no data can tell, at most 100 characters.
     """
+    paths = {label: np.asarray(path, float) for label, path in paths.items()}
+    heights = np.asarray(heights, float)
     figure = new_figure(height=4.8)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel, title=title)
     least = heights.min()
@@ -64,7 +67,29 @@ def surface(
         path_effects=halo,
     )  # fmt: skip
     few_ticks(axes)
-    show(figure, saying or "A figure without words yet.")
+    show(figure, _in_words(x, y, heights, paths, best, f"{xlabel} and {ylabel}", title, saying))
+
+
+def _in_words(x, y, heights, paths, best, over: str, title: str, saying: str) -> str:
+    lowest = np.unravel_index(np.argmin(heights), heights.shape)
+    place = f"({number(x[lowest[1]])}, {number(y[lowest[0]])})"
+    label, point = best
+    return described(
+        f"{titled('Contours', title)}: heights over {over}, the least drawn one {number(heights[lowest])} at {place}",
+        f"A star marks {quoted(label)} at ({number(point[0])}, {number(point[1])})",
+        *(path_in_words(name, path, label, point) for name, path in paths.items()),
+        saying=saying,
+    )
+
+
+def path_in_words(label: str, path: np.ndarray, goal: str, point: Sequence[float]) -> str:
+    """Say where a path starts and ends, how far it walks, and how near to the goal it ends."""
+    start, end = (f"({number(place[0])}, {number(place[1])})" for place in (path[0], path[-1]))
+    walked = np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1))
+    return (
+        f"{quoted(label)} walks {number(walked)} in {counted(len(path) - 1, 'step')}, from {start} to {end}, "
+        f"{number(np.linalg.norm(path[-1] - np.asarray(point, float)))} from {quoted(goal)}"
+    )
 
 
 def _loneliest(label: str, paths: Mapping[str, np.ndarray], span: np.ndarray) -> tuple[float, float, int]:
