@@ -115,7 +115,7 @@ class Line:
     @property
     def name(self) -> str:
         """What the line is called in a sentence; a label that begins with "_" is private."""
-        return "the line" if self.label.startswith("_") else quoted(self.label)
+        return "a line" if self.label.startswith("_") else quoted(self.label)
 
     def on(self, xscale: str, yscale: str) -> "Line":
         """Return the line with those of its points that its axes can show, from left to right unless it turns back."""
@@ -181,6 +181,8 @@ def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", 
     end = f", and ends early, {at(xlabel, x[-1])}" if line.ends_early else ""
     if own <= max(0.0203 * span, 1e-4 * np.max(np.abs(heights))) or span == 0:
         return f"{line.name} stays near {number(np.median(y))}{end}"
+    if jumps(heights):
+        return f"{line.name} {_jumping(heights, y, span, yscale)}{end}"
     change = heights[-1] - heights[0]
     verb = "rises" if change > CLOSE * span else "falls" if change < -CLOSE * span else "goes"
     extremes = [] if brief else inner_extremes(heights, span)
@@ -190,6 +192,31 @@ def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", 
         half = int(np.argmax((heights - heights[0]) / change >= 0.5))
         within = f" (half of that {at(xlabel, x[half])})"
     return f"{line.name} {verb} from {number(y[0])} to {number(y[-1])}{within}{end}"
+
+
+def jumps(heights: np.ndarray) -> bool:
+    """Tell whether a line goes up and down so much that its single values mean little."""
+    return len(heights) >= 10 and float(np.sum(np.abs(np.diff(heights)))) > 3.07 * float(np.ptp(heights))
+
+
+def _jumping(heights: np.ndarray, y: np.ndarray, span: float, yscale: str) -> str:
+    """Describe a line that jumps by the means of its first and its last tenth."""
+    start, end = level(heights, first=True), level(heights)
+    verb = "rises" if end - start > CLOSE * span else "falls" if end - start < -CLOSE * span else "goes"
+    start, end = (number(10**mean if yscale == "log" else mean) for mean in (start, end))
+    between = f"jumps up and down between {number(y.min())} and {number(y.max())}"
+    return f"{between}; it {verb} from {start} to {end} (means of the first and the last tenth)"
+
+
+def level(heights: np.ndarray, first: bool = False) -> float:
+    """Return where a line begins or ends: its outermost value, or the mean of a tenth of it if it jumps."""
+    tenth = -(-len(heights) // 10) if jumps(heights) else 1
+    return float(np.mean(heights[:tenth] if first else heights[-tenth:]))
+
+
+def unrest(heights: np.ndarray) -> float:
+    """Return how far the last values of a line typically stray from its course; 0 for a line of few points."""
+    return float(np.median(np.abs(np.diff(heights[-9:], 2)))) if len(heights) >= 9 else 0.0
 
 
 def inner_extremes(heights: np.ndarray, span: float) -> list[tuple[str, int]]:
@@ -236,9 +263,11 @@ def order_in_words(lines: Sequence[Line], span: float, yscale: str = "linear") -
     ends = [line for line in lines if line.x[-1] == reach and not line.ends_early]
     if len(ends) < 2 or span == 0:
         return ""
-    heights = np.array([on_scale(line.y[-1:], yscale)[0] for line in ends])
+    courses = [on_scale(line.y, yscale) for line in ends]
+    heights = np.array([level(course) for course in courses])
+    margin = max(CLOSE * span, *(unrest(course) for course in courses if not jumps(course)), 0)
     order = np.argsort(-heights)
-    cuts = np.flatnonzero(-np.diff(heights[order]) > CLOSE * span) + 1
+    cuts = np.flatnonzero(-np.diff(heights[order]) > margin) + 1
     groups = [listed(ends[i].name for i in sorted(group)) for group in np.split(order, cuts)]
     if len(groups) == 1:
         return f"At the right end {groups[0]} are about equal"

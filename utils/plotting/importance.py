@@ -29,7 +29,7 @@ def importance(
         drawn = axes.barh(list(named), list(named.values()), color=color, height=0.6, hatch=hatch, ec=PAPER)
         axes.bar_label(drawn, fmt="%.2f", padding=3, fontsize=9, color=INK)
         axes.margins(x=0.18)
-        few_ticks(axes, 3, y=False)
+        few_ticks(axes, y=False)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(label, fontsize=9)
     figure.axes[0].invert_yaxis()

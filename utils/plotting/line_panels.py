@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from utils.plotting.description import Line, axes_of, described, lines_in_words, plain, titled
+from utils.plotting.description import Line, axes_of, described, lines_in_words, listed, quoted, titled
 from utils.plotting.lines import draw_lines
 from utils.plotting.style import few_ticks, label_lines, new_figure, show
 
@@ -43,7 +43,7 @@ def line_panels(
     stacked = np.atleast_1d(figure.subplots(len(parts), 1, sharex=True))
     for axes, (ylabel, drawn) in zip(stacked, panels.items(), strict=True):
         axes.set(xscale=xscale, yscale=yscale, ylabel=ylabel)
-        draw_lines(axes, drawn, marker=max((len(line.x) for line in drawn), default=0) <= 25)
+        draw_lines(axes, drawn, dots=True)
         axes.set_ylim(*limits[ylabel])
         _, top = (axes.transAxes + axes.transData.inverted()).transform((0, 1.06))
         axes.set_ylim(top=top)  # room for a cross at the limit
@@ -51,7 +51,7 @@ def line_panels(
         label_lines(axes, left=False)
     stacked[0].set_title(title)
     stacked[-1].set_xlabel(xlabel)
-    show(figure, _in_words(panels, limits, xlabel, title, xscale, yscale, saying))
+    show(figure, _in_words(panels, xlabel, title, xscale, yscale, saying))
 
 
 def _until_the_limit(label: str, values: Sequence[float] | tuple, high: float | None) -> Line:
@@ -64,15 +64,12 @@ def _until_the_limit(label: str, values: Sequence[float] | tuple, high: float | 
     return Line(label, x[:stop], np.where(y[:stop] <= limit, y[:stop], limit), ends_early=len(beyond) > 0)
 
 
-def _in_words(panels, limits, xlabel: str, title: str, xscale: str, yscale: str, saying: str) -> str:
+def _in_words(panels, xlabel: str, title: str, xscale: str, yscale: str, saying: str) -> str:
     sentences = []
     for ylabel, drawn in panels.items():
-        if len(panels) > 1:
-            sentences.append(f"Panel {ylabel}")
-        sentences += lines_in_words(drawn, xlabel, xscale, yscale)
-        if any(line.ends_early for line in drawn):
-            high = limits[ylabel][1]
-            sentences.append(f"What ends early is not finite there{'' if high is None else f' or above {plain(high)}'}")
+        first, *others = lines_in_words(drawn, xlabel, xscale, yscale) or [""]
+        sentences += [f"Panel {quoted(ylabel)}: {first}" if len(panels) > 1 else first, *others]
+    if any(line.ends_early for drawn in panels.values() for line in drawn):
+        sentences.append("A line ends early where it is not finite, or above the limit of its panel")
     kind = titled("Lines" if len(panels) == 1 else f"{len(panels)} panels of lines", title)
-    whole = axes_of(xlabel, " and ".join(panels) if len(panels) < 3 else "each", xscale, yscale)
-    return described(f"{kind}: {whole}", *sentences, saying=saying)
+    return described(f"{kind}: {axes_of(xlabel, listed(panels), xscale, yscale)}", *sentences, saying=saying)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from utils.plotting.description import Line, axes_of, described, lines_in_words, points_in_words, titled
-from utils.plotting.style import INK, few_ticks, label_lines, new_figure, show
+from utils.plotting.style import HALO, INK, few_ticks, label_lines, new_figure, show
 
 
 def lines(
@@ -46,16 +46,25 @@ def lines(
     for label, point in points.items():
         axes.plot(*np.reshape(point, (2, 1)), "o", color=INK, label="_point", zorder=5)
         if not label.startswith("_"):
-            axes.annotate(label, point, xytext=(7, -4), textcoords="offset points", fontsize=9, va="top")
+            axes.annotate(
+                label, point, xytext=(7, -4), textcoords="offset points", fontsize=9, va="top", path_effects=HALO
+            )
     few_ticks(axes, whole_x=scale == "linear" and np.all(np.mod(x, 1) == 0))  # there is no epoch 2.5
     label_lines(axes)
     show(figure, words)
 
 
-def draw_lines(axes: Axes, drawn: Sequence[Line], marker: bool = False) -> None:
-    """Draw each line in the next color and dash of the style sheet, and a cross where one ends early."""
+def draw_lines(axes: Axes, drawn: Sequence[Line], dots: bool = False) -> None:
+    """Draw each line in the next color and dash of the style sheet, and a cross where one ends early.
+
+    Args:
+        axes: where.
+        drawn: the lines.
+        dots: whether a line of up to 25 points has a dot at each.
+    """
     for line in drawn:
-        (curve,) = axes.plot(line.x, line.y, marker="o" if marker else None, ms=4, label=line.label)
+        marker = "o" if dots and len(line.x) <= 25 else None
+        (curve,) = axes.plot(line.x, line.y, marker=marker, ms=4, label=line.label)
         if line.ends_early:
             if not line.label.startswith("_"):
                 curve.set_label(f"  {line.label}: ends here")

@@ -32,7 +32,7 @@ def place_maps(
         points = axes.scatter(*np.transpose(place), c=values, s=size, cmap=shades, vmin=low, vmax=high, lw=0)
         axes.set_title(label, fontsize=10)
         axes.set_aspect(1 / np.cos(np.radians(37)))
-        few_ticks(axes, 3)
+        few_ticks(axes)
     all_axes[0].set(xlabel="longitude", ylabel="latitude")
     figure.colorbar(points, ax=all_axes, label=unit, shrink=0.8, aspect=25)
     medians = {label: np.nanmedian(values) for label, values in panels.items()}

@@ -113,5 +113,5 @@ def band_in_words(
 def _truth_in_words(line_x: np.ndarray, truth: Sequence[np.ndarray], xlabel: str) -> str:
     if len(truth) == 1:
         heights = Line("_truth", line_x, truth[0]).on("linear", "linear")
-        return line_in_words(heights, np.ptp(truth[0]), xlabel, brief=True).replace("the line", "The dotted line", 1)
+        return line_in_words(heights, np.ptp(truth[0]), xlabel, brief=True).replace("a line", "The dotted line", 1)
     return f"{len(truth)} dotted lines show the truth" if truth else ""

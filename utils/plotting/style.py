@@ -5,6 +5,7 @@ import html
 import io
 from pathlib import Path
 
+import matplotlib.patheffects
 import matplotlib.style
 import matplotlib.ticker
 import numpy as np
@@ -17,6 +18,8 @@ from PIL import Image
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#4d4d4d"
 INK, PAPER = "#262626", "#fbfaf7"
 WIDTH = 7.5  # inches: one width for all figures, so that their text has one size
+
+HALO = [matplotlib.patheffects.withStroke(linewidth=3.5, foreground=PAPER)]  # keeps text readable over lines
 
 matplotlib.style.use(Path(__file__).with_name("course.mplstyle"))
 
@@ -47,9 +50,9 @@ def show(figure: Figure, description: str) -> None:
     figure.set_dpi(2 * figure.dpi)  # twice the pixels: sharp on a dense screen
     canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
-    # A palette of 128 colors is all that these figures use, and a third of the bytes.
+    # With a palette of 256 colors the figures of all ten notebooks weigh 2.5 times less, 40 kB instead of 100 each.
     drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    drawn.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG")
+    drawn.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG")
     display(
         {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": description},
         metadata={"image/png": {"alt": description, "width": width, "height": height}},
@@ -59,38 +62,59 @@ def show(figure: Figure, description: str) -> None:
     display({"text/html": words}, raw=True)
 
 
-def few_ticks(axes: Axes, count: int = 4, *, y: bool = True, whole_x: bool = False) -> None:
-    """Leave about `count` ticks on each axis, at 1, 2 or 5 times a power of ten, and write them as plain numbers.
+def few_ticks(axes: Axes, *, y: bool = True, whole_x: bool = False) -> None:
+    """Leave a few round ticks on each axis, and write them as plain numbers.
 
     Args:
         axes: whose limits are settled.
-        count: about as many ticks on a linear axis.
         y: whether the vertical axis is meant, too.
         whole_x: no ticks between whole numbers on the horizontal axis.
     """
     axes.autoscale_view()  # the limits are otherwise set when the figure is drawn
     for axis in (axes.xaxis, axes.yaxis) if y else (axes.xaxis,):
+        axis.set_major_locator(RoundTicks(axis.get_scale(), whole=whole_x and axis is axes.xaxis))
         low, high = sorted(axis.get_view_interval())
-        if axis.get_scale() == "linear":
-            whole = whole_x and axis is axes.xaxis
-            axis.set_major_locator(matplotlib.ticker.MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole))
-        elif axis.get_scale() == "log":
-            axis.set_major_locator(matplotlib.ticker.FixedLocator(log_ticks(low, high)))
+        if axis.get_scale() == "log":
             axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-            if low > 1e-4 and high < 1e6:
-                axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
+        if (low > 1e-4 and high < 1e6) if axis.get_scale() == "log" else high >= 1000:
+            axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.10g}"))
 
 
-def log_ticks(low: float, high: float) -> np.ndarray:
-    """Return three to six round numbers from `low` to `high` for a logarithmic axis, however short or long it is."""
-    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
-        ticks = np.sort(np.outer(10.0**decades, steps).ravel())
-        ticks = ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
-        if len(ticks) >= 3:
-            return ticks[:: -(-len(ticks) // 6)]
-    ticks = matplotlib.ticker.MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high)
-    return ticks[(ticks >= low) & (ticks <= high)]
+class RoundTicks(matplotlib.ticker.Locator):
+    """Ticks at 1, 2 or 5 times a power of ten: the widest spacing that leaves three of them in sight, or more."""
+
+    def __init__(self, scale: str = "linear", whole: bool = False):
+        """Set the scale of the axis, "linear" or "log", and whether ticks lie at whole numbers only."""
+        self.scale, self.whole = scale, whole
+
+    def __call__(self) -> np.ndarray:
+        """Return the ticks of the axis as it is now."""
+        return self.tick_values(*sorted(self.axis.get_view_interval()))
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        """Return the ticks from `vmin` to `vmax`."""
+        return self._by_decades(vmin, vmax) if self.scale == "log" and vmin > 0 else self._even(vmin, vmax)
+
+    def _even(self, low: float, high: float) -> np.ndarray:
+        """Return evenly spaced ticks."""
+        power = np.floor(np.log10(max(high - low, 1e-300)))
+        steps = [digit * 10.0**p for p in (power, power - 1) for digit in (5, 2, 1)]
+        for step in [step for step in steps if step >= 1 or not self.whole] or [1.0]:
+            slack = 1e-9 * (high - low) / step
+            first, last = np.ceil(low / step - slack), np.floor(high / step + slack)
+            if last - first >= 2:
+                break
+        return np.arange(first, last + 1) * step + 0.0  # -0.0 is 0
+
+    def _by_decades(self, low: float, high: float) -> np.ndarray:
+        """Return powers of ten, or on an axis with fewer than three of them numbers between."""
+        decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        for digits in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
+            ticks = np.sort(np.outer(10.0**decades, digits).ravel())
+            ticks = ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
+            if len(ticks) >= 3:
+                return ticks[:: -(-len(ticks) // 6)]
+        return self._even(low, high)
 
 
 def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
@@ -120,5 +144,5 @@ def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
         axes.annotate(
             lines[i].get_label(), (x, lowest), xycoords="axes fraction", xytext=(5, 0) if side else (0, 5),
             textcoords="offset points", va="center" if side else "bottom", color=lines[i].get_color(),
-            fontweight="bold", fontsize=9,
+            fontweight="bold", fontsize=9, path_effects=HALO,
         )  # fmt: skip
