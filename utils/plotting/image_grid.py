@@ -30,7 +30,7 @@ def image_grid(
     words = described(kind, labels_in_words(labels), saying=saying)
     lines_of_text = max((label.count("\n") + 1 for label in labels), default=0)
     cell, text = WIDTH / columns, 0.17 * lines_of_text
-    rows = -(-len(images) // columns)
+    rows = max(-(-len(images) // columns), 1)
     figure, axes = new_sheet(rows * (cell + text), title)
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
         left, top = i % columns * cell, i // columns * (cell + text) + text

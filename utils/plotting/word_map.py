@@ -53,8 +53,9 @@ def axis_in_words(words: Sequence[str], values: np.ndarray, label: str, sides: t
     return f"{text}; {'; '.join(named)}" if named else text
 
 
-def apart(words: Sequence[str], values: np.ndarray, at_most: int = 4) -> list[str]:
-    """Return the words with the greatest values, up to the first clear gap, in alphabetical order."""
+def apart(words: Sequence[str], values: np.ndarray) -> list[str]:
+    """Return the words with the greatest values up to the first clear gap, at most four, in alphabetical order."""
+    at_most = min(4, max(len(words) // 2, 1))
     order = np.argsort(-values, kind="stable")
     gaps = -np.diff(values[order][: at_most + 1])
     wide = np.flatnonzero(gaps > APART * np.ptp(values)) if np.ptp(values) > 0 else []
