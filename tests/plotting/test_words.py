@@ -123,6 +123,14 @@ def test_the_order_at_the_end_is_that_of_the_last_values(seed, count):
     assert re.findall("“.”", swapped.split("At the right end")[1]) == expected[::-1]
 
 
+def test_two_lines_that_are_one_and_where_the_second_begins():
+    x = np.arange(20.0)
+    words = of_lines(x, a=x, b=[np.nan] * 5 + [*x[5:]])
+    assert "“b” rises from ≈ 5 to ≈ 19" in words and "; it begins at step ≈ 5" in words
+    assert words.endswith("Where both are drawn they lie on each other")
+    assert "it begins" not in of_lines(x, a=x, b=x + 1)
+
+
 def test_ends_that_differ_by_less_than_the_unrest_or_the_eye_are_equal():
     x = np.arange(20.0)
     assert "are about equal" in of_lines(x, a=x, b=1.02 * x)
@@ -184,8 +192,8 @@ def test_bars_are_read_from_the_top_with_the_extremes_and_their_ratio(shown):
     ("values", "words"),
     [
         ({"x": 1.0, "y": 1.01}, "All are about equal"),
-        ({"x": 1.0, "y": 1.01, "z": 5.0}, "“z” is the greatest"),
-        ({"x": 1.0, "y": 4.99, "z": 5.0}, "“x” is the least"),
+        ({"x": 1.0, "y": 1.4, "z": 5.0}, "“z” is the greatest"),
+        ({"x": 1.0, "y": 4.6, "z": 5.0}, "“x” is the least"),
         ({"x": -2.0, "y": 0.0}, "“y” is the greatest and “x” is the least"),
         ({"x": np.nan, "y": 0.0}, ""),
         ({}, ""),

@@ -30,6 +30,7 @@ def confusion(
     figure = new_figure(height=WIDTH)
     axes = figure.add_subplot(title=title)
     draw_matrix(axes, matrix, class_names, images)
+    axes.set_aspect("equal")
     kind = f"{titled('Confusion matrix', title)}: {len(class_names)} classes"
     kind += ", rows true, columns predicted" + (", an image in some cells" if images else "")
     show(figure, described(kind, *matrix_in_words(matrix, class_names), saying=saying))

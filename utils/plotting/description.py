@@ -151,11 +151,16 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     heights = np.concatenate([on_scale(line.y, yscale) for line in lines] or [[]])
     span = np.ptp(heights) if len(heights) else 0.0
     sentences = [line_in_words(line, span, xlabel, yscale, brief=len(lines) > 4) for line in lines]
+    places = np.concatenate([on_scale(line.x, xscale) for line in lines] or [[]])
+    for i, line in enumerate(lines):
+        if len(line.x) > 1 and on_scale(line.x[:1], xscale)[0] - places.min() > CLOSE * np.ptp(places):
+            sentences[i] += f"; it begins {at(xlabel, line.x[0])}"
     labeled = [line for line in lines if not line.label.startswith("_") and len(line.x) > 1]
+    if len(labeled) == 2 and coincide(*labeled, 0.23 * CLOSE * span, yscale):
+        return [*sentences, "Where both are drawn they lie on each other"]
     if len(labeled) == 2:
         sentences.append(crossing_in_words(*labeled, span, xlabel, yscale))
-    sentences.append(order_in_words(labeled, span, yscale))
-    return [sentence for sentence in sentences if sentence]
+    return [sentence for sentence in [*sentences, order_in_words(labeled, span, yscale)] if sentence]
 
 
 def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", brief: bool = False) -> str:
@@ -239,14 +244,25 @@ def crossing_in_words(first: Line, second: Line, span: float, xlabel: str, yscal
     return "They cross several times" if min(len(places), len(clear)) > 1 else ""
 
 
-def crossings(first: Line, second: Line, margin: float, yscale: str = "linear") -> list[float]:
-    """Return the x of each crossing after which the lines are at least `margin` apart, as they were before it."""
-    if np.any(np.diff(first.x) < 0) or np.any(np.diff(second.x) < 0):
-        return []
+def between(first: Line, second: Line, yscale: str = "linear") -> tuple[np.ndarray, np.ndarray]:
+    """Return the x of all points where both lines are drawn, and how far the first is above the second there."""
+    if np.any(np.diff(first.x) < 0) or np.any(np.diff(second.x) < 0):  # a line that turns back has two heights at an x
+        return np.array([]), np.array([])
     left, right = max(first.x[0], second.x[0]), min(first.x[-1], second.x[-1])
     x = np.union1d(first.x, second.x)
     x = x[(x >= left) & (x <= right)]
-    above = np.subtract(*(np.interp(x, line.x, on_scale(line.y, yscale)) for line in (first, second)))
+    return x, np.subtract(*(np.interp(x, line.x, on_scale(line.y, yscale)) for line in (first, second)))
+
+
+def coincide(first: Line, second: Line, margin: float, yscale: str = "linear") -> bool:
+    """Tell whether two lines are nowhere more than `margin` apart."""
+    _, above = between(first, second, yscale)
+    return len(above) > 1 and bool(np.all(np.abs(above) <= margin))
+
+
+def crossings(first: Line, second: Line, margin: float, yscale: str = "linear") -> list[float]:
+    """Return the x of each crossing after which the lines are at least `margin` apart, as they were before it."""
+    x, above = between(first, second, yscale)
     found, side, begin = [], 0, 0
     for i in np.flatnonzero(np.abs(above) > margin):
         if side and np.sign(above[i]) != side:
@@ -299,7 +315,7 @@ def greatest_in_words(values: dict[str, float]) -> str:
         return ""
     names = sorted(finite, key=finite.get)
     low, high = finite[names[0]], finite[names[-1]]
-    margin = CLOSE * max(abs(low), abs(high))
+    margin = 2 * CLOSE * max(abs(low), abs(high))
     if high - low <= margin:
         return "All are about equal"
     words = []
