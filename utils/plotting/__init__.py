@@ -1,31 +1,40 @@
-"""The figures of the course: one style, one width, and a description in words with each.
+"""The figures of the course: one style, one width, and words that each computes from what it draws.
 
-style.py     the style sheet (course.mplstyle), colors, and `show`, through which every figure passes
-tape.py      the drawn tape: the operations of a small function, their values and the gradients that flow back
-curves.py    lines, bars, and the training curve that grows while a model trains
-panels.py    stacked panels over one horizontal axis, and arrows in the plane
-points.py    points of data, with lines and a band over them
-contours.py  a function of two numbers as contours, and the paths that walk over it
-images.py    grids of images, and the confusion matrix with the images in it
-card.py      the model card
-residuals.py several models on the same points, and what they leave
-words.py     sentences whose words are marked by what they contribute, and words as points in a plane
-wall.py      rows of related images, with heat laid over them
-course.py    maps of places, importance of inputs, and the map of the course
+A figure stands in the file that has its name:
+
+lines.py, line_panels.py, live_curve.py   lines; panels of them; the training curve that grows while a model trains
+bars.py, importance.py                    bars; two measures of several inputs side by side
+scatter.py, fits.py                       points with lines and a band; several models on the same points
+surface.py, arrows.py                     a function of two numbers and paths over it; vectors in the plane
+image_grid.py, image_wall.py              images in rows; rows of related images with heat and names
+confusion.py, model_card.py               the confusion matrix; a classifier on one page
+marked_words.py, word_map.py              sentences with marked words; words in a plane
+place_maps.py, course_map.py              values on maps; the map of the course
+tape.py                                   the drawn tape: operations, values, and the gradients that flow back
+
+What they share: style.py (the style sheet course.mplstyle, colors, ticks, and `show`, through which every figure
+passes), description.py (numbers and sentences), sheet.py (images on one axes), text_width.py.
 """
 
-from utils.plotting.card import model_card
-from utils.plotting.contours import surface
-from utils.plotting.course import course_map, importance, place_maps
-from utils.plotting.curves import LiveCurve, bars, lines
-from utils.plotting.images import confusion, image_grid
-from utils.plotting.panels import arrows, line_panels
-from utils.plotting.points import scatter
-from utils.plotting.residuals import fits
+from utils.plotting.arrows import arrows
+from utils.plotting.bars import bars
+from utils.plotting.confusion import confusion
+from utils.plotting.course_map import course_map
+from utils.plotting.fits import fits
+from utils.plotting.image_grid import image_grid
+from utils.plotting.image_wall import image_wall
+from utils.plotting.importance import importance
+from utils.plotting.line_panels import line_panels
+from utils.plotting.lines import lines
+from utils.plotting.live_curve import LiveCurve
+from utils.plotting.marked_words import marked_words
+from utils.plotting.model_card import model_card
+from utils.plotting.place_maps import place_maps
+from utils.plotting.scatter import scatter
 from utils.plotting.style import show
+from utils.plotting.surface import surface
 from utils.plotting.tape import Node, draw_graph, draw_tape, record
-from utils.plotting.wall import image_wall
-from utils.plotting.words import marked_words, word_map
+from utils.plotting.word_map import word_map
 
 __all__ = [
     "LiveCurve",

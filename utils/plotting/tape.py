@@ -14,7 +14,8 @@ from matplotlib.path import Path
 # TensorFlow has no public way to see eager operations one by one. Its debugger uses this hook, unchanged since 2.1.
 from tensorflow.python.framework import op_callbacks
 
-from utils.plotting.style import BLUE, GREY, INK, PAPER, VERMILION, new_figure, show
+from utils.plotting.style import BLUE, GREY, INK, PAPER, VERMILION, WIDTH, new_figure, show
+from utils.plotting.text_width import text_width
 
 CONSTANT = "constant"
 SYMBOLS = {
@@ -142,12 +143,14 @@ def draw_graph(root) -> None:
     figure = new_figure(height=0.85 * (ys.max() - ys.min()) + 1.35)
     axes = figure.add_subplot()
     axes.axis("off")
-    axes.set_xlim(xs.min() - 0.5, max(xs.max(), xs.min() + 4) + 0.5)
+    columns = max(xs.max() - xs.min(), 1.5) + 1  # two columns at the two ends of the page would be too far apart
+    axes.set_xlim(np.mean([xs.min(), xs.max()]) + np.array([-0.5, 0.5]) * columns)
     axes.set_ylim(ys.min() - 0.6, ys.max() + 0.6)
+    room = {id(node): (text_width(_name(node), 9) / 2 + 0.14) * columns / WIDTH for node in nodes}
     for child in nodes:
         flows = getattr(child, "flows", None) or [child.grad is not None and p.grad is not None for p in child.parents]
         for parent, flow in zip(child.parents, flows, strict=True):
-            route = routes[id(parent), id(child)]
+            route = _between_boxes(routes[id(parent), id(child)], room[id(parent)], room[id(child)])
             _draw_arrow(axes, route, color=GREY, linestyle="-")
             if flow and child.grad is not None:
                 _draw_arrow(axes, [(x, y + 0.1) for x, y in reversed(route)], color=VERMILION, linestyle=(0, (4, 2)))
@@ -161,8 +164,9 @@ def _draw_node(axes, node, x: float, y: float) -> None:
     operation = bool(node.parents)
     color = INK if operation else GREY if node.label == CONSTANT else BLUE
     edge = {"boxstyle": "round,pad=0.4", "fc": PAPER, "ec": color, "lw": 1.3, "ls": ":" if node.grad is None else "-"}
-    name = _short(node.value) if node.label == CONSTANT else node.label
-    axes.text(x, y, name, ha="center", va="center", fontsize=9, fontweight="bold", color=color, zorder=4, bbox=edge)
+    axes.text(
+        x, y, _name(node), ha="center", va="center", fontsize=9, fontweight="bold", color=color, zorder=4, bbox=edge
+    )
     if node.label == CONSTANT:
         return
     axes.text(x, y - 0.26, _short(node.value), ha="center", va="top", fontsize=9, color=INK, zorder=4)
@@ -170,12 +174,19 @@ def _draw_node(axes, node, x: float, y: float) -> None:
     axes.text(x, y + 0.26, _short(node.grad), ha="center", va="bottom", fontsize=9, zorder=4, **gradient)
 
 
-def _draw_arrow(axes, route: list, color: str, linestyle) -> None:
-    """Draw one edge as a smooth curve that is horizontal at each point of `route`, with a head at its end."""
-    points = np.array(route, float)
-    direction = np.sign(points[-1, 0] - points[0, 0])
-    points[0, 0] += 0.32 * direction  # leave the room of the boxes
-    points[-1, 0] -= 0.32 * direction
+def _name(node) -> str:
+    """Return what stands in the box of a node."""
+    return _short(node.value) if node.label == CONSTANT else node.label
+
+
+def _between_boxes(route: list, first: float, last: float) -> list:
+    """Return a route that begins and ends where the boxes do: `first` and `last` are half their widths."""
+    (x0, y0), *inner, (x1, y1) = route
+    return [(x0 + first, y0), *inner, (x1 - last, y1)]
+
+
+def _draw_arrow(axes, points: list, color: str, linestyle) -> None:
+    """Draw one edge as a smooth curve that is horizontal at each of `points`, with a head at its end."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for start, end in pairwise(points):
         middle = (start[0] + end[0]) / 2
@@ -250,5 +261,23 @@ def _describe(nodes: list) -> str:
     for node in (n for n in nodes if n.label != CONSTANT):
         sources = ", ".join(_short(p.value) if p.label == CONSTANT else p.label for p in node.parents)
         name = f"{node.label}({sources})" if sources else node.label
-        steps.append(f"{name} = {_short(node.value)}, gradient {_short(node.grad)}")
+        steps.append(f"{name} {_said(node.value)}, gradient {_said(node.grad).removeprefix('= ')}")
     return "A drawn tape, left to right. " + "; ".join(steps) + "."
+
+
+def _said(value) -> str:
+    """Write "= 9" for a value that its three digits hold in full, and "≈ 0.909" for a rounded one."""
+    array = np.asarray(value)
+    if value is None or array.dtype.kind not in "fiub" or array.ndim > 1 or array.size > 3:
+        return f"= {_short(value)}"
+    digits = 3 if array.ndim == 0 else 2
+    said = [_number(float(v), digits) for v in array.ravel()]
+    if array.ndim == 0:
+        return said[0] if said[0].startswith("≈") else f"= {said[0]}"
+    return f"= [{' '.join(said)}]"
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}g}"
+    exact = not np.isfinite(value) or abs(float(text) - value) <= 1e-5 * abs(value)
+    return text if exact else f"≈ {text}"

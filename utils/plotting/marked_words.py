@@ -1,12 +1,13 @@
-"""Sentences whose words are marked by what they contribute, and words as points in a plane."""
+"""Sentences whose words are marked by what they contribute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextPath
 
-from utils.plotting.style import BLUE, GREY, INK, VERMILION, WIDTH, few_ticks, new_figure, show
+from utils.plotting.description import described, listed, number, quoted, standing_out, titled
+from utils.plotting.style import BLUE, INK, VERMILION, WIDTH, new_figure, show
+from utils.plotting.text_width import text_width
 
 SIZE, LINE, BAR = 11, 0.52, 0.15  # points; inches from line to line; inches of the greatest bar
 
@@ -21,8 +22,8 @@ def marked_words(
 
     Args:
         sentences: for each its words, their contributions (one number a word), and a note such as its score.
+        title: the subject in a few words; name the data source here.
         saying: one short sentence for what no data can tell, at most 100 characters.
-        title: the finding in a few words; name the data source here.
     """
     left, right = 0.25, WIDTH - 1.75
     rows = [_rows(words, right - left) for words, _, _ in sentences]
@@ -32,10 +33,10 @@ def marked_words(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
     axes.text(left, 0.25, title, fontsize=11, fontweight="bold", color=INK, va="center")
-    greatest = max(np.max(np.abs(parts), initial=1e-9) for _, parts, _ in sentences)
+    greatest = max((np.max(np.abs(parts), initial=1e-9) for _, parts, _ in sentences), default=1e-9)
     y = 0.75
     for (words, parts, note), lines in zip(sentences, rows, strict=True):
-        strongest = int(np.argmax(np.abs(parts)))
+        strongest = int(np.argmax(np.abs(parts))) if len(words) else -1
         axes.text(right + 0.2, y, note, fontsize=9, color=INK, va="center", fontweight="bold")
         for line in lines:
             for i, x, width in line:
@@ -48,53 +49,32 @@ def marked_words(
                 axes.add_patch(Rectangle((left + x, start), width, -length, color=color, lw=0))
             y += LINE
         y += 0.25 * LINE
-    show(figure, saying or "A figure without words yet.")
+    kind = f"{titled('Marked words', title)}: bars above words that add, below words that take away"
+    told = (marked_in_words(words, parts, note) for words, parts, note in sentences)
+    show(figure, described(kind, *told, saying=saying))
 
 
-def word_map(
-    places: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, title: str = "", saying: str = ""
-) -> None:
-    """Write words at their places in a plane; a word that would cover an earlier one is left out, and its dot stays.
+def marked_in_words(words: Sequence[str], parts: Sequence[float], note: str) -> str:
+    """Write a sentence with its note, and name the words that count most in it with what they add."""
+    text = f"{quoted(' '.join(words))}" + (f" ({note})" if note else "")
+    strongest = standing_out(np.abs(np.asarray(parts, float)))
+    if not strongest:
+        return f"{text}: no word stands out"
+    return f"{text}: {listed(f'{words[i]} {_signed(parts[i])}' for i in strongest)}"
 
-    Args:
-        places: for each word its two coordinates, the words that matter most first.
-        saying: one short sentence for what no data can tell, at most 100 characters.
-        xlabel: what the horizontal coordinate is.
-        ylabel: what the vertical coordinate is.
-        title: the finding in a few words; name the data source here.
-    """
-    figure = new_figure(height=4.2)
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel, title=title)
-    points = np.array(list(places.values()), float)
-    axes.plot(*points.T, ".", color=GREY, ms=4, alpha=0.5)  # words stay readable over dots
-    axes.margins(x=0.12, y=0.08)
-    few_ticks(axes)
-    inches = figure.get_size_inches() * (0.88, 0.78)  # about the size of the axes, in points below
-    at = 72 * inches * (axes.transData + axes.transAxes.inverted()).transform(points)
-    taken: list[tuple[float, float, float]] = []  # left, bottom and length of each word, in points
-    for word, point, (x, y) in zip(places, points, at, strict=True):
-        length = 72 * _width(word, 9)
-        if all(abs(y - b) > 10 or x + length < a or a + n < x for a, b, n in taken):
-            taken.append((x, y, length))
-            axes.annotate(word, point, xytext=(3, 3), textcoords="offset points", fontsize=9, color=INK)
-    show(figure, saying or "A figure without words yet.")
+
+def _signed(part: float) -> str:
+    return f"{'adds' if part > 0 else 'takes'} {number(abs(part))}"
 
 
 def _rows(words: Sequence[str], room: float) -> list[list[tuple[int, float, float]]]:
     """Break words into lines of `room` inches: for each word its index, its left edge and its width."""
     lines, x = [[]], 0.0
     for i, word in enumerate(words):
-        width = _width(word, SIZE)
+        width = text_width(word, SIZE)
         if lines[-1] and x + width > room:
             lines.append([])
             x = 0.0
         lines[-1].append((i, x, width))
         x += width + 0.11
     return lines
-
-
-def _width(word: str, size: float) -> float:
-    """Return the width of a word in bold, in inches."""
-    return (
-        TextPath((0, 0), word or " ", size=size, prop={"family": "DejaVu Sans", "weight": "bold"}).get_extents().x1 / 72
-    )

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from utils.plotting.images import new_sheet, place
+from utils.plotting.description import counted, described, listed, number, quoted, titled
+from utils.plotting.sheet import new_sheet, place
 from utils.plotting.style import INK, VERMILION, WIDTH, show
 
 
@@ -21,16 +22,17 @@ def image_wall(
 
     Args:
         rows: for each row its label and its images, (n, height, width), drawn dark on light; all rows have the same n.
-        saying: one short sentence for what no data can tell, at most 100 characters.
         heat: for some rows, values of at least 0, (n, height, width), laid over each image in color: the greater, the
             denser. Under heat the image is drawn pale.
         names: for some rows, n things written under the images. A name that differs from the one in the first row that
             has names is bold and in color.
-        title: the finding in a few words; name the data source here.
+        title: the subject in a few words; name the data source here.
+        saying: one short sentence for what no data can tell, at most 100 characters.
     """
     heat, names = heat or {}, names or {}
     usual = next(iter(names.values()), None)
-    cell = WIDTH / (max(len(images) for images in rows.values()) + 1)
+    columns = max(len(images) for images in rows.values())
+    cell = WIDTH / (columns + 1)
     bottoms = np.cumsum([cell + (0.22 if label in names else 0.06) for label in rows])
     figure, axes = new_sheet(bottoms[-1] + 0.05, title)
     for top, (label, images) in zip([0, *bottoms], rows.items(), strict=False):
@@ -46,7 +48,40 @@ def image_wall(
                     left + cell / 2, top + cell, names[label][i], ha="center", va="top", fontsize=9,
                     fontweight="bold" if differs else "normal", color=VERMILION if differs else INK,
                 )  # fmt: skip
-    show(figure, saying or "A figure without words yet.")
+    labels = listed(quoted(label) for label in rows)
+    words = described(
+        f"{titled('A wall of images', title)}: {counted(len(rows), 'row')} of {columns}, from the top {labels}",
+        *(heat_in_words(label, values) for label, values in heat.items()),
+        *names_in_words(names),
+        saying=saying,
+    )
+    show(figure, words)
+
+
+def heat_in_words(label: str, values: np.ndarray) -> str:
+    """Say where the heat of a row lies on average, and how much of it in the middle of the images."""
+    values = np.nan_to_num(np.asarray(values, float))
+    total = values.sum(axis=0)
+    if not total.sum() > 0:
+        return f"{quoted(label)} carries no heat"
+    row, column = np.unravel_index(np.argmax(total), total.shape)
+    height, width = total.shape
+    middle = total[height // 4 : height - height // 4, width // 4 : width - width // 4].sum() / total.sum()
+    place = f"{number(row + 0.5)} of {height} pixels from the top and {number(column + 0.5)} of {width} from the left"
+    inside = f"{number(100 * middle)} % of it lies in the middle half of both sides"
+    return f"{quoted(label)} carries heat: on average it is greatest {place}; {inside}"
+
+
+def names_in_words(names: Mapping[str, Sequence]) -> list[str]:
+    """Say which rows have names, and how many names of later rows differ from those of the first."""
+    if not names:
+        return []
+    (first, usual), *others = names.items()
+    sentences = [f"Names stand under {quoted(first)}"]
+    for label, given in others:
+        differing = sum(name != known for name, known in zip(given, usual, strict=False))
+        sentences.append(f"Under {quoted(label)} {number(differing)} of {len(given)} names differ from them, in bold")
+    return sentences
 
 
 def _colored(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,171 @@
+"""Every figure reaches the page with its words, on a light ground, and what it draws can be told apart."""
+
+import base64
+import inspect
+import io
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import plotting
+
+RNG = np.random.default_rng(0)
+COLUMN = np.ones((4, 1))
+IMAGES = RNG.random((5, 4, 4))
+WALKS = {"a": np.array([[0, 0], [1, 2], [2, 2]]), "b": np.array([[0, 0], [2, 1], [2, 2]])}
+BOWL = np.add.outer(np.arange(4.0) ** 2, np.arange(3.0) ** 2)
+AXES = {"xlabel": "x", "ylabel": "y"}
+CARD = {
+    "source": "drawn by code", "numbers": {"accuracy": (0.8, 0.7, 0.9)}, "matrix": np.diag([3, 4]),
+    "class_names": ["a", "b"], "confidence": np.array([0.4, 0.9]),
+    "right": np.array([[0.5, 0.8], [0.3, 0.7], [0.6, 0.9]]), "recall": np.array([0.1, 0.5, 1.0]),
+    "precision": np.array([[0.9, 0.6, 0.3], [0.7, 0.5, 0.2], [1.0, 0.7, 0.4]]), "positive": "b",
+}  # fmt: skip
+CALLS = {
+    "lines": (([1, 2], {"a": [1, 2], "b": [2, 1]}), {**AXES, "points": {"p": (1, 1), "_q": (2, 2)}}),
+    "line_panels": (({"a": {"l": [1, 5, 9]}, "b": {"m": ([1, 9], [2, 3])}},), {"xlabel": "x", "ylims": {"a": (1, 4)}}),
+    "bars": (({"a": 1.0, "b": 2.0},), {"xlabel": "length"}),
+    "scatter": ((COLUMN, COLUMN), {**AXES, "line_x": range(4), "lines": {"a": COLUMN}, "truth": [COLUMN],
+                                   "band": ("band", np.zeros(4), COLUMN)}),
+    "fits": ((COLUMN, COLUMN, {"a": COLUMN, "b": range(4)}), {**AXES, "noise": 1}),
+    "surface": (([0, 1, 2], [0, 1, 2, 3], BOWL), {**AXES, "paths": WALKS, "best": ("end", (2, 2)), "every": 1}),
+    "arrows": (({"long": (4, 1), "short": (0.9, 0.2)},), {}),
+    "image_grid": ((IMAGES, list("abcde")), {"columns": 3}),
+    "image_wall": (({"seen": IMAGES, "hot": IMAGES},), {"heat": {"hot": IMAGES}, "names": {"seen": range(5)}}),
+    "confusion": ((np.eye(3), list("abc")), {"images": {(0, 1): IMAGES[0]}}),
+    "model_card": (("A model",), CARD),
+    "place_maps": ((RNG.random((9, 2)), {"truth": np.arange(9), "model": np.ones(9)}), {"unit": "price"}),
+    "importance": (({"a": (1.0, 2.0), "b": (2.0, 0.5)},), {"labels": ("cost", "slope")}),
+    "marked_words": (([(["not", "good"], [-1.0, 0.5], "blame"), (8 * ["a long word"], range(8), "")],), {}),
+    "word_map": (({"good": (1, 0), "fine": (1, 0), "bad": (-1, 0)},), AXES),
+    "course_map": ((), {}),
+}  # fmt: skip
+each_figure = pytest.mark.parametrize("name", CALLS)
+
+
+def draw(name, **changed):
+    positional, named = CALLS[name]
+    getattr(plotting, name)(*positional, **{**named, **changed})
+
+
+def module(name):
+    """Return the file of a figure; the package's attribute of that name is its function."""
+    return sys.modules[f"utils.plotting.{name}"]
+
+
+def test_every_figure_is_tried():
+    drawing = {name for name in plotting.__all__ if "saying" in inspect.signature(getattr(plotting, name)).parameters}
+    assert drawing == {*CALLS, "LiveCurve"}
+
+
+@each_figure
+def test_it_reaches_the_page_with_its_words(shown, name):
+    draw(name)
+    ((data, metadata),) = zip(shown.data, shown.metadata, strict=True)
+    assert 5 <= len(shown.words.split()) <= 130 and metadata["image/png"]["alt"] == shown.words
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert abs(picture.width - 2 * metadata["image/png"]["width"]) <= 2
+    assert np.asarray(picture.convert("L"))[0, 0] > 240, "an opaque, light ground"
+    assert len(base64.b64decode(data["image/png"])) < 150_000
+
+
+@each_figure
+def test_its_title_and_saying_are_in_its_words(shown, name):
+    draw(name, saying="Only the author knows this", **({} if name == "model_card" else {"title": "The subject (data)"}))
+    assert shown.words.startswith("Only the author knows this. ")
+    assert ("“A model”" if name == "model_card" else "“The subject (data)”") in shown.words
+
+
+@each_figure
+def test_it_refuses_a_long_saying(shown, name):
+    with pytest.raises(ValueError, match="takes at most 100"):
+        draw(name, saying="x" * 101)
+    assert not shown.data
+
+
+def test_figures_are_told_apart_without_color():
+    cycle = list(matplotlib.rcParams["axes.prop_cycle"])
+    assert len({entry["linestyle"] for entry in cycle}) == len(cycle)
+
+
+def test_a_path_is_labeled_where_it_is_alone():
+    walks = {"up": np.array([[0, 0], [0, 3], [2, 2]]), "right": np.array([[0, 0], [3, 0], [2, 2]])}
+    loneliest = module("surface")._loneliest
+    assert loneliest("up", walks, np.array([3, 3])) == (0, 3, -1)
+    assert loneliest("right", walks, np.array([3, 3])) == (3, 0, 1)
+    assert loneliest("up", {"up": walks["up"]}, np.array([3, 3])) == (0, 3, 1)
+
+
+def test_markers_of_a_path_never_cover_each_other(shown):
+    slow = np.array([[1, 3]]) * 0.5 ** np.arange(100)[:, np.newaxis] + [0.5, 0]
+    draw("surface", paths={"slow": slow})
+    line = shown.axes[0].get_lines()[0]
+    marked = line.get_markevery()
+    assert len(marked) > 2 and marked[0] == 0
+    places = slow[marked] * (shown.figures[-1].get_size_inches()[1] - 0.9) / 3  # three units high
+    assert np.linalg.norm(np.diff(places, axis=0), axis=1).min() > 0.13
+
+
+def test_angles_are_true_unless_the_picture_would_be_a_strip(shown):
+    draw("surface")
+    assert shown.axes[0].get_aspect() == 1
+    draw("surface", paths={"a": [[0, 0], [1, 1]]})
+    plotting.surface([0, 9], [0, 1], np.eye(2), paths={}, best=("b", (1, 1)), **AXES)
+    assert shown.axes[0].get_aspect() == "auto"
+    draw("arrows")
+    assert shown.axes[0].get_aspect() == 1
+
+
+def test_model_card_writes_each_number_with_its_interval_and_the_source(shown):
+    draw("model_card")
+    words = [text.get_text() for axes in shown.axes for text in axes.texts] + [shown.figures[-1].get_supxlabel()]
+    assert {"accuracy", "0.800", "0.700 to 0.900", "100%"} <= set(words), words
+    assert "drawn by code, 7 test examples" in words[-1] and shown.axes[3].get_xlabel() == "recall of b"
+
+
+def test_a_line_that_is_not_finite_ends_where_it_was_last_seen(shown):
+    plotting.line_panels({"loss": {"run": [1.0, 50.0, np.inf, 2.0]}}, xlabel="step", ylims={"loss": (0.5, 10)})
+    (axes,) = shown.axes
+    line, cross = axes.get_lines()
+    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [1.0, 10.0], "at the edge, then no further"
+    assert list(cross.get_xdata()) == [2] and "run: ends here" in [text.get_text().strip() for text in axes.texts]
+    assert "“run” rises from ≈ 1 to ≈ 10, and ends early, at step ≈ 2." in shown.words
+
+
+def test_marked_words_say_the_sign_without_color_and_stay_on_the_page(shown):
+    plotting.marked_words([(["not", "good"], [-2.0, 1.0], "blame"), (9 * ["a long word"], range(9), "praise")])
+    (axes,) = shown.axes
+    down, up = axes.patches[:2]
+    assert down.get_height() > 0 > up.get_height(), "the vertical axis points down"
+    assert down.get_y() > up.get_y(), "blame under the word, praise over it"
+    written = {text.get_text(): text for text in axes.texts}
+    assert written["not"].get_fontweight() == "bold" and written["good"].get_fontweight() == "normal"
+    assert max(bar.get_x() + bar.get_width() for bar in axes.patches) < 6 < axes.get_xlim()[1]
+
+
+def test_a_word_that_would_cover_another_is_left_out(shown):
+    plotting.word_map({"good": (1, 0), "fine": (1, 0.001), "bad": (-1, 1)}, **AXES)
+    (axes,) = shown.axes
+    assert [text.get_text() for text in axes.texts] == ["good", "bad"] and len(axes.get_lines()[0].get_xdata()) == 3
+
+
+def test_a_wall_marks_the_names_that_differ_and_lays_heat_where_it_is_great(shown):
+    images, heat = np.ones((2, 3, 3)), np.zeros((2, 3, 3))
+    heat[:, 0, 0] = 5.0
+    plotting.image_wall({"a": images, "b": images}, heat={"b": heat}, names={"a": [7, 8], "b": [7, 9]})
+    (axes,) = shown.axes
+    weights = {text.get_text(): text.get_fontweight() for text in axes.texts}
+    assert weights == {"a": "normal", "b": "normal", "7": "normal", "8": "normal", "9": "bold"}
+    overlay = axes.images[3].get_array()  # after the two of the first row, and the pale image under it
+    assert overlay[0, 0, 3] == 1 and np.all(overlay[1:, 1:, 3] == 0)
+
+
+def test_course_map_names_every_notebook_and_has_no_loose_part():
+    parts = module("course_map").PARTS
+    named = {int(number) for part in parts.values() for number in part[3].split(",") if number}
+    assert named == set(range(1, 11))
+    used = {source for part in parts.values() for source in part[4]}
+    assert used <= set(parts) and {"place", "numbers", "region"} <= used
