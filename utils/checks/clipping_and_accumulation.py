@@ -65,6 +65,7 @@ def _sum_of_norms(arrays: list, hole: int | None) -> float:
     "5.2",
     "A threshold from the history",
     why="A threshold taken from the norms themselves follows when their usual size changes.",
+    deeper=True,
 )
 def adaptive_threshold(answer):
     """Judge the quantile of the last finite norms on short, long and broken histories."""
@@ -231,6 +232,7 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     "5.5",
     "The right order",
     why="The step now depends on the data alone, and not on how much of it fits into memory.",
+    deeper=True,
 )
 def accumulate_then_clip(answer):
     """Judge the clipped mean of loud and quiet, equal and ragged micro-batches."""
