@@ -71,9 +71,7 @@ def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
     except watchdog.TooLong as late:
         place = errors.line_in(late.frame)
         where = f" It was in {place}." if place else ""
-        still = (
-            "It cannot be stopped from here: restart the kernel to be rid of it." if late.alive else "It was stopped."
-        )
+        still = "It cannot be stopped from here: restart the kernel to end it." if late.alive else "It was stopped."
         return NOT_YET, f"No answer within {late.seconds:g} s: does a loop or a wait never end?{where} {still}"
 
 
