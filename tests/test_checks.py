@@ -1,19 +1,27 @@
-"""The engine of the checks: comparison, diagnosis, verdicts, and the progress file."""
+"""The engine of the checks: comparison, diagnosis, verdicts, what it survives, and the progress file."""
 
+import _thread
+import contextlib
 import json
+import re
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.notebooks import NOTEBOOKS, read
 from utils import checks
-from utils.checks import engine, progress_file
-from utils.checks.engine import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, NotYet, central_difference, expect
+from utils.checks import engine, errors, progress_file, watchdog
+from utils.checks.engine import NotYet, attempted, central_difference, expect, refuse
+from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, Verdict
 
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch, tmp_path):
-    monkeypatch.setitem(engine.REGISTRY, "0.1", "Double")  # and forget the exercise of this test afterward
+    monkeypatch.setitem(engine.REGISTRY, "0.1", progress_file.Listed("Double"))  # and forget this exercise afterward
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
 
 
@@ -26,6 +34,14 @@ def double_check():
     return double
 
 
+def check_of(code):
+    """Return a check whose body is `code`, in a file that lies where the checks lie."""
+    body = "\n".join(f"    {line}" for line in code.splitlines())
+    names = {**vars(engine), "np": np, "tf": tf}
+    exec(compile(f"def double(answer):\n{body}", str(errors.CHECKS / "planted.py"), "exec"), names)
+    return engine.exercise("0.1", "Double", why="Two is more than one.")(names["double"])
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -33,13 +49,40 @@ def double_check():
         lambda x: np.float32(2 * x),
         lambda x: tf.constant(2.0 * x),
         lambda x: tf.Variable(2 * x),
+        lambda x: tf.keras.Variable(2 * x) if hasattr(tf.keras, "Variable") else 2 * x,
         lambda x: np.array(2 * x, np.float16).astype(np.float64) + (2 * x - np.float16(2 * x)),
+        tf.function(lambda x: 2 * x),
     ],
-    ids=["float", "numpy", "tensor", "variable", "array"],
+    ids=["float", "numpy", "tensor", "variable", "keras variable", "array", "tf.function"],
 )
 def test_every_idiom_is_accepted(answer):
     verdict = double_check()(answer)
     assert verdict.outcome == CORRECT and verdict.message == "Two is more than one."
+
+
+def endless_list():
+    parts = []
+    parts.append(parts)
+    return parts
+
+
+class Evil:
+    """Raises when it is looked at."""
+
+    def __repr__(self):
+        raise ValueError("no repr")
+
+    def __array__(self, *_, **__):
+        raise OSError("no array")
+
+
+class EvilError(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+
+
+class Leaving(BaseException):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -47,9 +90,11 @@ def test_every_idiom_is_accepted(answer):
     [
         (lambda x: ..., NOT_ATTEMPTED, ""),
         (..., NOT_ATTEMPTED, ""),
+        (lambda x: [..., 1], NOT_ATTEMPTED, ""),
         (lambda x: 2 * ..., NOT_ATTEMPTED, ""),
+        (lambda x: tf.constant(...), NOT_ATTEMPTED, ""),
         (lambda x: x / 2, NOT_YET, "Half of it."),
-        (lambda x: None, NOT_YET, "returns nothing"),
+        (lambda x: None, NOT_YET, "Your function returns nothing (is a `return` missing?)"),
         (lambda x: [2 * x], NOT_YET, "The shape is (1,) and should be ()"),
         (lambda x: "four", NOT_YET, "not str"),
         (lambda x: float("nan"), NOT_YET, "nan or inf"),
@@ -59,16 +104,319 @@ def test_every_idiom_is_accepted(answer):
         (lambda x: tf.constant([1.0, 2.0]) + tf.constant([1.0, 2.0, 3.0]), RAISED, "Two shapes do not fit"),
         (lambda x: tf.constant(1) + tf.constant(1.0), RAISED, "Two dtypes meet"),
         (tf.function(lambda x: float(tf.constant(x))), RAISED, "while tf.function is tracing"),
+        # What is handed over in place of a function.
+        (4.0, NOT_YET, "as in checks.double(double)"),
+        (tf.constant(4.0), NOT_YET, "without calling it"),
+        (None, NOT_YET, "None came, and a function is expected"),
+        (Evil, RAISED, "The class Evil was handed over; a function is expected."),
+        # What comes in place of a number.
+        (lambda x: tf.sin, NOT_YET, "A function came in place of its result"),
+        (lambda x: tf.function(tf.sin), NOT_YET, "A function came in place of its result"),
+        (lambda x: Evil, NOT_YET, "The class Evil came, not an instance of it"),
+        (lambda x: Evil(), NOT_YET, "not Evil"),
+        (lambda x: (x for _ in "ab"), NOT_YET, "a generator"),
+        (lambda x: tf.keras.Input((2,)), NOT_YET, "KerasTensor"),
+        (lambda x: tf.data.Dataset.range(9).repeat(), NOT_YET, "Iterate over it"),
+        (lambda x: tf.ragged.constant([[1.0], [1.0, 2.0]]), NOT_YET, "rows differ in length"),
+        (lambda x: tf.sparse.from_dense([0.0, 1.0]), NOT_YET, "It is sparse"),
+        (lambda x: tf.IndexedSlices(tf.ones((1, 2)), tf.constant([0])), NOT_YET, "expected"),
+        (lambda x: np.array([1, None]), NOT_YET, "Python objects"),
+        (lambda x: [1, None], NOT_YET, "Python objects"),
+        (lambda x: [[1], [1, 2]], NOT_YET, "rows of different lengths"),
+        (lambda x: 2j * x, NOT_YET, "complex"),
+        (lambda x: np.array(["a", "b"]), NOT_YET, "not ndarray"),
+        (lambda x: {"a": x}, NOT_YET, "not dict"),
+        (lambda x: True, NOT_YET, "got True"),
+        (lambda x: endless_list(), NOT_YET, "too large"),
+        # What is raised in place of an answer.
+        (lambda x: sys.exit(), RAISED, "with return"),
+        (lambda x: sys.exit("bye"), RAISED, "SystemExit: bye"),
+        (lambda x: exec("raise GeneratorExit"), RAISED, "GeneratorExit"),
+        (lambda x: (_ for _ in ()).throw(Leaving("gone")), RAISED, "Leaving: gone"),
+        (lambda x: (_ for _ in ()).throw(EvilError()), RAISED, "EvilError"),
+        (lambda x: exec("assert x > 99", {"x": x}), RAISED, "AssertionError"),
     ],
-)
+)  # fmt: skip
 def test_outcomes(answer, outcome, said):
     verdict = double_check()(answer)
-    assert verdict.outcome == outcome and said in verdict.message
+    assert verdict.outcome == outcome and said in verdict.message, verdict
     assert outcome in repr(verdict) and outcome in verdict._repr_html_()
+    assert len(verdict.message) < 600
+
+
+def test_a_call_with_other_than_one_answer():
+    def double(x):
+        return 2 * x
+
+    check = double_check()
+    assert check(answer=double).outcome == CORRECT
+    assert "0 things came" in check().message and "2 things came" in check(double, 3).message
+
+
+def test_an_instance_in_place_of_the_class():
+    check = engine.exercise("0.1", "Double", why="", asks_for="class")(lambda answer: expect(answer(), 2, on="it"))
+    assert "hand over the class itself, without parentheses" in check(tf.keras.metrics.Mean()).message
+    assert check(lambda: 2).outcome == CORRECT
+
+
+def deep(x):
+    return deep(x) + 1
+
+
+@tf.function
+def deep_in_tensorflow(x):
+    return deep_in_tensorflow(x) + 1
+
+
+@pytest.mark.parametrize("answer", [deep, deep_in_tensorflow])
+def test_endless_recursion(answer):
+    verdict = double_check()(answer)
+    assert verdict.outcome == RAISED and "without an end" in verdict.message, verdict
+
+
+TABLE = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Embedding(5, 2)])
+
+
+def multiply(x):
+    return tf.matmul(tf.ones((2, 3)), tf.ones((2, 3)))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eagerly", "compiled"])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: TABLE(tf.constant([[9]])), "= 9 is not in [0, 5) (line "),
+        (multiply, "line "),
+        (lambda x: tf.nn.embedding_lookup(tf.ones((3, 2)), tf.constant([7])), "indices[0] = 7 is not in [0, 3)"),
+        (lambda x: tf.reshape(tf.range(5), (2, 3)), "5 values, but the requested shape has 6"),
+    ],
+    ids=["embedding", "matmul", "lookup", "reshape"],
+)
+def test_long_errors_are_cut_to_the_line_that_helps(answer, said, wrap):
+    variable = tf.Variable(1.0)  # tf.function would compute constants while it traces
+
+    def answering(x):
+        return answer(x + variable)
+
+    message = double_check()(wrap(answering)).message
+    assert said in message.splitlines()[0] or "Cannot reshape" in message, message
+    for noise in (
+        "Exception encountered",
+        "in user code",
+        "function_node",
+        "Graph execution",
+        "[Op:",
+        "Arguments",
+        "\x1b",
+    ):
+        assert noise not in message
+    assert len(message.splitlines()) <= 2
+
+
+def test_the_readers_line_is_named():
+    assert "`return deep_down[x]`" in double_check()(in_vain).message
+
+
+def in_vain(x):
+    deep_down = {}
+    return deep_down[x]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "int(attempted(answer(2.0)))",
+        "first, second = attempted(answer(2.0))",
+        "list(zip([1], attempted(answer(2.0)), strict=True))",
+        "np.concatenate(attempted(answer(2.0)))",
+        "attempted(answer(2.0)).shape",
+    ],
+)
+def test_an_error_that_is_born_in_the_check_is_not_shown(code):
+    verdict = check_of(code)(lambda x: [[3], "four", {}])
+    assert verdict.outcome == NOT_YET and "another form than the card asks for. The last was [[3], 'four', {}]." in (
+        verdict.message
+    )
+    assert "Error" not in verdict.message
+
+
+def test_an_error_of_a_model_that_came_is_shown():
+    def model():
+        return tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Embedding(5, 2)])
+
+    verdict = check_of("answer()(tf.constant([[9]]))")(model)
+    assert verdict.outcome == RAISED and "= 9 is not in [0, 5)" in verdict.message
+
+
+def test_a_diagnosis_inside_tf_function_keeps_its_words():
+    code = "@tf.function\ndef step():\n    require(answer(2.0) is None, 'Two came.')\nstep()"
+    assert check_of(code)(lambda x: x) == Verdict("0.1", NOT_YET, "Two came.")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(watchdog, "PATIENCE", 0.7)
+    monkeypatch.setattr(watchdog, "STOPPING", 1.5)
+
+
+def for_ever(x):
+    while True:
+        pass
+
+
+def for_ever_catching(x):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.001)
+
+
+def for_ever_compiled(x):
+    @tf.function
+    def count(i):
+        while i >= 0:
+            i = (i + 1) % 5
+        return i
+
+    return count(tf.constant(0))
+
+
+def for_ever_eager(x):
+    return tf.while_loop(lambda i: i >= 0, lambda i: [(i + 1) % 5], [tf.constant(0)])
+
+
+def for_ever_traced(x):
+    return tf.function(for_ever)(x)
+
+
+def leftovers():
+    return [thread for thread in threading.enumerate() if thread.name == "exercise" and thread.is_alive()]
+
+
+@pytest.mark.parametrize("answer", [for_ever, for_ever_catching, for_ever_compiled, for_ever_eager, for_ever_traced])
+def test_an_answer_without_an_end_is_stopped(answer, impatient):
+    start = time.monotonic()
+    verdict = double_check()(answer)
+    assert verdict.outcome == NOT_YET and "No answer within 0.7 s" in verdict.message
+    assert "It was stopped." in verdict.message and time.monotonic() - start < 5
+    assert not leftovers()
+    assert double_check()(lambda x: 2 * x).outcome == CORRECT
+
+
+def test_the_line_that_never_ends_is_named(impatient):
+    assert "`time.sleep(" in double_check()(lambda x: time.sleep(1.5)).message
+
+
+def test_an_answer_that_cannot_be_stopped_is_left_behind_and_says_nothing_more(impatient, monkeypatch, capsys):
+    monkeypatch.setattr(watchdog, "STOPPING", 0.2)
+
+    def sleepy(x):
+        try:
+            print("before")
+            time.sleep(1.6)
+        finally:
+            print("much later")
+
+    stdout = sys.stdout
+    verdict = double_check()(sleepy)
+    assert "restart the kernel" in verdict.message and "`time.sleep(1.6)`" in verdict.message
+    print("another cell")
+    (left,) = leftovers()
+    assert double_check()(lambda x: print(x) or 2 * x).outcome == CORRECT
+    left.join(5)
+    assert not leftovers()
+    said = capsys.readouterr().out
+    assert "before" in said and "another cell" in said and "2.0" in said and "much later" not in said
+    assert double_check()(lambda x: 2 * x).outcome == CORRECT
+    assert sys.stdout is stdout
+
+
+def test_an_interrupt_goes_through():
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        double_check()(for_ever)
+    assert time.monotonic() - start < 5 and not leftovers()
+    assert not isinstance(sys.stdout, watchdog._Gate)
+
+
+def test_an_interrupt_that_the_answer_raises_goes_through():
+    with pytest.raises(KeyboardInterrupt):
+        double_check()(lambda x: exec("raise KeyboardInterrupt"))
+    assert not isinstance(sys.stdout, watchdog._Gate)
+
+
+def test_a_book_that_is_printed_is_cut(capsys):
+    def chatty(x):
+        for _ in range(20_000):
+            print("all work and no play makes a dull boy, all work and no play")
+        sys.stderr.write("x" * 1_000_000)
+        return 2 * x
+
+    assert double_check()(chatty).outcome == CORRECT
+    said = capsys.readouterr()
+    for stream in (said.out, said.err):
+        assert stream.count(watchdog.CUT) == 1 and 5_000 <= len(stream) < 5_100
+
+
+def test_what_is_printed_in_little_is_left_as_it_is(capsys):
+    double_check()(lambda x: print("x is", x) or 2 * x)
+    assert capsys.readouterr().out.startswith("x is 2.0\n")
+
+
+@pytest.mark.parametrize(
+    "huge",
+    [
+        lambda: np.zeros(10**8),
+        lambda: tf.zeros(10**8, tf.float64),
+        lambda: [[0] * 1_000] * 10_000,
+        lambda: "a" * 10**8,
+        lambda: {i: i for i in range(10**6)},
+        lambda: [[[[1.0]] * 100] * 100] * 1_000,
+    ],
+    ids=["array", "tensor", "list", "text", "dict", "nested"],
+)
+def test_huge_answers_are_judged_in_time(huge):
+    value = huge()
+    start = time.monotonic()
+    verdict = double_check()(lambda x: value)
+    assert verdict.outcome == NOT_YET and len(verdict.message) < 400
+    assert time.monotonic() - start < 2
+
+
+def test_a_symbolic_tensor_that_leaked(monkeypatch):
+    leaked = []
+    tf.function(lambda x: leaked.append(2 * x))(tf.constant(2.0))
+    verdict = double_check()(lambda x: leaked[0])
+    assert verdict.outcome == NOT_YET and "a symbolic tensor" in verdict.message
+
+
+def test_a_thread_changes_nothing_that_an_answer_sees():
+    def seen(x):
+        state.append((tf.keras.config.dtype_policy().name, tf.keras.layers.Dense(1).name, float(tf.random.uniform(()))))
+        state.append((np.random.random(), tf.executing_eagerly(), tf.config.functions_run_eagerly()))
+        tf.keras.config.set_floatx("float32")
+        return 2 * x
+
+    before = tf.keras.config.dtype_policy()
+    runs = []
+    for run in (double_check(), lambda answer: [answer(2.0) for _ in range(3)]):
+        state = []
+        tf.keras.utils.clear_session()
+        tf.keras.config.set_dtype_policy("mixed_float16")
+        try:
+            tf.keras.layers.Dense(1)
+            tf.keras.utils.set_random_seed(1)
+            run(seen)
+            after = tf.keras.layers.Dense(1).name, float(tf.random.uniform(())), tf.keras.config.dtype_policy().name
+            assert tf.keras.config.is_traceback_filtering_enabled()
+        finally:
+            tf.keras.config.set_dtype_policy(before)
+        runs.append((state, after))
+    assert runs[0] == runs[1] and runs[0][0][0][:2] == ("mixed_float16", "dense_1")
 
 
 def test_html_is_escaped():
-    assert "<script>" not in engine.Verdict("0.1", NOT_YET, "<script>")._repr_html_()
+    assert "<script>" not in Verdict("0.1", NOT_YET, "<script>")._repr_html_()
 
 
 def test_a_smell_never_hides_a_right_answer():
@@ -81,6 +429,24 @@ def test_expect_is_exact_enough():
         expect(1.0 + 1e-3, 1.0, on="")
     with pytest.raises(NotYet):
         expect(np.ones(3), np.ones(4), on="")
+
+
+def test_attempted_asks_for_a_form():
+    assert attempted([1, 2], list, tuple, length=2) == [1, 2]
+    with pytest.raises(NotYet, match=r"For it: got 3 parts. A pair is expected."):
+        attempted((1, 2, 3), list, tuple, length=2, asked="a pair", on="it")
+    with pytest.raises(NotYet, match=r"got 3. \(float\). A pair is expected."):
+        attempted(3.0, list, tuple, asked="a pair")
+    with pytest.raises(NotYet, match=r"is a `return` missing"):
+        attempted(None, list)
+    with pytest.raises(engine.NotAttempted):
+        attempted([..., ...], list)
+
+
+def test_refuse_names_the_first_that_shows():
+    refuse({"It is one.": False, "It is two.": np.False_})
+    with pytest.raises(NotYet, match=r"For 2: It is two."):
+        refuse({"It is one.": False, "It is two.": np.True_, "It is three.": True}, on="2")
 
 
 def test_central_difference_agrees_with_calculus():
@@ -98,7 +464,24 @@ def test_progress_is_remembered_and_shown():
     assert repr(table).startswith("1 of ") and "Double" in table._repr_html_()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"0.1": 7}', "\x00\xff"])
+def deeper(path):
+    """Return the numbers of the exercises whose card stands in a section titled "Deeper"."""
+    prose = "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    sections = re.split(r"^## ", prose, flags=re.M)
+    return {n for part in sections if part.startswith("Deeper") for n in re.findall(r"^### Exercise (\S+)", part, re.M)}
+
+
+def test_deeper_exercises_are_those_of_the_deeper_sections():
+    marked = {number for number, listed in engine.REGISTRY.items() if listed.deeper}
+    assert marked == {number for path in NOTEBOOKS for number in deeper(path)}
+    titles = {number: title for number, title, _ in checks.progress().rows}
+    assert {number for number, title in titles.items() if title.endswith(" (Deeper)")} == marked
+    assert f"{len(marked)} are marked Deeper" in repr(checks.progress())
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '{"0.1": 7}', '{"0.1": [7]}', '{"0.1": {}, "x": 1}', "\x00\xff", "[" * 100_000]
+)
 def test_a_corrupt_progress_file_loses_only_itself(content):
     progress_file.path().write_text(content, encoding="utf-8")
     assert checks.progress().solved == 0

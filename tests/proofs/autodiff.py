@@ -159,7 +159,7 @@ PROOFS = {
             "the value of the function": lambda f, x: f(tf.constant(x, tf.float32)),
             "minus the slope": lambda f, x: -_watched(f, x),
             "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
-            "either the function returns nothing": slope_of_what_came,
+            "our function returns nothing": slope_of_what_came,
         },
         raises=lambda f: f,
     ),

@@ -1,9 +1,12 @@
 """The exercises' checks: one function an exercise, called on your answer, and `progress()`.
 
-engine.py          four outcomes, comparison with a diagnosis, central differences
-progress_file.py   the one local file that remembers outcomes
-progress_table.py  the table that `progress()` shows
 autodiff.py, training_loop.py, ...   the checks of one notebook each
+engine.py         `exercise` makes a check; `expect` compares, with a diagnosis; `attempted`, `require`, `refuse`
+verdict.py        the four outcomes, in words and in color
+watchdog.py       runs an answer in a thread, with a limit on time and output
+errors.py         what an error says, where it happened, whose it is
+values.py         what came, in words
+progress_file.py  the one local file that remembers outcomes, and the table that `progress()` shows
 """
 
 from utils.checks.autodiff import find_wrong_gradient, hessian_vector_product, per_example_gradients, safe_norm, slope
@@ -19,7 +22,7 @@ from utils.checks.image_classification import allowed_augmentations, convolve, p
 from utils.checks.losses import focal, huber, masked_mse, pinball, stable_bce
 from utils.checks.metrics import calibration_error, confusion_counts, mean_prediction, r_squared, streaming_f1
 from utils.checks.multi_input import capstone, label_signal, third_input, two_heads
-from utils.checks.progress_table import progress
+from utils.checks.progress_file import progress
 from utils.checks.regression import find_leak, mean_and_spread, normalize, repair_regression
 from utils.checks.text_classification import find_duplicates, keep_negation, masked_mean, word_saliency
 from utils.checks.training_loop import exact_resume, find_retrace, momentum_step, norm_logger, sgd_step

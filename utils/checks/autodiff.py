@@ -56,6 +56,7 @@ def per_example_gradients(answer):
     "1.5",
     "A norm with a slope at zero",
     why="Padded rows and dead units are zero vectors, and one nan from one of them ruins every weight.",
+    deeper=True,
 )
 def safe_norm(answer):
     """Judge the value and the gradient of `safe_norm` at ordinary, tiny and zero vectors, with an upstream factor."""
@@ -111,6 +112,7 @@ def find_wrong_gradient(answer):
     "1.4",
     "Hessian-vector product",
     why="Curvature along a direction at the price of a few gradients: this is how second-order methods scale.",
+    deeper=True,
 )
 def hessian_vector_product(answer):
     """Judge H v for a function with mixed derivatives, and that ten thousand variables are no obstacle."""

@@ -169,7 +169,12 @@ def _counts(pairs) -> np.ndarray:
     return matrix
 
 
-@exercise("6.5", "The share of one replica", why="Now a batch costs the same however many devices it is spread over.")
+@exercise(
+    "6.5",
+    "The share of one replica",
+    why="Now a batch costs the same however many devices it is spread over.",
+    deeper=True,
+)
 def replica_loss(answer):
     """Judge the share of each replica on even and uneven splits, one of them with an empty replica."""
     for sizes in ((30, 9), (4, 4), (5, 3, 1), (3, 0)):

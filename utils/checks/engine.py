@@ -1,4 +1,4 @@
-"""The engine of the checks: four outcomes, comparison with a diagnosis, and the decorator that makes a check.
+"""The engine of the checks: what a check module calls, and the decorator that makes a check of a function.
 
 A check is a function of the learner's answer that calls `expect` a few times and returns; `exercise` turns it into one
 that never raises and returns a `Verdict`:
@@ -9,41 +9,25 @@ that never raises and returns a `Verdict`:
             expect(answer(tf.sin, x), np.cos(x), on=f"slope(tf.sin, {x:.3g})",
                    smells={"That is the value of f, not its slope.": np.sin(x)})
 
-It judges what the answer does, never how it is written.
+It judges what the answer does, never how it is written. Whatever an answer does instead of answering (it raises, exits,
+never ends, prints a book, returns something odd) is told in a sentence. Only a reader's interrupt goes through.
 """
 
+import contextvars
 import functools
-import html
+import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from utils.checks import progress_file
+from utils.checks import errors, progress_file, watchdog
+from utils.checks.progress_file import REGISTRY, Listed
+from utils.checks.values import as_array, form_of, written
+from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, Verdict
 
-NOT_ATTEMPTED, CORRECT, NOT_YET, RAISED = "not attempted yet", "correct", "not yet", "your code raised"
-COLORS = {NOT_ATTEMPTED: "#777777", CORRECT: "#009e73", NOT_YET: "#d55e00", RAISED: "#cc79a7"}
-
-# For each error that learners meet, what usually causes it. The first pattern found in "Type: message" decides.
-CAUSES = {
-    r"^NameError": "The name is not defined in this kernel: after a restart, run the setup cell and the cells above.",
-    r"non-persistent": "A tape answers once. Ask for all gradients in one call, or open it with persistent=True.",
-    r"positional argument|unexpected keyword": "The signature was changed: keep the arguments of the stub.",
-    r"NoneType": "Something is None where a tensor is expected: often a gradient that nothing connects to its source.",
-    r"LookupError|No gradient": "An operation on the path has no registered gradient.",
-    r"[Ii]ncompatible shapes|must be broadcastable|Matrix size-incompatible": "Two shapes do not fit: print both.",
-    r"attr 'T' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
-    r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
-    r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
-    r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
-    r"iterate over a scalar": "Two things are expected: the result, and the function for the way back.",
-    r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
-    r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
-    r"^RecursionError": "The function calls itself without an end.",
-    r"^IndentationError|^SyntaxError": "Python cannot read the code: look at the line that it names.",
-}
+CAME = contextvars.ContextVar("what came last from the answer", default=None)
 
 
 class NotAttempted(Exception):  # noqa: N818  (an outcome, not an error)
@@ -54,44 +38,24 @@ class NotYet(Exception):  # noqa: N818
     """The answer runs and is wrong; the message says what was expected, what came, and what that smells of."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a check says: the exercise's number, one of the four outcomes, and a message in words."""
-
-    number: str
-    outcome: str
-    message: str
-
-    def __repr__(self) -> str:
-        return f"Exercise {self.number}: {self.outcome}. {self.message}"
-
-    def _repr_html_(self) -> str:
-        color = COLORS[self.outcome]
-        message = html.escape(self.message).replace("\n", "<br>")
-        return (
-            f'<div style="border-left: 6px solid {color}; padding: 4px 12px">'
-            f'Exercise {self.number}: <b style="color: {color}">{self.outcome}</b>. {message}</div>'
-        )
-
-
-REGISTRY: dict[str, str] = {}  # exercise number -> title, in the order of the notebooks
-
-
-def exercise(number: str, title: str, why: str) -> Callable:
+def exercise(number: str, title: str, why: str, *, asks_for: str = "function", deeper: bool = False) -> Callable:
     """Turn a function of the learner's answer into a check that never raises.
 
     Args:
         number: the exercise's number in the notebook, such as "1.1".
         title: its title in the notebook.
         why: one sentence, said when the answer is correct: why it matters.
+        asks_for: what is handed to the check, "function" or "class".
+        deeper: whether the exercise stands in a section of the notebook that is titled "Deeper".
     """
 
     def decorate(check: Callable) -> Callable[..., Verdict]:
-        REGISTRY[number] = title
+        REGISTRY[number] = Listed(title, deeper)
 
         @functools.wraps(check)
-        def judged(*answer) -> Verdict:
-            outcome, message = _judge(check, answer, why)
+        def judged(*answers, **named) -> Verdict:
+            """Judge an answer and remember the outcome."""
+            outcome, message = _watched(lambda: _judge(check, [*answers, *named.values()], why, asks_for))
             progress_file.remember(number, outcome)
             return Verdict(number, outcome, message)
 
@@ -100,28 +64,77 @@ def exercise(number: str, title: str, why: str) -> Callable:
     return decorate
 
 
-def _judge(check: Callable, answer: tuple, why: str) -> tuple[str, str]:
+def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    """Judge where the answer can be given up."""
     try:
-        for part in answer:
-            _require_attempt(part)
-        check(*answer)
+        return watchdog.run(judge)
+    except watchdog.TooLong as late:
+        place = errors.line_in(late.frame)
+        where = f" It was in {place}." if place else ""
+        still = "It cannot be stopped from here: restart the kernel to end it." if late.alive else "It was stopped."
+        return NOT_YET, f"No answer within {late.seconds:g} s: does a loop or a wait never end?{where} {still}"
+
+
+def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str, str]:
+    try:
+        _require_one(check.__name__, answers, asks_for)
+        check(*answers)
+    except (KeyboardInterrupt, watchdog.GaveUp):
+        raise
     except NotAttempted:
         return NOT_ATTEMPTED, "Write your answer where the ... stands, and run the cell again."
-    except NotYet as problem:
-        return NOT_YET, str(problem)
-    except Exception as problem:
-        said = f"{type(problem).__name__}: {_essence(problem)}"
-        if "ellipsis" in str(problem).lower():
-            return NOT_ATTEMPTED, "A ... of the stub is still in use: write your answer in its place."
-        cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
-        return RAISED, f"{said[:300]}\n{cause}".strip()
+    except NotYet as problem:  # inside tf.function, AutoGraph wraps it
+        message = errors.essence(problem) if "in user code" in str(problem) else str(problem)
+        return NOT_YET, f"{message}{_other_kind(answers, asks_for)}"
+    except BaseException as problem:
+        outcome, message = _told_of(problem)
+        return outcome, f"{message}{_other_kind(answers, asks_for)}"
     return CORRECT, why
 
 
-def _essence(problem: Exception) -> str:
-    """Return the one line of an error that says what happened: the last one of what tf.function wraps around it."""
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()] or [""]
-    return lines[-1] if lines[0].startswith("in user code") else lines[0]
+def _told_of(problem: BaseException) -> tuple[str, str]:
+    """Tell of an error: of the reader's code, of a `...` that is still in it, or of what the check could not read."""
+    try:
+        if re.search(r"'ellipsis'|\bEllipsis\b", errors.essence(problem)):
+            return NOT_ATTEMPTED, "A ... of the stub is still in use: write your answer in its place."
+        if not errors.born_in_check(problem):
+            return RAISED, f"{errors.told(problem)}\n{errors.cause(problem)}".strip()
+        came = CAME.get()
+        last = "" if came is None else f" The last was {written(came)}. {form_of(came)}".rstrip()
+        return NOT_YET, f"What came has another form than the card asks for.{last}"
+    except Exception:  # an error that cannot even be read
+        return RAISED, _type(problem)
+
+
+def _require_one(name: str, answers: list, asks_for: str) -> None:
+    """Require one answer that is attempted, and that is a function or a class, whichever is asked for."""
+    if len(answers) != 1:
+        raise NotYet(f"{len(answers)} things came; hand over one: the {asks_for}, as in checks.{name}(…).")
+    (answer,) = answers
+    _require_attempt(answer)
+    told = f"{_with_article(answer)} came, and a {asks_for} is expected"
+    if asks_for == "class" and isinstance(answer, tf.keras.Model | tf.keras.layers.Layer | tf.keras.metrics.Metric):
+        raise NotYet(f"{told}: hand over the class itself, without parentheses, as in checks.{name}({_type(answer)}).")
+    if not callable(answer):
+        raise NotYet(f"{told}: hand over the {asks_for} itself, without calling it, as in checks.{name}({name}).")
+
+
+def _other_kind(answers: list, asks_for: str) -> str:
+    """Return a sentence where a class was handed over in place of a function; it may be right, so it is tried first."""
+    is_class = asks_for == "function" and len(answers) == 1 and inspect.isclass(answers[0])
+    return f"\nThe class {answers[0].__name__} was handed over; a function is expected." if is_class else ""
+
+
+def _type(value) -> str:
+    return type(value).__name__
+
+
+def _with_article(value) -> str:
+    if value is None:
+        return "None"
+    if inspect.isclass(value):
+        return f"The class {value.__name__}"
+    return f"{written(value)} ({'an' if _type(value)[0] in 'aeiouAEIO' else 'a'} {_type(value)})"
 
 
 def _require_attempt(value) -> None:
@@ -129,6 +142,33 @@ def _require_attempt(value) -> None:
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     if value is ... or any(part is ... for part in parts):
         raise NotAttempted
+
+
+def attempted(value, *types: type, asked: str = "", on: str = "", length: int | None = None):
+    """Return what the answer gave, once it is known to be an attempt in the form that is asked for.
+
+    Args:
+        value: what came.
+        types: the types that it may have; none where any will do.
+        asked: what is asked for, in words: "a list of two gradients".
+        on: the call and its input, as the learner would write it.
+        length: the number of parts that it must have.
+
+    Raises:
+        NotAttempted: when it is, or holds, the stub's `...`.
+        NotYet: when it is None, or has another type or length.
+    """
+    CAME.set(value)
+    _require_attempt(value)
+    where = f"For {on}: " if on else ""
+    what = f" {asked[:1].upper()}{asked[1:]} is expected." if asked else ""
+    if value is None:
+        raise NotYet(f"{where}got None. Your function returns nothing (is a `return` missing?).{what}")
+    if types and not isinstance(value, types):
+        raise NotYet(f"{where}got {written(value)} ({_type(value)}).{what} {form_of(value)}".rstrip())
+    if length is not None and len(value) != length:
+        raise NotYet(f"{where}got {len(value)} parts.{what}")
+    return value
 
 
 def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, tolerance: float = 1e-4) -> None:
@@ -145,14 +185,18 @@ def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, to
         NotAttempted: when `got` is still the stub's `...`.
         NotYet: when `got` is not `want`.
     """
+    CAME.set(got)
     _require_attempt(got)
     want = np.asarray(want)
-    told = f"For {on}: expected {_written(want)}, got {_written(got)}."
+    told = f"For {on}: expected {written(want)}, got {written(got)}."
     if got is None:
-        raise NotYet(f"{told} None: either the function returns nothing, or nothing connects the result to the source.")
-    array = _as_array(got)
+        raise NotYet(
+            f"{told} Your function returns nothing (is a `return` missing?), or a gradient that is None: nothing "
+            "connects the result to its source."
+        )
+    array = as_array(got)
     if array is None:
-        raise NotYet(f"{told} A number or an array is expected, not {type(got).__name__}.")
+        raise NotYet(f"{told} A number or an array is expected, not {_type(got)}. {form_of(got)}".rstrip())
     for smell, wrong in (smells or {}).items():
         if _equal(array, np.asarray(wrong), tolerance) and not _equal(want, np.asarray(wrong), tolerance):
             raise NotYet(f"{told} {smell}")
@@ -169,6 +213,13 @@ def require(condition: bool, message: str) -> None:
         raise NotYet(message)
 
 
+def refuse(misconceptions: Mapping[str, object], *, on: str = "") -> None:
+    """Raise NotYet with the first message whose value is true: for each misconception, what to say and how it shows."""
+    for message, shows in misconceptions.items():
+        if shows:
+            raise NotYet(f"For {on}: {message}" if on else message)
+
+
 def random_numbers(count: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
     """Return `count` fresh random float64 numbers between `low` and `high`."""
     return np.random.default_rng().uniform(low, high, count)
@@ -177,7 +228,7 @@ def random_numbers(count: int, low: float = -2.0, high: float = 2.0) -> np.ndarr
 def central_difference(f: Callable, x, step: float = 1e-5) -> np.ndarray:
     """Return the gradient of a scalar function of an array by central differences.
 
-    The error falls with step² until rounding takes over; in float64 a step near 1e-5 serves most functions
+    The error falls with step² until rounding takes over; in float64 a step near 1e-5 serves functions of numbers near 1
     (Press et al., Numerical Recipes, section 5.7).
 
     Args:
@@ -197,27 +248,8 @@ def central_difference(f: Callable, x, step: float = 1e-5) -> np.ndarray:
     return gradient
 
 
-def _as_array(value) -> np.ndarray | None:
-    """Return `value` as a NumPy array of numbers, or None where it is not one."""
-    try:
-        array = np.asarray(tf.convert_to_tensor(value) if isinstance(value, tf.IndexedSlices) else value)
-        return array if array.dtype.kind in "fiub" else None
-    except Exception:
-        return None
-
-
 def _equal(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
     if a.shape != b.shape:
         return False
     scale = max(1.0, float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))))
-    return bool(np.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True))
-
-
-def _written(value) -> str:
-    """Write a value in at most a line: a number to four digits, a small array in full, a large one by its shape."""
-    array = _as_array(value)
-    if array is None:
-        return str(value)[:80]
-    if array.size > 12:
-        return f"an array of shape {array.shape} that starts with {array.flat[0]:.4g}, {array.flat[1]:.4g}"
-    return np.array2string(array, precision=4, separator=", ", suppress_small=True).replace("\n", "")
+    return np.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)

@@ -179,7 +179,12 @@ def stable_bce(answer):
         expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
 
 
-@exercise("3.5", "Focal loss", why="You can now tell a model how much of its attention the easy examples deserve.")
+@exercise(
+    "3.5",
+    "Focal loss",
+    why="You can now tell a model how much of its attention the easy examples deserve.",
+    deeper=True,
+)
 def focal(answer):
     """Judge values for four gammas, equality with cross-entropy at 0, and finite slopes at extreme logits."""
     for gamma in (0.0, 2.0, 1.0, 0.5):

@@ -21,6 +21,7 @@ TRACED = (
     "4.1",
     "A mean prediction you can trust",
     why="Now an empty group cannot spoil a report, and a weight of 0 is the same as absence.",
+    asks_for="class",
 )
 def mean_prediction(answer):
     """Judge the weighted mean on fresh splits, with and without weights of both shapes, empty, reset and compiled."""
@@ -77,6 +78,7 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
     "4.2",
     "A streaming F1",
     why="This number belongs to the model and its data, and no longer to the size of your batches.",
+    asks_for="class",
 )
 def streaming_f1(answer):
     """Judge F1 on fresh splits, with weights, on (n, 1) predictions, at exactly 0.5, and without a single yes."""
@@ -147,6 +149,7 @@ def _f1_of_tables(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[sl
     "4.3",
     "Expected calibration error",
     why="Now you can tell a model that is sure from one that is right.",
+    asks_for="class",
 )
 def calibration_error(answer):
     """Judge the error on fresh splits, with empty bins, a confidence of exactly 1 and one on a border."""
@@ -234,6 +237,8 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, parts) -> dict[st
     "4.4",
     "A confusion matrix as a metric",
     why="Accuracy, precision, recall and every kind of F1 can be read from this one state.",
+    deeper=True,
+    asks_for="class",
 )
 def confusion_counts(answer):
     """Judge the table on fresh splits, with weights, with a class that never occurs, and that results are values."""
@@ -281,6 +286,8 @@ def _table(y: np.ndarray, guess: np.ndarray, w: np.ndarray) -> np.ndarray:
     "4.5",
     "R² of a stream",
     why="Prices, pressures and dates have large means; this R² does not mind.",
+    deeper=True,
+    asks_for="class",
 )
 def r_squared(answer):
     """Judge R² on fresh splits of small and of large numbers, on (n, 1) predictions, and without any spread."""

@@ -206,7 +206,9 @@ def _heads(y_true, y_pred):
     return [(x, np.nanmean(x) if np.any(~np.isnan(x)) else 0.0) for x in (price, capped)]
 
 
-@exercise("10.4", "The capstone", why="This step holds what Part I taught, and fit runs it, compiled.")
+@exercise(
+    "10.4", "The capstone", why="This step holds what Part I taught, and fit runs it, compiled.", asks_for="class"
+)
 def capstone(answer):
     """Judge one step of SGD by the weights it leaves, eagerly and inside fit, clipped and not, and what it reports."""
     rng = np.random.default_rng()

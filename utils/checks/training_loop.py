@@ -186,6 +186,7 @@ class _Run:
     "2.4",
     "The norm of the gradient in the history",
     why="The norm of the gradient is the first thing to look at when a run diverges or stands still.",
+    asks_for="class",
 )
 def norm_logger(answer):
     """Judge what `fit` reports over three epochs of five batches, and that the weights end where SGD takes them."""
@@ -248,6 +249,7 @@ def _by_tape(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.n
     "2.5",
     "Momentum by hand",
     why="You now know what an optimizer carries from step to step, and why a resume without it goes wrong.",
+    deeper=True,
 )
 def momentum_step(answer):
     """Judge 20 steps against SGD with momentum, with a learning rate that is halved after ten."""

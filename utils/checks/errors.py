@@ -1,0 +1,137 @@
+"""What an error of the reader's code says: the one line that helps, where it happened, and what usually causes it.
+
+An error belongs to the reader when a frame of the reader's code is on its way, or when TensorFlow or Keras fail with
+what came; otherwise it was born in the check itself, which then could not read what came.
+"""
+
+import linecache
+import re
+import sysconfig
+import traceback
+from pathlib import Path
+from types import FrameType
+
+CHECKS = Path(__file__).resolve().parent
+INSTALLED = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))
+NO_FILE = r"<(frozen|string|__array_function__|decorator-gen|attrs generated)"
+NAMED_LINE = r'File "(?P<file>.+?)", line (?P<line>\d+), in '  # in the text of an error of tf.function
+
+# For each error that learners meet, what usually causes it. The first pattern found in "Type: message" decides.
+CAUSES = {
+    r"^NameError": "The name is not defined in this kernel: after a restart, run the setup cell and the cells above.",
+    r"^SystemExit": "exit() and sys.exit() end a program. A function hands its result over with return.",
+    r"RecursionError": "The function calls itself without an end.",
+    r"^IndentationError|^SyntaxError": "Python cannot read the code: look at the line that it names.",
+    r"^MemoryError|OOM|ResourceExhausted": "It does not fit into memory: print the shapes on the way.",
+    r"non-persistent": "A tape answers once. Ask for all gradients in one call, or open it with persistent=True.",
+    r"positional argument|keyword argument|takes no arguments|multiple values for arg":
+        "The signature was changed: keep the arguments of the stub.",
+    r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
+    r"NoneType": "Something is None where a tensor is expected: often a gradient that nothing connects to its source.",
+    r"LookupError|No gradient": "An operation on the path has no registered gradient.",
+    r"[Ii]ncompatible shapes|must be broadcastable|Matrix size-incompatible|Dimensions must be equal":
+        "Two shapes do not fit: print both.",
+    r"attr 'T' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
+    r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
+    r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
+    r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
+    r"iterate over a scalar": "Two things are expected: the result, and the function for the way back.",
+    r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
+    r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
+    r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
+}  # fmt: skip
+
+# Lines of an error that say where it went through, not what happened.
+NOISE = r"""^(\w+:\ )?(in\ user\ code:|Graph\ execution\ error:|Exception\ encountered\ when\ calling|File\ "
+            |Detected\ at\ node|<stack\ traces|Original\ stack\ trace|\[\[\{\{node|Node:)"""
+# What TensorFlow weaves into a message: codes for color, names of nodes, names of operations.
+WOVEN_IN = r"\x1b\[\d+m|\[\[\{\{.*?\}\}\]\]|\{\{function_node .*?\}\}\s*|\s*\[Op:\w+\]( name:\s*\S*)?"
+
+
+def told(problem: BaseException) -> str:
+    """Return the type of an error, the line of it that says what happened, and the line of code that it comes from."""
+    name = type(problem).__name__
+    said = f"{name}: {essence(problem)}"[:300].removesuffix(": ")
+    place = line_of(problem)
+    return f"{said} ({place})" if place else said
+
+
+def cause(problem: BaseException) -> str:
+    """Return a sentence on what usually causes such an error, or nothing."""
+    said = f"{type(problem).__name__}: {essence(problem)}"
+    return next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
+
+
+def essence(problem: BaseException) -> str:
+    """Return the one line of an error that says what happened, without what TensorFlow and Keras wrap around it."""
+    text = _text(problem).split("Arguments received by")[0]
+    text = re.sub(r"for '\{\{node [^}]*\}\} = (\w+).*?' with", r"in \1 with", text)
+    lines, below = [], None
+    for line in re.sub(WOVEN_IN, "", text).splitlines():
+        indent, line = len(line) - len(line.lstrip()), line.strip()
+        code_of_a_file = below is not None and indent > below
+        below = indent if line.startswith('File "') else below if code_of_a_file else None
+        if line and not code_of_a_file and not re.match(NOISE, line, re.VERBOSE):
+            lines.append(line)
+    first = lines[0] if lines else next(iter(text.split("\n")), "")
+    return first.strip().removeprefix(f"{type(problem).__name__}: ")
+
+
+def line_of(problem: BaseException) -> str:
+    """Return the reader's own line of code nearest to the error, or nothing: "line 3: `return x`"."""
+    passed = [(frame.filename, frame.lineno) for frame in _frames(problem)]
+    named = [(m["file"], int(m["line"])) for m in re.finditer(NAMED_LINE, _text(problem))]
+    readers = [place for place in (*passed, *named) if whose(place[0]) == "reader"]
+    return _place(*readers[-1]) if readers else ""
+
+
+def line_in(frame: FrameType | None) -> str:
+    """Return the reader's own line of code that is running in `frame` or in one that called it, or nothing."""
+    while frame is not None:
+        if whose(frame.f_code.co_filename) == "reader":
+            return _place(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return ""
+
+
+def born_in_check(problem: BaseException) -> bool:
+    """Tell whether an error arose in the check itself, from what came in another form than the check can read."""
+    files = [frame.filename for frame in _frames(problem)]
+    changed_signature = isinstance(problem, TypeError) and "signature" in cause(problem)
+    in_library = re.search(r"[/\\](tensorflow|keras)[/\\]", _after_last_check(files))
+    return not (line_of(problem) or changed_signature or in_library)
+
+
+def whose(file: str) -> str:
+    """Tell to whom a file of code belongs: "reader", "check" or "library"."""
+    if re.match(NO_FILE, file) or file.startswith(INSTALLED) or "__autograph_generated_file" in file:
+        return "library"
+    if re.search(r"[/\\](site|dist)-packages[/\\]", file):
+        return "library"
+    parents = Path(file).parents
+    if CHECKS in parents:
+        return "check"
+    return "library" if CHECKS.parent in parents else "reader"
+
+
+def _after_last_check(files: list[str]) -> str:
+    """Return the files that the error passed behind the last one of the checks, one a line."""
+    at = max((i for i, file in enumerate(files) if whose(file) == "check"), default=-1)
+    return "\n".join(files[at + 1 :])
+
+
+def _frames(problem: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames that an error passed, from the call to where it arose; the last 200 are enough."""
+    return list(traceback.StackSummary.extract(traceback.walk_tb(problem.__traceback__), lookup_lines=False))[-200:]
+
+
+def _place(file: str, line: int) -> str:
+    code = linecache.getline(file, line).strip()
+    return f"line {line}: `{code[:100]}`" if code else f"line {line}"
+
+
+def _text(problem: BaseException) -> str:
+    try:
+        return str(problem)
+    except Exception:
+        return ""
