@@ -78,13 +78,15 @@ def test_ends_and_extremes_of_a_line_are_its_own(seed):
 
 def test_a_line_rises_falls_stays_or_returns():
     x = np.arange(20.0)
-    assert "“a” rises from ≈ 0 to ≈ 19 (half of that at step ≈ 10)" in of_lines(x, a=x)
-    assert "“a” falls from ≈ 19 to ≈ 0" in of_lines(x, a=x[::-1])
+    assert of_lines(x, a=x) == "“a” rises straight from ≈ 0 to ≈ 19"
+    assert of_lines(x, a=x[::-1]) == "“a” falls straight from ≈ 19 to ≈ 0"
+    assert of_lines(x, a=x + np.sin(x)) == "“a” rises from ≈ 0 to ≈ 19.1"
+    assert of_lines(x, a=100 * 0.5**x) == "“a” falls from ≈ 100 to ≈ 0.000191 (half of that at step ≈ 1)"
     assert "“a” stays near ≈ 3" in of_lines(x, a=np.full(20, 3), b=x)
     assert "“a” goes from ≈ 0 to ≈ 0.1 (greatest ≈ 10 at step ≈ 10)" in of_lines(
         x, a=[*range(11), 8, 6, 5, 4, 3, 2, 1, 0.5, 0.1]
     )
-    assert "“a” falls from ≈ 19 to ≈ 0" in of_lines(x[::-1], a=x), "x from right to left"
+    assert of_lines(x[::-1], a=x) == "“a” falls straight from ≈ 19 to ≈ 0", "x from right to left"
 
 
 def test_a_line_that_jumps_is_told_by_its_means():
@@ -126,7 +128,7 @@ def test_the_order_at_the_end_is_that_of_the_last_values(seed, count):
 def test_two_lines_that_are_one_and_where_the_second_begins():
     x = np.arange(20.0)
     words = of_lines(x, a=x, b=[np.nan] * 5 + [*x[5:]])
-    assert "“b” rises from ≈ 5 to ≈ 19" in words and "; it begins at step ≈ 5" in words
+    assert "“b” rises straight from ≈ 5 to ≈ 19" in words and "; it begins at step ≈ 5" in words
     assert words.endswith("Where both are drawn they lie on each other")
     assert "it begins" not in of_lines(x, a=x, b=x + 1)
 
@@ -155,9 +157,10 @@ def test_lines_without_a_finite_point_or_with_one():
 
 def test_on_a_logarithmic_axis_zeros_are_not_drawn_and_distances_are_ratios(shown):
     x = np.array([0, 1, 10, 100, 1000, 10_000, 100_000])
-    plotting.lines(x, {"a": [5, 0, 1, 10, 100, 1000, 10_000]}, **AXES, scale="log")
+    plotting.lines(x, {"a": [5, 0, 1, 10, 100, 1000, 10_000], "b": [7, 0, 1, 2, 3, 5, 10_000]}, **AXES, scale="log")
     assert "both axes logarithmic" in shown.words
-    assert read("rises from # to # (half of that at step #)", shown.words) == [1, 10_000, 1000]
+    assert read("“a” rises straight from # to #.", shown.words) == [1, 10_000]
+    assert read("“b” rises from # to # (half of that at step #)", shown.words) == [1, 10_000, 100_000]
     plotting.line_panels({"loss": {"a": (x, x + 1)}}, xlabel="step (s)", yscale="log")
     assert "loss against step (s), the vertical axis logarithmic" in shown.words
 
