@@ -240,10 +240,10 @@ def unrest(heights: np.ndarray) -> float:
 def inner_extremes(heights: np.ndarray, span: float) -> list[tuple[str, int]]:
     """Return ("least" or "greatest", place) of each extreme that lies clearly beyond both ends of a line."""
     low, high = int(np.argmin(heights)), int(np.argmax(heights))
-    found = []
-    if min(heights[0], heights[-1]) - heights[low] > CLOSE * span:
+    margin, found = 1.43 * CLOSE * span, []
+    if min(heights[0], heights[-1]) - heights[low] > margin:
         found.append(("least", low))
-    if heights[high] - max(heights[0], heights[-1]) > CLOSE * span:
+    if heights[high] - max(heights[0], heights[-1]) > margin:
         found.append(("greatest", high))
     return found
 
