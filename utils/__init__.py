@@ -2,7 +2,7 @@
 
 session.py   opens a notebook: imports TensorFlow without its banner, seeds, and says what runs where
 data/        the data sets, real or drawn by code, as NumPy arrays
-plotting/    the figures, each with its description in words; the drawn tape
+plotting/    the figures, which say in words what they draw; the drawn tape
 checks/      the exercises' checks and your progress
 fresh_process.py  a program in a new Python process, with your files and nothing else
 memory.py    the peak memory of a call

@@ -8,6 +8,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from utils import plotting
@@ -70,6 +71,20 @@ def test_it_reaches_the_page_with_its_words(shown, name):
     assert abs(picture.width - 2 * metadata["image/png"]["width"]) <= 2
     assert np.asarray(picture.convert("L"))[0, 0] > 240, "an opaque, light ground"
     assert len(base64.b64decode(data["image/png"])) < 150_000
+
+
+@each_figure
+def test_no_text_is_cut(shown, name):
+    draw(name, **({} if name == "model_card" else {"title": "The subject of this figure in a few words (real data)"}))
+    figure = shown.figures[-1]
+    switched_off = [axis for axes in figure.axes if not axes.axison for axis in (axes.xaxis, axes.yaxis)]
+    unseen = {text for axis in switched_off for text in axis.findobj(Text)}
+    for text in set(figure.findobj(Text)) - unseen:
+        if not (text.get_visible() and text.get_text().strip()):
+            continue
+        box = text.get_window_extent()
+        inside = box.x0 > -2 and box.y0 > -2 and box.x1 < figure.bbox.width + 2 and box.y1 < figure.bbox.height + 2
+        assert inside, f"{text.get_text()!r} lies at {box} in {figure.bbox}"
 
 
 @each_figure

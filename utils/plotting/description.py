@@ -150,7 +150,7 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     lines = [line.on(xscale, yscale) for line in lines]
     heights = np.concatenate([on_scale(line.y, yscale) for line in lines] or [[]])
     span = np.ptp(heights) if len(heights) else 0.0
-    sentences = [line_in_words(line, span, xlabel, yscale, brief=len(lines) > 4) for line in lines]
+    sentences = [line_in_words(line, span, xlabel, xscale, yscale, brief=len(lines) > 4) for line in lines]
     places = np.concatenate([on_scale(line.x, xscale) for line in lines] or [[]])
     for i, line in enumerate(lines):
         if len(line.x) > 1 and on_scale(line.x[:1], xscale)[0] - places.min() > CLOSE * np.ptp(places):
@@ -163,15 +163,18 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     return [sentence for sentence in [*sentences, order_in_words(labeled, span, yscale)] if sentence]
 
 
-def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", brief: bool = False) -> str:
-    """Say where a line begins and ends, and where its extremes are if they lie beyond both.
+def line_in_words(
+    line: Line, span: float, xlabel: str, xscale: str = "linear", yscale: str = "linear", brief: bool = False
+) -> str:
+    """Say where a line begins and ends, where its extremes are if they lie beyond both, and how it bends otherwise.
 
     Args:
         line: what is drawn, already `on` its axes.
         span: from the least to the greatest height of the whole picture, logarithms on a logarithmic axis.
         xlabel: what x is, with its unit.
+        xscale: "linear" or "log".
         yscale: "linear" or "log".
-        brief: leave out the extremes within.
+        brief: say no more than the ends.
     """
     x, y = line.x, line.y
     if len(x) == 0:
@@ -193,10 +196,20 @@ def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", 
     extremes = [] if brief else inner_extremes(heights, span)
     within = [f"{which} {number(y[i])} {at(xlabel, x[i])}" for which, i in extremes]
     within = f" ({listed(within)})" if within else ""
-    if not extremes and not brief and verb != "goes" and len(x) > 4 and not line.ends_early:
-        half = int(np.argmax((heights - heights[0]) / change >= 0.5))
-        within = f" (half of that {at(xlabel, x[half])})"
+    if not extremes and not brief and verb != "goes":
+        bent = bend(on_scale(x, xscale), heights)
+        if bent > 0.107 and len(x) > 4:
+            half = int(np.argmax((heights - heights[0]) / change >= 0.5))
+            within = f" (half of that {at(xlabel, x[half])})"
+        elif bent < 0.00317 and len(x) > 2:
+            verb += " straight"
     return f"{line.name} {verb} from {number(y[0])} to {number(y[-1])}{within}{end}"
+
+
+def bend(x: np.ndarray, heights: np.ndarray) -> float:
+    """Return how far a line strays from the straight way between its ends, as a share of its rise."""
+    straight = np.interp(x, x[[0, -1]], heights[[0, -1]])
+    return float(np.max(np.abs(heights - straight)) / np.ptp(heights))
 
 
 def jumps(heights: np.ndarray) -> bool:
@@ -227,10 +240,10 @@ def unrest(heights: np.ndarray) -> float:
 def inner_extremes(heights: np.ndarray, span: float) -> list[tuple[str, int]]:
     """Return ("least" or "greatest", place) of each extreme that lies clearly beyond both ends of a line."""
     low, high = int(np.argmin(heights)), int(np.argmax(heights))
-    found = []
-    if min(heights[0], heights[-1]) - heights[low] > CLOSE * span:
+    margin, found = 1.43 * CLOSE * span, []
+    if min(heights[0], heights[-1]) - heights[low] > margin:
         found.append(("least", low))
-    if heights[high] - max(heights[0], heights[-1]) > CLOSE * span:
+    if heights[high] - max(heights[0], heights[-1]) > margin:
         found.append(("greatest", high))
     return found
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from utils.plotting.description import counted, described, listed, quoted, titled
+from utils.plotting.description import counted, described, quoted, titled
 from utils.plotting.sheet import new_sheet, place
 from utils.plotting.style import WIDTH, show
 
@@ -27,7 +27,7 @@ def image_grid(
     """
     labels = [str(label) for label in labels]
     kind = f"{titled('Images', title)}: {size_in_words(images, columns)}"
-    words = described(kind, labels_in_words(labels), saying=saying)
+    words = described(kind, labels_in_words(labels, columns), saying=saying)
     lines_of_text = max((label.count("\n") + 1 for label in labels), default=0)
     cell, text = WIDTH / columns, 0.17 * lines_of_text
     rows = max(-(-len(images) // columns), 1)
@@ -51,17 +51,20 @@ def size_in_words(images: Sequence[np.ndarray], columns: int) -> str:
     return words
 
 
-def labels_in_words(labels: Sequence[str]) -> str:
-    """Say how images are labeled: group by group, as far as labels repeat; otherwise only what they have in common.
+def labels_in_words(labels: Sequence[str], columns: int) -> str:
+    """Say how images are labeled: group by group, as far as labels repeat; numbers row by row.
 
     What a model read in an image may differ from machine to machine. So a number in a label is written with its ≈, and
     a label that stands alone is told only if other labels differ from it by nothing but numbers.
     """
     labels = [" ".join(label.split()) for label in labels]
-    kinds = [(kind, [*group]) for kind, group in groupby(labels, key=lambda label: re.sub(NUMBER, "#", label))]
-    if not labels or len(kinds) > 12 or min(len(group) for _, group in kinds) == 1 < len(labels):
+    kinds = [re.sub(NUMBER, "#", label) for label in labels]
+    rows = [i // columns if kind == "#" else 0 for i, kind in enumerate(kinds)]
+    keyed = groupby(zip(kinds, rows, labels, strict=True), key=lambda entry: entry[:2])
+    groups = [(kind, [label for _, _, label in group]) for (kind, _), group in keyed]
+    if not groups or len(groups) > 12 or min(len(group) for _, group in groups) == 1 < len(labels):
         return "Each has a label of its own" if labels else ""
-    return f"Their labels, in order: {listed(_group_in_words(kind, group) for kind, group in kinds)}"
+    return f"Their labels, in order: {'; '.join(_group_in_words(kind, group) for kind, group in groups)}"
 
 
 def _group_in_words(kind: str, group: Sequence[str]) -> str:
@@ -69,7 +72,7 @@ def _group_in_words(kind: str, group: Sequence[str]) -> str:
         return f"{len(group)} × {quoted(group[0])}" if len(group) > 1 else quoted(group[0])
     marked = [re.sub(rf"({NUMBER})", r"≈ \1", label) for label in group]
     if kind == "#":
-        return listed(marked) if len(marked) <= 12 else f"{len(marked)} numbers from {marked[0]} on"
+        return ", ".join(marked)
     if len(marked) == 1:
         return quoted(marked[0])
     return f"{len(marked)} from {quoted(marked[0])} to {quoted(marked[-1])}"

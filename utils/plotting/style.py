@@ -50,7 +50,7 @@ def show(figure: Figure, description: str) -> None:
     figure.set_dpi(2 * figure.dpi)  # twice the pixels: sharp on a dense screen
     canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
-    # With a palette of 256 colors the figures of all ten notebooks weigh 2.5 times less, 40 kB instead of 100 each.
+    # A palette of 256 colors: 40 kB a figure instead of 100 (the course fits into 10 MB), no shade off by more than 8.
     drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     drawn.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG")
     display(
