@@ -16,7 +16,7 @@ help:  ## list the targets
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	@echo "JupyterLab opens in your browser. If it does not, open the http address that appears below. Ctrl-C twice ends it."
-	@$(BIN)/jupyter lab --ip=127.0.0.1 --log-level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
+	@$(BIN)/jupyter lab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
 
 test: .venv/ready  ## run every notebook and every test
 	$(BIN)/python -m pytest
