@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 SEED = 1
-VERIFIED = ((2, 18), (2, 21))  # the oldest and the newest TensorFlow with which all tests were seen to pass
+VERIFIED = ((2, 18), (2, 21))  # the oldest and the newest TensorFlow that all tests passed with
 
 
 @contextmanager

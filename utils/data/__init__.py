@@ -16,15 +16,17 @@ The first four return a `Dataset`, which says where it came from. The environmen
 A stand-in has the shapes and dtypes of the real set, is about as hard to learn, and is drawn by code: the same on every
 machine.
 
-    loaders.py   the four functions above, and `mode`, which reads `COURSE_DATA`
+    loaders.py   the first four functions above, and `mode`, which reads `COURSE_DATA`
+    dataset.py   what they return
     catalog.py   what is known of each real set: files, hashes, sizes, dtypes, names, its reader and its stand-in
     sources.py   the way to the real sets: the cache and the network
     digits.py, garments.py, reviews.py, housing.py   the stand-ins
     lines.py     the two straight lines
 """
 
+from utils.data.dataset import Dataset
 from utils.data.lines import standard_line, wide_line
-from utils.data.loaders import Dataset, california_housing, fashion_mnist, imdb_reviews, mnist, mode
+from utils.data.loaders import california_housing, fashion_mnist, imdb_reviews, mnist, mode
 from utils.data.sources import DataError
 
 __all__ = [

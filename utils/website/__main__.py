@@ -1,5 +1,5 @@
 """The command line of `utils.website`."""
 
-from utils.website import main
+from utils.website.pages import main
 
 main()
