@@ -278,6 +278,15 @@ def test_scatter_says_what_the_points_span_how_they_go_and_what_the_band_holds(s
     assert ends[:4] == [35, 45, 18, 24] and abs(ends[4] - 100 * inside) < 0.1
 
 
+def test_a_cloud_that_opens_is_told_by_its_spread_at_both_ends(shown):
+    x = np.linspace(0, 10, 1000)
+    y = x + np.where(np.arange(1000) % 2, 1, -1) * np.where(x < 5, 0.5, 4)
+    order = np.random.default_rng(0).permutation(1000)
+    plotting.scatter(x[order], y[order], **AXES)
+    spread = read("they stray from a straight line by # at the left and # at the right", shown.words)
+    assert np.allclose(spread, [0.5, 4], rtol=0.02)
+
+
 @pytest.mark.parametrize(("x", "y"), [([], []), ([1], [2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, np.nan], [np.nan, 1, 1])])
 def test_scatter_serves_few_points(shown, x, y):
     plotting.scatter(x, y, **AXES)
