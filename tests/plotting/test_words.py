@@ -91,6 +91,7 @@ def test_a_line_rises_falls_stays_or_returns():
 
 def test_a_line_that_jumps_is_told_by_its_means():
     y = np.where(np.arange(100) % 2, 1.0, -1.0) + np.linspace(0, 10, 100)
+    assert "jumps" not in of_lines(np.arange(20.0), a=y[:20] + 3 * np.arange(20)), "it wiggles"
     words = of_lines(np.arange(100.0), a=y)
     assert read("jumps up and down between # and #", words) == [-1, 11]
     assert np.allclose(read("rises from # to # (means", words), [y[:10].mean(), y[-10:].mean()], atol=0.02)
@@ -139,6 +140,8 @@ def test_ends_that_differ_by_less_than_the_unrest_or_the_eye_are_equal():
     assert "are about equal" in of_lines(x, a=x, b=1.02 * x)
     restless = 5 + np.where(np.arange(20) % 3 == 0, 0.8, 0) - x / 4
     assert "are about equal" in of_lines(x, a=restless, b=np.full(20, restless[-1] - 0.5))
+    words = of_lines(x, a=restless, b=np.full(20, restless[-1] - 0.5), c=np.full(20, restless[-1] - 1.2))
+    assert "from the top: “a” and “b”; “c”" in words, "the unrest of one line is not that of the others"
 
 
 @pytest.mark.parametrize("noise", [1e-6, -1e-6])
@@ -275,6 +278,15 @@ def test_scatter_says_what_the_points_span_how_they_go_and_what_the_band_holds(s
     assert ends[:4] == [35, 45, 18, 24] and abs(ends[4] - 100 * inside) < 0.1
 
 
+def test_a_cloud_that_opens_is_told_by_its_spread_at_both_ends(shown):
+    x = np.linspace(0, 10, 1000)
+    y = x + np.where(np.arange(1000) % 2, 1, -1) * np.where(x < 5, 0.5, 4)
+    order = np.random.default_rng(0).permutation(1000)
+    plotting.scatter(x[order], y[order], **AXES)
+    spread = read("they stray from a straight line by # at the left and # at the right", shown.words)
+    assert np.allclose(spread, [0.5, 4], rtol=0.02)
+
+
 @pytest.mark.parametrize(("x", "y"), [([], []), ([1], [2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, np.nan], [np.nan, 1, 1])])
 def test_scatter_serves_few_points(shown, x, y):
     plotting.scatter(x, y, **AXES)
@@ -300,8 +312,8 @@ def test_surface_tells_the_least_height_and_where_each_path_ends(shown):
     plotting.surface(x, y, bowl, paths=paths, best=("goal", (-1, 2)), xlabel="w", ylabel="b")
     assert "The least drawn height is ≈ 5, at (≈ -1, ≈ 2). A star marks “goal” at (≈ -1, ≈ 2)." in shown.words
     assert "All paths start at (≈ 2, ≈ 0)." in shown.words
-    assert "“straight” walks ≈ 2 in 2 steps, turns sideways ≈ 0 times and ends ≈ 3 from “goal”." in shown.words
-    assert read("“zigzag” walks # in 4 steps, turns sideways # times and ends # from", shown.words) == [6.24, 2, 0]
+    assert "“straight” walks ≈ 2 in 2 steps, turns sideways ≈ 0 times, ends ≈ 3 from the star." in shown.words
+    assert read("“zigzag” walks # in 4 steps, turns sideways # times, ends # from", shown.words) == [6.24, 2, 0]
     plotting.surface(x, y, bowl, paths={"a": [[2, 0], [0, 0]]}, best=("goal", (-1, 2)), xlabel="w", ylabel="b")
     assert "“a” walks ≈ 2 in 1 step from (≈ 2, ≈ 0), turns" in shown.words
 

@@ -214,7 +214,7 @@ def bend(x: np.ndarray, heights: np.ndarray) -> float:
 
 def jumps(heights: np.ndarray) -> bool:
     """Tell whether a line goes up and down so much that its single values mean little."""
-    return len(heights) >= 10 and float(np.sum(np.abs(np.diff(heights)))) > 3.07 * float(np.ptp(heights))
+    return len(heights) >= 10 and float(np.sum(np.abs(np.diff(heights)))) > 7.31 * float(np.ptp(heights))
 
 
 def _jumping(heights: np.ndarray, y: np.ndarray, span: float, yscale: str) -> str:
@@ -294,9 +294,10 @@ def order_in_words(lines: Sequence[Line], span: float, yscale: str = "linear") -
         return ""
     courses = [on_scale(line.y, yscale) for line in ends]
     heights = np.array([level(course) for course in courses])
-    margin = max(CLOSE * span, *(unrest(course) for course in courses if not jumps(course)), 0)
+    strays = np.array([0.0 if jumps(course) else unrest(course) for course in courses])
     order = np.argsort(-heights)
-    cuts = np.flatnonzero(-np.diff(heights[order]) > margin) + 1
+    margins = np.maximum(CLOSE * span, np.maximum(strays[order][:-1], strays[order][1:]))
+    cuts = np.flatnonzero(-np.diff(heights[order]) > margins) + 1
     groups = [listed(ends[i].name for i in sorted(group)) for group in np.split(order, cuts)]
     if len(groups) == 1:
         return f"At the right end {groups[0]} are about equal"

@@ -81,7 +81,7 @@ def scatter(
 
 
 def cloud_in_words(x: np.ndarray, y: np.ndarray, xlabel: str, ylabel: str) -> str:
-    """Say how many points there are, what they span, and whether y rises or falls with x."""
+    """Say how many points there are, what they span, whether y rises or falls with x, and where they spread more."""
     seen = np.isfinite(x) & np.isfinite(y)
     x, y = x[seen], y[seen]
     if not len(x):
@@ -94,7 +94,19 @@ def cloud_in_words(x: np.ndarray, y: np.ndarray, xlabel: str, ylabel: str) -> st
     trend = (
         "rising from left to right" if r > TREND else "falling from left to right" if r < -TREND else "no clear trend"
     )
-    return f"{words}, {trend} (correlation {number(r)})"
+    words = f"{words}, {trend} (correlation {number(r)})"
+    if len(x) < 25:
+        return words
+    left, right = spread_at_both_ends(x, y)
+    return f"{words}; they stray from a straight line by {number(left)} at the left and {number(right)} at the right"
+
+
+def spread_at_both_ends(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return the root mean square distance from the least-squares line in the lowest and in the highest fifth of x."""
+    squares = (y - np.polyval(np.polyfit(x, y, 1), x)) ** 2
+    order = np.argsort(x)
+    fifth = len(x) // 5
+    return tuple(float(np.sqrt(np.mean(squares[part]))) for part in (order[:fifth], order[-fifth:]))
 
 
 def band_in_words(

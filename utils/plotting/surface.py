@@ -84,20 +84,20 @@ def _in_words(x, y, heights, paths, best, over: str, title: str, saying: str) ->
         f"The least drawn height is {number(heights[lowest])}, at {_pair(x[lowest[1]], y[lowest[0]])}",
         f"A star marks {quoted(label)} at {_pair(*point)}",
         f"All paths start at {_pair(*starts[0])}" if together else "",
-        *(path_in_words(name, path, label, point, tell_start=not together) for name, path in paths.items()),
+        *(path_in_words(name, path, point, tell_start=not together) for name, path in paths.items()),
         saying=saying,
     )
 
 
-def path_in_words(label: str, path: np.ndarray, goal: str, point: Sequence[float], tell_start: bool = True) -> str:
-    """Say how far a path walks, how often it turns back to the left or right, and how near to the goal it ends."""
+def path_in_words(label: str, path: np.ndarray, star: Sequence[float], tell_start: bool = True) -> str:
+    """Say how far a path walks, how often it turns back to the left or right, and how near to the star it ends."""
     path, sideways = np.asarray(path, float), np.diff(path[:, 0])
     walked = np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1))
     turns = np.sum(np.diff(np.sign(sideways[sideways != 0])) != 0)
     start = f" from {_pair(*path[0])}" if tell_start else ""
     walk = f"{quoted(label)} walks {number(walked)} in {counted(len(path) - 1, 'step')}{start}"
-    left = np.linalg.norm(path[-1] - np.asarray(point, float))
-    return f"{walk}, turns sideways {number(turns)} times and ends {number(left)} from {quoted(goal)}"
+    left = np.linalg.norm(path[-1] - np.asarray(star, float))
+    return f"{walk}, turns sideways {number(turns)} times, ends {number(left)} from the star"
 
 
 def _pair(x: float, y: float) -> str:
