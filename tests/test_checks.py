@@ -435,7 +435,7 @@ def test_attempted_asks_for_a_form():
     assert attempted([1, 2], list, tuple, length=2) == [1, 2]
     with pytest.raises(NotYet, match=r"For it: got 3 parts. A pair is expected."):
         attempted((1, 2, 3), list, tuple, length=2, asked="a pair", on="it")
-    with pytest.raises(NotYet, match=r"got 3. \(float\). A pair is expected."):
+    with pytest.raises(NotYet, match=r"Got 3. \(float\). A pair is expected."):
         attempted(3.0, list, tuple, asked="a pair")
     with pytest.raises(NotYet, match=r"is a `return` missing"):
         attempted(None, list)

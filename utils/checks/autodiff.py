@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import central_difference, exercise, expect, random_numbers, require
+from utils.checks.engine import attempted, central_difference, exercise, expect, random_numbers, refuse, require
+from utils.checks.values import as_array, written
 
 
 @exercise(
@@ -66,9 +67,10 @@ def safe_norm(answer):
         on = f"x = {np.array2string(x, precision=3)}"
         value, gradient = _value_and_gradient(answer, x)
         require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
-        lengthened = length * (1 + 1e-5) < float(value) < length + 0.1
-        advice = "A small number under the root lengthens every vector: the value must be exact."
-        require(not lengthened, f"For {on}: expected {length:.6g}, got {float(value):.6g}. {advice}")
+        too_long = (
+            f"expected {length:.6g}, got {float(value):.6g}. A small number under the root lengthens every vector."
+        )
+        refuse({f"{too_long} The value must be exact.": length * (1 + 1e-5) < float(value) < length + 0.1}, on=on)
         expect(value, length, on=f"safe_norm(x), {on}", tolerance=1e-5)
         smells = {"The gradient is upstream alone: multiply it by x / length.": np.ones_like(x)} if length else {}
         expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells, tolerance=1e-3)
@@ -100,11 +102,11 @@ def find_wrong_gradient(answer):
             functions = [_scaled(f, 1e5 if size < 1 else 1.0) for f in SMOOTH]
             functions[where] = _with_fault(_scaled(SMOOTH[where], size), fault)
             got, on = answer(functions, tf.constant(rng.uniform(0.5, 1.5, 4))), f"{name}, planted at {where}"
-            if got is not ... and got is not None:
-                is_index = np.shape(got) == () and not isinstance(got, bool | np.bool_)
-                require(is_index, f"For {on}: expected one index from 0 to 4, got {str(got)[:60]}.")
-                from_one = name == cases[0][0] and int(got) == where + 1
-                require(not from_one, f"For {on}: expected {where}, got {int(got)}. Do you count from 1?")
+            index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
+            is_index = index is not None and index.shape == () and index.dtype.kind in "iu"
+            require(is_index, f"For {on}: expected one index from 0 to 4, got {written(got)}.")
+            from_one = name == cases[0][0] and index == where + 1
+            refuse({f"expected {where}, got {index}. Do you count from 1?": from_one}, on=on)
             expect(got, int(where), on=on, smells={advice: got})
 
 
@@ -135,10 +137,22 @@ def hessian_vector_product(answer):
         }  # fmt: skip
         got = answer(f, tf.constant(x), tf.constant(v))
         expect(got, hessian @ v, on=f"sum(x³) + xᵀAx with {d} variables", smells=smells)
-    x, v = tf.ones(10_000), tf.ones(10_000)
-    expect(answer(lambda t: tf.reduce_sum(t**3), x, v)[:3], [6.0, 6.0, 6.0], on="10,000 ones, the first three entries")
-    seconds = min(_seconds(lambda: answer(lambda t: tf.reduce_sum(t**3), x, v)) for _ in range(2))
-    require(seconds < 1.0, f"Right, but {seconds:.1f} s for 10,000 variables: the whole Hessian, 400 MB, was built.")
+    for n in (1_000, 3_000, 6_000, 10_000):  # a whole Hessian is noticed while it is still small
+        _require_quick(answer, n)
+
+
+def _require_quick(answer, n: int) -> None:
+    """Judge H v at n ones, and that it is there within a second; the better of two calls counts."""
+    seconds = np.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        got = answer(lambda t: tf.reduce_sum(t**3), tf.ones(n), tf.ones(n))
+        seconds = min(seconds, time.perf_counter() - start)
+        expect(attempted(got)[:3], [6.0, 6.0, 6.0], on=f"{n:,} ones, the first three entries")
+        if seconds < 1.0:
+            return
+    size = f"the whole Hessian, {4 * n**2 / 1e6:,.0f} MB, was built"
+    require(False, f"Right, but {seconds:.1f} s for {n:,} variables: {size}.")
 
 
 SMOOTH = (
@@ -184,17 +198,11 @@ def _value_and_gradient(f: Callable, x: np.ndarray) -> tuple:
     return value, tape.gradient(value, x)
 
 
-def _is_finite_when_compiled(f: Callable, x: np.ndarray) -> bool:
+def _is_finite_when_compiled(f: Callable, x: np.ndarray) -> np.bool_:
     """Tell whether the gradient of `f` is finite under XLA too; what cannot be compiled is taken as it is."""
     try:
         compiled = tf.function(lambda t: _value_and_gradient(f, t), jit_compile=True)
         _, gradient = compiled(tf.constant(x, tf.float32))
     except Exception:
         return True
-    return bool(np.all(np.isfinite(gradient)))
-
-
-def _seconds(call: Callable) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return np.all(np.isfinite(gradient))

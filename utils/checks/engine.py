@@ -160,14 +160,15 @@ def attempted(value, *types: type, asked: str = "", on: str = "", length: int | 
     """
     CAME.set(value)
     _require_attempt(value)
-    where = f"For {on}: " if on else ""
+    got = f"For {on}: got" if on else "Got"
     what = f" {asked[:1].upper()}{asked[1:]} is expected." if asked else ""
     if value is None:
-        raise NotYet(f"{where}got None. Your function returns nothing (is a `return` missing?).{what}")
+        raise NotYet(f"{got} None. Your function returns nothing (is a `return` missing?).{what}")
     if types and not isinstance(value, types):
-        raise NotYet(f"{where}got {written(value)} ({_type(value)}).{what} {form_of(value)}".rstrip())
+        form = "" if isinstance(value, list | tuple) else form_of(value)
+        raise NotYet(f"{got} {written(value)} ({_type(value)}).{what} {form}".rstrip())
     if length is not None and len(value) != length:
-        raise NotYet(f"{where}got {len(value)} parts.{what}")
+        raise NotYet(f"{got} {len(value)} parts.{what}")
     return value
 
 

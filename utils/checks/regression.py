@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, exercise, expect, require
+from utils.checks.engine import attempted, exercise, expect, refuse, require
 
 
 @exercise(
@@ -12,70 +12,73 @@ from utils.checks.engine import NotAttempted, exercise, expect, require
     why="Scaled at both ends, inside the model: one learning rate now serves all units, and nobody must remember it.",
 )
 def repair_regression(answer):
-    """Train on two fresh lines in different units, and judge on fresh points against least squares."""
-    rng = np.random.default_rng()
-    for x_unit, y_unit in ((1.0, 1.0), (0.001, 1000.0)):
-        slope, offset = rng.uniform(2, 4), rng.uniform(10, 30)
+    """Train on a fresh line in odd units, and judge on fresh points; for a diagnosis, also on one in plain units."""
+    odd = _Line(x_unit=0.001, y_unit=1000.0)
+    odd.train(answer)
+    if odd.times < 2:
+        return
+    plain = _Line(x_unit=1.0, y_unit=1.0)
+    plain.train(answer)
+    if plain.times >= 2:
+        refuse(plain.misconceptions())
+    there = f"{odd.said} On a line in other units it was good: the repair holds in those units only."
+    cure = "Is each end scaled by layers that take their numbers from x_train and y_train?"
+    refuse({f"{there} {cure}": odd.times >= 10 and plain.times < 2})
+    refuse(odd.misconceptions())
+
+
+class _Line:
+    """A line with noise, x up to 100 and y up to about 400 times a unit, and the model that an answer makes of it."""
+
+    def __init__(self, x_unit: float, y_unit: float):
+        rng = np.random.default_rng()
         x = rng.uniform(0, 100, (1200, 1))
-        y = y_unit * (slope * x + offset + rng.normal(0, 10, x.shape))
-        x, y = np.float32(x * x_unit), np.float32(y)
-        x_train, y_train, x_new, y_new = x[:800], y[:800], x[800:], y[800:]
-        where = f"a line with x up to {100 * x_unit:g} and y up to {y.max():,.0f}"
-        model = answer(x_train.copy(), y_train.copy())
-        if model is ...:
-            raise NotAttempted
-        require(
-            isinstance(model, tf.keras.Model),
-            f"On {where}: a tf.keras.Model is expected, {type(model).__name__} came. Return the model itself.",
-        )
-        y_pred = _predicted(model, x_new, where)
-        line = np.polyfit(x_train[:, 0], y_train[:, 0], 1)
-        best = _mse(y_new, np.polyval(line, x_new))
-        times = _mse(y_new, y_pred) / best
-        said = f"On {where}: the MSE on new points is {times:,.3g} times that of the straight line."
-        if times < 2:
-            continue
-        mean, deviation = y_train.mean(), y_train.std()
-        again = _mse(y_new, y_pred * deviation + mean)
-        require(
-            again > 2 * best,
-            f"{said} The predictions are in deviations of y, not in its units: the way back is missing in the model.",
-        )
-        shift = float(np.mean(np.float64(y_new) - y_pred))
-        require(
-            times < 10 or _mse(y_new, y_pred + shift) > 2 * best,
-            f"{said} All predictions are about {abs(shift):,.3g} too {'small' if shift > 0 else 'great'}: the mean of "
-            "y was taken away, and not added again.",
-        )
-        centered = (x_new - x_train.mean()) / x_train.std()
-        require(
-            _mse(y_new, _predicted(model, centered, where)) > 2 * best,
-            f"{said} The model wants inputs that were scaled outside. It must take raw x: put the scaling inside.",
-        )
-        require(
-            x_unit == 1.0 or times < 10,
-            f"{said} On the first line it was good: the repair holds in those units only. Is each end scaled by layers "
-            "that take their numbers from x_train and y_train?",
-        )
-        require(
-            np.ptp(y_pred) > 1e-6 * np.abs(y_pred).max(),
-            f"{said} It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.",
-        )
-        require(
-            times < 0.9 * np.var(y_new) / best,
-            f"{said} That is no better than always the mean: its weights have not walked far enough. Scale both ends, "
-            "and give Adam larger steps.",
-        )
-        require(False, f"{said} It is on the way: larger steps first, smaller ones at the end, or more epochs.")
+        y = rng.uniform(2, 4) * x + rng.uniform(10, 30) + rng.normal(0, 10, x.shape)
+        x, y = np.float32(x * x_unit), np.float32(y * y_unit)
+        (self.x, self.x_new), (self.y, self.y_new) = np.split(x, [800]), np.split(y, [800])
+        line = np.polyfit(self.x[:, 0], self.y[:, 0], 1)
+        self.best = _mse(self.y_new, np.polyval(line, self.x_new))
+        self.where = f"a line with x up to {100 * x_unit:g} and y up to {y.max():,.0f}"
+
+    def train(self, answer) -> None:
+        """Let the answer train a model, and note how its error compares with that of the line of least squares."""
+        asked = "a trained tf.keras.Model"
+        self.model = attempted(answer(self.x.copy(), self.y.copy()), tf.keras.Model, asked=asked, on=self.where)
+        self.y_pred = _predicted(self.model, self.x_new, self.where)
+        self.times = self._times(self.y_pred)
+        self.said = f"On {self.where}: the MSE on new points is {self.times:,.3g} times that of the straight line."
+
+    def _times(self, y_pred: np.ndarray) -> float:
+        return _mse(self.y_new, y_pred) / self.best
+
+    def misconceptions(self) -> dict[str, bool]:
+        """Return what to say of each mistake, and whether it shows; the last one always does."""
+        shift = np.mean(np.float64(self.y_new) - self.y_pred)
+        off = f"All predictions are about {abs(shift):,.3g} too {'small' if shift > 0 else 'great'}"
+        in_deviations = self.y_pred * self.y.std() + self.y.mean()
+        of_scaled = _predicted(self.model, (self.x_new - self.x.mean()) / self.x.std(), self.where)
+        as_good_as_the_mean = 0.9 * np.var(self.y_new) / self.best
+        shows = {
+            "The predictions are in deviations of y, not in its units: the way back is missing in the model.":
+                self._times(in_deviations) <= 2,
+            f"{off}: the mean of y was taken away, and not added again.":
+                self.times >= 10 and self._times(self.y_pred + shift) <= 2,
+            "The model wants inputs that were scaled outside. It must take raw x: put the scaling inside.":
+                self._times(of_scaled) <= 2,
+            "It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.":
+                np.ptp(self.y_pred) <= 1e-6 * np.abs(self.y_pred).max(),
+            "That is no better than always the mean: its weights have not walked far enough. Scale both ends, and give "
+            "Adam larger steps.": self.times >= as_good_as_the_mean,
+            "It is on the way: larger steps first, smaller ones at the end, or more epochs.": True,
+        }  # fmt: skip
+        return {f"{self.said} {message}": shown for message, shown in shows.items()}
 
 
 def _predicted(model: tf.keras.Model, x: np.ndarray, where: str) -> np.ndarray:
     y_pred = np.asarray(model(tf.constant(x)))
     require(y_pred.shape == x.shape, f"On {where}: {x.shape} rows give shape {y_pred.shape}, not {x.shape}.")
-    require(
-        bool(np.all(np.isfinite(y_pred))),
-        f"On {where}: the model answers nan or inf. The steps were too large, or something was divided by 0.",
-    )
+    broken = "the model answers nan or inf. The steps were too large, or something was divided by 0."
+    require(np.all(np.isfinite(y_pred)), f"On {where}: {broken}")
     return y_pred
 
 
@@ -145,36 +148,24 @@ def find_leak(answer):
         x_test[:2] = rng.uniform(0.3, 0.6, (2, 3)) * (1, 5, 20)  # inside the range, and away from the mean
         x_test[5], x_test[11] = (6, 30, 120), (-6, -30, -120)  # beyond the range of the training rows
         y_train = x_train @ rng.uniform(0.5, 2, (3, 1)) + rng.normal(size=(60, 1))
-        want = np.array([kinds[name][1] for name in names])
         got = answer([kinds[name][0] for name in names], x_train.copy(), y_train.copy(), x_test.copy())
-        if got is None or got is ...:
-            expect(got, want, on="six pipelines")
-        flagged = np.asarray(got)
+        flagged = np.asarray(attempted(got, asked="one answer for each of 6 pipelines"))
         require(flagged.shape == (6,), f"One answer for each of 6 pipelines is expected; shape {flagged.shape} came.")
-        found = dict(zip(names, flagged.astype(bool).tolist(), strict=True))
-        count = int(sum(found.values()))
-        told = f"Of six pipelines, {count} were flagged."
-        require(
-            count != 6,
-            f"{told} An honest prediction changes with its own row. Watch a row that you left as it is.",
-        )
-        require(count != 0, f"{told} Three leak. Reordering rows, or a tiny change, moves no statistic: replace them.")
-        require(
-            not np.array_equal(flagged.astype(bool), ~want), f"{told} They are the honest ones: True means it leaks."
-        )
-        right_but_noisy = all(found[name] == kinds[name][1] for name in names if name != "noisy")
-        require(
-            not (found["noisy"] and right_but_noisy),
-            f"{told} One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.",
-        )
-        require(
-            not (found["mean"] and found["test"] and not found["range"]),
-            f"{told} One leak was missed: it looks at the smallest and greatest value only. Change the rows by much.",
-        )
+        found = dict(zip(names, flagged.astype(bool), strict=True))
         false = [name for name in names if found[name] and not kinds[name][1]]
-        require(not false, f"{told} {len(false)} of them are honest: their other rows changed nothing.")
         missed = [name for name in names if kinds[name][1] and not found[name]]
-        require(not missed, f"{told} {len(missed)} leaks were missed. Keep one row, replace all others, compare.")
+        refuse({f"Of six pipelines, {flagged.astype(bool).sum()} were flagged. {message}": shows for message, shows in {
+            "An honest prediction changes with its own row. Watch a row that you left as it is.": all(found.values()),
+            "Three leak. Reordering rows, or a tiny change, moves no statistic: replace them.":
+                not any(found.values()),
+            "They are the honest ones: True means it leaks.": len(false) == len(missed) == 3,
+            "One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.":
+                false == ["noisy"] and not missed,
+            "One leak was missed: it looks at the smallest and greatest value only. Change the rows by much.":
+                missed == ["range"],
+            f"{len(false)} of them are honest: their other rows changed nothing.": false,
+            f"{len(missed)} leaks were missed. Keep one row, replace all others, compare.": missed,
+        }.items()})  # fmt: skip
 
 
 def _fitted(seen, by_range: bool = False, rounding: float = 0.0):
@@ -208,46 +199,39 @@ def mean_and_spread(answer):
     y = 3 * x + 200 + noise * rng.normal(size=x.shape)
     x, y = np.float32(x), np.float32(y)
     x_train, y_train, x_new, y_new = x[:2000], y[:2000], x[2000:], y[2000:]
-    model = answer(x_train.copy(), y_train.copy())
-    if model is ...:
-        raise NotAttempted
-    require(isinstance(model, tf.keras.Model), f"An untrained tf.keras.Model is expected, {type(model).__name__} came.")
-    outputs = model(x_train)
-    if isinstance(outputs, list | tuple | dict):
-        require(False, f"{len(outputs)} outputs came; one of shape (n, 2) is expected: concatenate.")
-    require(outputs.shape == (2000, 2), f"2000 rows give shape {tuple(outputs.shape)}, not (2000, 2).")
-    positive = _positive_columns(model, x_train)
-    require(
-        not (positive[0] and not positive[1]),
-        "Column 0 is never negative, whatever the weights, and column 1 is: the pair is swapped. Column 0 is the mean.",
-    )
-    require(
-        positive[1],
-        "The spread is zero or negative for some weights: its head needs an activation that is positive everywhere.",
-    )
+    asked = "an untrained tf.keras.Model"
+    model = attempted(answer(x_train.copy(), y_train.copy()), tf.keras.Model, asked=asked)
+    _require_two_columns(model, x_train)
     _train_heads(model, x_train, y_train)
     mean, spread = np.split(np.asarray(model(x_new)), 2, axis=1)
-    require(
-        bool(np.all(np.isfinite(mean)) and np.all(np.isfinite(spread))), "After training, the model answers nan or inf."
-    )
-    require(
-        np.ptp(spread) > 1e-6 * np.max(spread),
-        f"After training, the spread is {np.mean(spread):.3g} at every x. It must depend on x: let its head grow "
-        "from the hidden layer.",
-    )
-    error = float(np.sqrt(np.mean((mean - (3 * x_new + 200)) ** 2)))
-    require(
-        error < 12,
+    error = np.sqrt(np.mean((mean - (3 * x_new + 200)) ** 2))
+    refuse({
+        "After training, the model answers nan or inf.": not np.all(np.isfinite([mean, spread])),
+        f"After training, the spread is {np.mean(spread):.3g} at every x. It must depend on x: let its head grow from "
+        "the hidden layer.": np.ptp(spread) <= 1e-6 * np.max(spread),
         f"After 400 steps, the mean is {error:.3g} away from the truth, typically. Is x scaled on the way in, and the "
-        "mean scaled back to the units of y?",
-    )
+        "mean scaled back to the units of y?": error >= 12,
+    })  # fmt: skip
     for side, here in {"left": x_new < 33, "right": x_new > 67}.items():
         inside = np.mean((np.abs(y_new - mean) < 2 * spread)[here])
-        require(
-            0.90 < inside < 0.985,
-            f"On the {side}, {inside:.0%} of new points lie within two spreads; 95 % should. The spread there is "
-            f"{np.mean(spread[here]):.3g}, that of the noise {np.mean(5 + 0.4 * x_new[here]):.3g}.",
-        )
+        ours, truth = np.mean(spread[here]), np.mean(5 + 0.4 * x_new[here])
+        share = f"On the {side}, {inside:.0%} of new points lie within two spreads; 95 % should."
+        require(0.90 < inside < 0.985, f"{share} The spread there is {ours:.3g}, that of the noise {truth:.3g}.")
+
+
+def _require_two_columns(model: tf.keras.Model, x: np.ndarray) -> None:
+    """Require one output of shape (n, 2) whose second column is positive whatever the weights."""
+    outputs = model(x)
+    several = isinstance(outputs, list | tuple | dict)
+    require(not several, f"{len(outputs)} outputs came; one of shape (n, 2) is expected: concatenate.")
+    require(outputs.shape == (2000, 2), f"2000 rows give shape {tuple(outputs.shape)}, not (2000, 2).")
+    mean_is_positive, spread_is_positive = _positive_columns(model, x)
+    refuse({
+        "Column 0 is never negative, whatever the weights, and column 1 is: the pair is swapped. Column 0 is the mean.":
+            mean_is_positive and not spread_is_positive,
+        "The spread is zero or negative for some weights: its head needs an activation that is positive everywhere.":
+            not spread_is_positive,
+    })  # fmt: skip
 
 
 def _positive_columns(model: tf.keras.Model, x: np.ndarray) -> np.ndarray:

@@ -1,11 +1,12 @@
 """The checks of notebook 02."""
 
 import tempfile
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, exercise, expect, random_numbers, require
+from utils.checks.engine import attempted, exercise, expect, random_numbers, refuse, require
 from utils.data import standard_line
 
 
@@ -29,19 +30,19 @@ def sgd_step(answer):
 
         before = [v.numpy() for v in model.trainable_variables]
         frozen, averages = model.get_layer("frozen").get_weights(), model.get_layer("norm").get_weights()[2:]
-        got = answer(model, loss_fn, x_batch, y_batch, learning_rate)
-        if got is ...:
-            raise NotAttempted
+        got = attempted(answer(model, loss_fn, x_batch, y_batch, learning_rate), asked="the loss")
         moved = [v.numpy() - old for v, old in zip(model.trainable_variables, before, strict=True)]
-        on = f"one step with learning rate {learning_rate:.3g}"
         still = sum(not np.any(move) for move in moved)
-        idle = "Computing `variable - …` moves nothing: update the variable in place, with assign_sub."
-        require(still < len(moved), f"For {on}: no weight has moved. {idle}")
-        require(still == 0, f"For {on}: {still} of {len(moved)} trainable variables did not move.")
-        for old, new in zip(frozen, model.get_layer("frozen").get_weights(), strict=True):
-            require(np.array_equal(old, new), f"For {on}: a frozen layer moved. Which list holds only what may move?")
-        learned = not np.allclose(averages[0], model.get_layer("norm").get_weights()[2])
-        require(learned, f"For {on}: batch normalization kept its old averages. Say training=True in a training step.")
+        frozen_moved = not all(map(np.array_equal, frozen, model.get_layer("frozen").get_weights()))
+        on = f"one step with learning rate {learning_rate:.3g}"
+        refuse({
+            "no weight has moved. Computing `variable - …` moves nothing: update the variable in place, with assign_sub.":
+                still == len(moved),
+            f"{still} of {len(moved)} trainable variables did not move.": still,
+            "a frozen layer moved. Which list holds only what may move?": frozen_moved,
+            "batch normalization kept its old averages. Say training=True in a training step.":
+                np.allclose(averages[0], model.get_layer("norm").get_weights()[2]),
+        }, on=on)  # fmt: skip
         for move, gradient in zip(moved, gradients, strict=True):
             smells = {
                 "That is a step uphill: the gradient points to where the loss grows.": learning_rate * gradient,
@@ -74,29 +75,28 @@ def find_retrace(answer):
         error = w * x_batch - y_batch
         return w - learning_rate * 2 * tf.reduce_mean(error * x_batch)
 
-    compiled = answer(step)
-    if compiled is ...:
-        raise NotAttempted
-    require(callable(compiled), f"A function is expected, and {type(compiled).__name__} came.")
+    compiled = attempted(answer(step), Callable, asked="a function")
     first = None
     for rows, cause in ((6, "rate"), (6, "rate"), (6, "rate"), (4, "rows"), (1, "rows")):
         w, rate = float(random_numbers(1)[0]), round(float(random_numbers(1, 0.01, 0.5)[0]), 4)
         first = rate if first is None else first
         x, y = (random_numbers(rows).astype("float32").reshape(rows, 1) for _ in "xy")
         slope = 2 * np.mean((w * x - y) * x)
+        with_first_rate, over_other_rows = w - first * slope, w - rate * slope * rows / 6
         smells = {
-            "The learning rate of the first call was built in: let it stay an argument, as a tensor.": w
-            - first * slope,
-            "The batch was averaged over other rows than its own.": w - rate * slope * rows / 6,
+            "The learning rate of the first call was built in: let it stay an argument, as a tensor.": with_first_rate,
+            "The batch was averaged over other rows than its own.": over_other_rows,
         }
         got = compiled(tf.constant(w, tf.float32), x, y, rate)
         expect(got, w - rate * slope, on=f"{rows} rows and learning rate {rate}", smells=smells)
         require(any(traced), "The step runs in plain Python at every call: nothing was compiled.")
-        by_rate = "Each new learning rate made a new trace: a Python number is part of what a trace is kept for."
-        by_rows = (
-            "A batch with another number of rows made a new trace: leave that dimension open, from the first call."
-        )
-        require(len(traced) == 1, f"{len(traced)} traces after {rows} rows. {by_rate if cause == 'rate' else by_rows}")
+        again = len(traced) > 1
+        refuse({
+            "Each new learning rate made a new trace: a Python number is part of what a trace is kept for.":
+                again and cause == "rate",
+            "A batch with another number of rows made a new trace: leave that dimension open, from the first call.":
+                again and cause == "rows",
+        }, on=f"{len(traced)} traces after {rows} rows")  # fmt: skip
 
 
 @exercise(
@@ -107,40 +107,43 @@ def exact_resume(answer):
     x, y = standard_line(100, seed=int(np.random.default_rng().integers(1000)))
     with tempfile.TemporaryDirectory() as folder:
         whole = _Run(answer, x, y, folder, start=0.5, epochs=4)
-        require(
-            len(whole.losses) == 4, f"Asked for 4 epochs in an empty folder, it reports {len(whole.losses)} losses."
-        )
-        require(
-            len(whole.rows) == 16, f"4 epochs of 100 rows in batches of 25 are 16 steps; it took {len(whole.rows)}."
-        )
+        epochs, steps = len(whole.losses), len(whole.rows)
+        refuse({
+            f"Asked for 4 epochs in an empty folder, it reports {epochs} losses.": epochs != 4,
+            f"4 epochs of 100 rows in batches of 25 are 16 steps; it took {steps}.": steps != 16,
+        })  # fmt: skip
         orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(4)]
-        once = all(np.array_equal(np.sort(order), np.arange(100)) for order in orders)
-        require(once, "Each epoch must use every row exactly once, and y must go with its x.")
-        require(not np.array_equal(orders[0], np.arange(100)), "The rows come in the order in which they are stored.")
-        require(
-            not np.array_equal(orders[0], orders[1]), "Two epochs had the same order: let it follow from the epoch."
-        )
+        refuse({
+            "Each epoch must use every row exactly once, and y must go with its x.":
+                not all(np.array_equal(np.sort(order), np.arange(100)) for order in orders),
+            "The rows come in the order in which they are stored.": np.array_equal(orders[0], np.arange(100)),
+            "Two epochs had the same order: let it follow from the epoch.": np.array_equal(orders[0], orders[1]),
+        })  # fmt: skip
         expect(whole.losses, whole.epoch_means(), on="the losses of four epochs", tolerance=1e-5)
     with tempfile.TemporaryDirectory() as folder:
         half = _Run(answer, x, y, folder, start=0.5, epochs=2)
         rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
-    on = "After 2 epochs, asked for 4"
-    redone = "Is the number of the epoch part of the state?"
-    require(len(rest.rows) == 8, f"{on}: it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. {redone}")
-    if not np.allclose(half.last[0], rest.first[0]):
-        own = "its own starting weights" if np.allclose(rest.first[0], -2.0) else "other weights than were reached"
-        require(False, f"{on}: the model began with {own}. Save after the last step, and restore before the first.")
-    steps = int(rest.first[1][0])
-    require(steps > 0, f"{on}: the optimizer began at step 0: its averages and its step count belong to the state.")
-    same = all(np.allclose(a, b) for a, b in zip(half.last[1], rest.first[1], strict=True))
-    require(same, f"{on}: the optimizer's step count came back, its averages did not.")
-    resumed = np.concatenate(rest.rows[:4])
-    again = "The order began again with that of the first epoch: let it follow from the restored number."
-    require(not np.array_equal(resumed, orders[0]), f"{on}: {again}")
-    drawn = (
-        "The order was another one than in the uninterrupted run: let it depend on the epoch's number and nothing else."
-    )
-    require(np.array_equal(resumed, orders[2]), f"{on}: {drawn}")
+    on = "2 epochs, then a call that asks for 4"
+    redone = f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. Is the number of the epoch part of"
+    refuse({f"{redone} the state?": len(rest.rows) != 8}, on=on)
+    resumed, other = np.concatenate(rest.rows[:4]), not np.allclose(half.last[0], rest.first[0])
+    own = np.allclose(rest.first[0], -2.0)
+    averages_differ = not all(np.allclose(a, b) for a, b in zip(half.last[1], rest.first[1], strict=False))
+    refuse({
+        "the model began with its own starting weights. Save after the last step, and restore before the first.":
+            other and own,
+        "the model began with other weights than were reached. Save after the last step, and restore before the first.":
+            other,
+        "the optimizer began at step 0: its averages and its step count belong to the state.":
+            rest.first[1][0] == 0,
+        "the optimizer has other variables than before: build it for the same model.":
+            len(half.last[1]) != len(rest.first[1]),
+        "the optimizer's step count came back, its averages did not.": averages_differ,
+        "The order began again with that of the first epoch: let it follow from the restored number.":
+            np.array_equal(resumed, orders[0]),
+        "The order was another one than in the uninterrupted run: let it depend on the epoch's number and nothing else.":
+            not np.array_equal(resumed, orders[2]),
+    }, on=on)  # fmt: skip
     expect([*half.losses, *rest.losses], whole.losses, on="2 epochs and 2, against 4 at once", tolerance=1e-6)
 
 
@@ -154,9 +157,7 @@ class _Run:
         self.optimizer, self.loss_fn = tf.keras.optimizers.Adam(0.05), tf.keras.losses.MeanSquaredError()
         self.x, self.y, self.rows, self.step_losses, self.first, self.last = x, y, [], [], None, None
         losses = answer(self.model, self.optimizer, self.train_step, x.copy(), y.copy(), folder, epochs)
-        if losses is ...:
-            raise NotAttempted
-        require(losses is not None, "Nothing was returned: a list of the losses of the epochs that ran is expected.")
+        losses = attempted(losses, asked="a list of the losses of the epochs that ran")
         self.losses = [float(loss) for loss in losses]
 
     def train_step(self, x_batch, y_batch):
@@ -190,25 +191,24 @@ class _Run:
 )
 def norm_logger(answer):
     """Judge what `fit` reports over three epochs of five batches, and that the weights end where SGD takes them."""
-    if answer is ...:
-        raise NotAttempted
     x, y = standard_line(40, seed=int(np.random.default_rng().integers(1000)))
     probe = _compiled(answer)
-    if probe.train_step((tf.constant(x[:8]), tf.constant(y[:8]))) is ...:
-        raise NotAttempted
+    attempted(probe.train_step((tf.constant(x[:8]), tf.constant(y[:8]))), dict, asked="a dict of the metrics' results")
     model = _compiled(answer)
     history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history
     losses, norms, sums, weights, reached = _by_tape(x, y)
-    require("gradient_norm" in history, f"The history has {sorted(history)}; an entry gradient_norm is expected.")
-    require("loss" in history, f"The history has {sorted(history)}; the loss has to stay in it.")
+    refuse({
+        "an entry gradient_norm is expected.": "gradient_norm" not in history,
+        "the loss has to stay in it.": "loss" not in history,
+    }, on=f"three epochs, the history has {sorted(history)}")  # fmt: skip
     moved = np.concatenate([w.ravel() for w in model.get_weights()])
     require(np.any(moved != 0.5), "The weights have not moved: who applies the gradients?")
     expect(moved, reached, on="the weights after three epochs", tolerance=1e-4)
     means = norms.mean(axis=1)
+    never_reset = np.cumsum(means) / np.arange(1, 4)
     smells = {
         "That is the norm of the last batch: keep a mean over the batches of the epoch.": norms[:, -1],
-        "That is a mean over all epochs so far: the metric was never reset. Does the model know it?": np.cumsum(means)
-        / np.arange(1, 4),
+        "That is a mean over all epochs so far: the metric was never reset. Does the model know it?": never_reset,
         "That is the square of the norm.": (norms**2).mean(axis=1),
         "That is the sum of the norms of the variables: they add up in squares.": sums.mean(axis=1),
         "That is the norm of the weights, not of the gradient.": weights.mean(axis=1),
@@ -227,7 +227,7 @@ def norm_logger(answer):
 def _compiled(answer) -> tf.keras.Model:
     inputs, half = tf.keras.Input((1,)), tf.keras.initializers.Constant(0.5)
     model = answer(inputs, tf.keras.layers.Dense(1, kernel_initializer=half, bias_initializer=half)(inputs))
-    require(isinstance(model, tf.keras.Model), "A subclass of tf.keras.Model is expected.")
+    attempted(model, tf.keras.Model, asked="a subclass of tf.keras.Model")
     model.compile(tf.keras.optimizers.SGD(0.05), tf.keras.losses.MeanSquaredError())
     return model
 
@@ -269,16 +269,12 @@ def momentum_step(answer):
         w, velocity = tf.constant(start, tf.float32), tf.zeros(3)
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
             pair = answer(w, velocity, tf.constant(gradient, tf.float32), float(rate), momentum)
-            if pair is ...:
-                raise NotAttempted
-            require(isinstance(pair, tuple | list) and len(pair) == 2, "Return the pair: new w, new velocity.")
-            got, velocity = pair
+            got, velocity = attempted(pair, tuple, list, asked="the pair (new w, new velocity)", length=2)
             on = f"w after step {step + 1}, learning rate {rate:.3g}, momentum {momentum:.3g}"
-            swapped = {
-                "The pair is swapped: first w, then the velocity.": want[step] - (want[step - 1] if step else start)
-            }
-            expect(got, want[step], on=on, smells={smell: path[step] for smell, path in wrong.items()} | swapped,
-                   tolerance=5e-6)  # fmt: skip
+            new_velocity = want[step] - (want[step - 1] if step else start)
+            smells = {smell: path[step] for smell, path in wrong.items()}
+            smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
+            expect(got, want[step], on=on, smells=smells, tolerance=5e-6)
             w = got
 
 
