@@ -168,8 +168,8 @@ def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
     refuse({
         f"a logit of {logit:g} gives {cost}. That is the log of 0, or an exponential that overflows: do not go by way "
         "of the probability.": broken is not None,
-        f"a logit of {logit:g} should cost {right:g} and costs {cost:.4g}. Clipping, or a small number added inside the "
-        "log, puts a lid on the loss.": low is not None,
+        f"a logit of {logit:g} should cost {right:g} and costs {cost:.4g}. Clipping, or a small number added inside "
+        "the log, puts a lid on the loss.": low is not None,
     }, on=on)  # fmt: skip
 
 
@@ -221,11 +221,9 @@ def focal(answer):
         want = np.exp(-gamma * np.logaddexp(0, t)) * np.logaddexp(0, -t)
         expect(got, want, on=on)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
-        kink = (
-            f"the values are right and the gradient is {slopes}. The slope of a power at 0 is inf or nan for the tape"
-        )
         broken = slopes is not None and not np.all(np.isfinite(slopes))
-        refuse({f"{kink} when the exponent is below 1.": broken}, on=on)
+        kink = "The slope of a power at 0 is inf or nan for the tape when the exponent is below 1."
+        refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
 
