@@ -274,7 +274,7 @@ PROOFS = {
             "moved after each micro-batch": step("apply each"),
             "of the last micro-batch": step("last metric"),
             "was not updated": step("no metrics"),
-            "must return the results": step("nothing returned"),
+            "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,
     ),

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, exercise, expect, require
+from utils.checks.engine import attempted, exercise, expect, refuse
 
 
 @exercise(
@@ -19,28 +19,23 @@ def stop_and_best(answer):
         ([0.5, 0.6, 0.4, 0.5, 0.3, 0.4, 0.2], 2),
     ]
     for losses, patience in [*cases, ([0.9, 0.5, 0.4], 3), ([0.7], 1), (drawn, 3)]:
-        late = _trained(losses, patience + 1)
+        trained, best = want = _trained(losses, patience)
+        lowest = int(np.argmin(losses)) + 1
         smells = {
-            "The pair is swapped: first the epochs trained, then the best one.": _trained(losses, patience)[::-1],
-            "That stops one epoch late: the patience-th epoch in a row without a new best is the last one.": late,
-            "That compares with the epoch before; compare with the best epoch so far.": _trained(
-                losses, patience, bar=lambda past: past[-1]
-            ),
-            "That takes a tie for an improvement; only a smaller loss is one.": _trained(
-                losses, patience, beats=np.less_equal
-            ),
-            "That counts all epochs without a new best; only those in a row count.": _trained(
-                losses, patience, row=False
-            ),
-            "The best epoch must be one that was trained: the losses after the stop are never seen.": (
-                _trained(losses, patience)[0],
-                int(np.argmin(losses)) + 1,
-            ),
-            "Epochs count from 1.": np.subtract(_trained(losses, patience), 1),
-            "That never stops: count the epochs since the best one.": (len(losses), int(np.argmin(losses)) + 1),
-        }
-        expect(answer(list(losses), patience), _trained(losses, patience), on=f"losses {losses}, patience {patience}",
-               smells=smells)  # fmt: skip
+            "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
+            "That stops one epoch late: the patience-th epoch in a row without a new best is the last one.":
+                _trained(losses, patience + 1),
+            "That compares with the epoch before; compare with the best epoch so far.":
+                _trained(losses, patience, bar=lambda past: past[-1]),
+            "That takes a tie for an improvement; only a smaller loss is one.":
+                _trained(losses, patience, beats=np.less_equal),
+            "That counts all epochs without a new best; only those in a row count.":
+                _trained(losses, patience, row=False),
+            "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
+            "Epochs count from 1.": (trained - 1, best - 1),
+            "That never stops: count the epochs since the best one.": (len(losses), lowest),
+        }  # fmt: skip
+        expect(answer(list(losses), patience), want, on=f"losses {losses}, patience {patience}", smells=smells)
 
 
 def _trained(losses, patience, beats=np.less, bar=min, row=True) -> tuple[int, int]:
@@ -64,22 +59,18 @@ def run_epoch(answer):
         orders = []
         for epoch in range(3):
             step, own_x, own_y = _RecordedStep(), x.copy(), y.copy()
-            reported = answer(step, own_x, own_y, epoch, batch_size)
-            if reported is ...:
-                raise NotAttempted
+            reported = attempted(answer(step, own_x, own_y, epoch, batch_size), asked="the epoch's loss")
             rows = np.concatenate([*step.x, []])
             where = f"{count} examples in batches of {batch_size}"
-            untouched = np.array_equal(own_x, x) and np.array_equal(own_y, y)
-            require(untouched, f"On {where}: the caller's arrays were reordered. Index them with an order instead.")
-            require(
-                step.matched, f"On {where}: an image came with the label of another. Index both with the same rows."
-            )
-            require(
-                len(rows) != 2 * count, f"On {where}: train_step ran twice for each batch. Each call moves the weights."
-            )
-            require(len(rows) >= count, f"On {where}: {count - len(rows)} examples were left out. Keep the last batch.")
-            require(np.array_equal(np.sort(rows), x), f"On {where}: not every example was used exactly once.")
-            require(len(step.x[0]) == batch_size, f"On {where}: the first batch holds {len(step.x[0])} examples.")
+            refuse({
+                "the caller's arrays were reordered. Index them with an order instead.":
+                    not (np.array_equal(own_x, x) and np.array_equal(own_y, y)),
+                "an image came with the label of another. Index both with the same rows.": not step.matched,
+                "train_step ran twice for each batch. Each call moves the weights.": len(rows) == 2 * count,
+                f"{count - len(rows)} examples were left out. Keep the last batch.": len(rows) < count,
+                "not every example was used exactly once.": not np.array_equal(np.sort(rows), x),
+                f"the first batch holds {len([*step.x, []][0])} examples.": len([*step.x, []][0]) != batch_size,
+            }, on=where)  # fmt: skip
             sizes = [len(batch) for batch in step.x]
             smells = {
                 "That is the last batch's loss, not the epoch's.": step.losses[-1],
@@ -89,11 +80,11 @@ def run_epoch(answer):
             }
             expect(reported, np.average(step.losses, weights=sizes), on=where, smells=smells)
             orders.append(rows)
-        require(
-            not np.array_equal(orders[0], x), "The examples come in the order in which they are stored: shuffle them."
-        )
-        same = any(np.array_equal(orders[0], order) for order in orders[1:])
-        require(not same, "Two epochs had the same order. Let the order depend on the epoch.")
+        refuse({
+            "The examples come in the order in which they are stored: shuffle them.": np.array_equal(orders[0], x),
+            "Two epochs had the same order. Let the order depend on the epoch.":
+                any(np.array_equal(orders[0], order) for order in orders[1:]),
+        })  # fmt: skip
 
 
 class _RecordedStep:
@@ -106,7 +97,7 @@ class _RecordedStep:
         x, y = np.asarray(x_batch), np.asarray(y_batch)
         self.x.append(x)
         self.losses.append(float(np.mean(y)))
-        self.matched &= len(x) == len(y) and bool(np.all((y - x >= 1) & (y - x <= 2)))
+        self.matched &= len(x) == len(y) and np.all((y - x >= 1) & (y - x <= 2))
         return tf.constant(self.losses[-1], tf.float32)
 
 
@@ -126,10 +117,10 @@ def warmup(answer):
                 "The first step would not move: count the step itself, s + 1.": peak * min(1, step / warmup_steps),
                 "That rises for ever: hold it at the peak.": peak * line,
                 "That starts at the peak or above it: take the smaller of 1 and the line.": peak * max(1, line),
-                "That is an integer division: the rate stays at zero until the warm-up is over.": peak
-                * min(1, int(line)),
+                "That is an integer division: the rate stays at zero until the warm-up is over.":
+                    peak * min(1, int(line)),
                 "That is the share of the peak; multiply it by the peak.": min(1, line),
-            }
+            }  # fmt: skip
             on = f"step {step}, peak {peak:.3g}, {warmup_steps} warm-up steps"
             expect(answer(step, peak, warmup_steps), peak * min(1, line), on=on, smells=smells)
             got = compiled(tf.constant(step, tf.int64), peak, warmup_steps)
@@ -150,14 +141,13 @@ def confusion_matrix(answer):
         want = _counts(pairs)
         full = count // 5 * 5
         batches = tf.data.Dataset.from_tensor_slices((logits.astype("float32"), y)).batch(5)
+        once = np.minimum(want, 1)
         smells = {
             "Rows and columns are swapped: the row is the true class.": want.T,
             "That is the last batch alone: add every batch to what you have.": _counts(pairs[(count - 1) // 5 * 5 :]),
             "The last batch is missing: it is smaller than the others, and it counts.": _counts(pairs[:full]),
             "Those are shares; counts are asked for.": want / np.maximum(want.sum(axis=1, keepdims=True), 1),
-            "Repeated pairs were counted once: indexing with += does that. Use np.add.at, or a library's count.": (
-                np.minimum(want, 1)
-            ),
+            "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": once,
             "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
         }
         expect(answer(model, batches, 4), want, on=f"{count} examples in batches of 5", smells=smells)

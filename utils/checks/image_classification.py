@@ -1,9 +1,12 @@
 """Checks of notebook 09."""
 
+from collections.abc import Collection, KeysView
+
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, NotYet, exercise, expect, require
+from utils.checks.engine import attempted, exercise, expect, refuse, require
+from utils.checks.values import as_array
 
 
 @exercise(
@@ -21,24 +24,22 @@ def convolve(answer):
         )
         right = _correlate(picture, kernel)
         want = right + bias
-        padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)))
+        flipped, transposed = _correlate(picture, kernel[::-1, ::-1]), _correlate(picture, kernel.transpose(1, 0, 2, 3))
+        padded = _correlate(np.pad(picture, ((1, 1), (1, 1), (0, 0))), kernel)
         smells = {
             "The bias is missing.": right,
-            "The kernel is flipped, as in a mathematician's convolution; here it lies on the patch as it is.": (
-                _correlate(picture, kernel[::-1, ::-1]) + bias
-            ),
-            "Rows and columns of the kernel are swapped.": _correlate(picture, kernel.transpose(1, 0, 2, 3)) + bias,
+            "The kernel is flipped, as in a mathematician's convolution; here it lies on the patch as it is.":
+                flipped + bias,
+            "Rows and columns of the kernel are swapped.": transposed + bias,
             "The channels were averaged; they are summed.": right / channels + bias,
             "The patch was averaged; its products are summed.": right / (9 * channels) + bias,
-            "The picture was padded with zeros: without padding two rows and two columns are lost.": (
-                _correlate(padded, kernel) + bias
-            ),
+            "The picture was padded with zeros: without padding two rows and two columns are lost.": padded + bias,
             "A relu came in: the convolution alone is asked for.": np.maximum(want, 0),
             "The bias was added once for each channel: once is enough.": right + channels * bias,
             "Rows and columns of the result are swapped.": want.transpose(1, 0, 2),
             "The filters stand first; they belong on the last axis.": want.transpose(2, 0, 1),
             "There is a batch axis: one picture goes in, one comes out.": want[np.newaxis],
-        }
+        }  # fmt: skip
         given = picture.copy(), kernel.copy(), bias.copy()
         expect(answer(*given), want, on=f"a picture {picture.shape} and a kernel {kernel.shape}", smells=smells)
         untouched = all(map(np.array_equal, given, (picture, kernel, bias)))
@@ -63,39 +64,37 @@ def repair_pipeline(answer):
     x_train = np.zeros((count, 28, 28), "uint8")
     x_train[y_train < 5, 13:16, 5:8] = 255  # labels 0 to 4: a spot at the left; 5 to 9: at the top
     x_train[y_train >= 5, 5:8, 13:16] = 255
-    dataset = answer(x_train, y_train)
-    if dataset is ... or dataset is None:
-        raise NotAttempted if dataset is ... else NotYet("The function returns None: return the data set.")
-    require(isinstance(dataset, tf.data.Dataset), f"A tf.data.Dataset is expected, not {type(dataset).__name__}.")
+    dataset = attempted(answer(x_train, y_train), tf.data.Dataset, asked="a tf.data.Dataset")
     passes = [_one_pass(dataset, count) for _ in range(2)]
     x, y = passes[0]
     _require_values(x)
-    require(len(x) == count, f"One pass gave {len(x)} pictures of {count}. Keep the last, smaller batch.")
-    require(np.array_equal(np.sort(y), y_train), "The labels of one pass are not those that were given.")
+    refuse({
+        f"One pass gave {len(x)} pictures of {count}. Keep the last, smaller batch.": len(x) != count,
+        "The labels of one pass are not those that were given.": not np.array_equal(np.sort(y), y_train),
+    })  # fmt: skip
     _require_order(y, passes[1][1], y_train)
-    spots = [_centers(pictures) for pictures, _ in passes]
-    left = y < 5
+    _require_places([_centers(pictures) for pictures, _ in passes], y < 5)
+
+
+def _require_places(spots: list[np.ndarray], left: np.ndarray) -> None:
+    """Judge where the spots of two passes came out: the pictures with `left` have theirs at the left, others on top."""
     row, column = spots[0].T - 13.5
     misplaced = (left != (np.abs(column) > np.abs(row))).mean()
     beyond = ((column > 3.5) | (row > 3.5)).mean()
-    require(
-        misplaced < 0.3 or beyond > 0.1,
-        f"{misplaced:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart.",
-    )
-    require(misplaced < 0.3, "Spots come out on all sides: the pictures are turned by a quarter turn or more.")
     sideways, overhead = (column[left] > 1.5).mean(), (row[~left] > 1.5).mean()
-    require(sideways < 0.2, f"{sideways:.0%} of the spots left of the middle came out at the right: mirrored.")
-    require(overhead < 0.2, f"{overhead:.0%} of the spots at the top came out at the bottom: turned upside down.")
     moved = np.concatenate([np.ptp(spots[0][left], axis=0), np.ptp(spots[0][~left], axis=0)]).max()
-    require(
-        moved > 0.5,
-        "No picture was moved: every spot is where it was. Nothing random is mapped, or training=True is missing.",
-    )
-    again = np.array_equal(np.sort(spots[0].round(3), axis=0), np.sort(spots[1].round(3), axis=0))
-    require(
-        not again,
-        "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache.",
-    )
+    first, second = (np.sort(spot.round(3), axis=0) for spot in spots)
+    refuse({
+        f"{misplaced:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart.":
+            misplaced >= 0.3 and beyond <= 0.1,
+        "Spots come out on all sides: the pictures are turned by a quarter turn or more.": misplaced >= 0.3,
+        f"{sideways:.0%} of the spots left of the middle came out at the right: mirrored.": sideways >= 0.2,
+        f"{overhead:.0%} of the spots at the top came out at the bottom: turned upside down.": overhead >= 0.2,
+        "No picture was moved: every spot is where it was. Nothing random is mapped, or training=True is missing.":
+            moved <= 0.5,
+        "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache.":
+            np.array_equal(first, second),
+    })  # fmt: skip
 
 
 def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,12 +104,13 @@ def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndar
         pair = isinstance(element, tuple) and len(element) == 2
         require(pair, "Each element should be a pair (x_batch, y_batch).")
         x_batch, y_batch = element
-        require(x_batch.dtype == tf.float32, f"x_batch is {x_batch.dtype.name}; float32 is asked for.")
         shape = tuple(x_batch.shape)
-        if shape in ((28, 28), (28, 28, 1)):
-            raise NotYet(f"x_batch has the shape {shape}: that is one picture. The data set is not batched.")
-        good = len(shape) == 4 and shape[1:] == (28, 28, 1)
-        require(good, f"x_batch has the shape {shape}; (b, 28, 28, 1) is asked for: the last axis is color.")
+        told = f"x_batch has the shape {shape}"
+        refuse({
+            f"x_batch is {x_batch.dtype.name}; float32 is asked for.": x_batch.dtype != tf.float32,
+            f"{told}: that is one picture. The data set is not batched.": shape in ((28, 28), (28, 28, 1)),
+            f"{told}; (b, 28, 28, 1) is asked for: the last axis is color.": shape[1:] != (28, 28, 1),
+        })  # fmt: skip
         pictures.append(x_batch.numpy())
         labels.append(np.reshape(y_batch, -1))
         seen += len(pictures[-1])
@@ -120,23 +120,24 @@ def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def _require_values(x: np.ndarray) -> None:
-    greatest = float(x.max())
-    require(greatest > 0, "All pixels are 0 or less: the ink was lost.")
-    require(greatest > 0.02, f"The largest value is {greatest:.4f}: the pixels were divided by 255 twice.")
-    require(greatest <= 1.01, f"The largest value is {greatest:.4g}: the pixels were not divided by 255.")
-    require(float(x.min()) >= -0.01, f"The smallest value is {x.min():.3g}; from 0 to 1 is asked for.")
-    require(float(x.mean()) < 0.5, "Ink and paper were exchanged: 0 is paper, 1 is ink.")
+    least, greatest = x.min(), x.max()
+    refuse({
+        "All pixels are 0 or less: the ink was lost.": greatest <= 0,
+        f"The largest value is {greatest:.4f}: the pixels were divided by 255 twice.": greatest <= 0.02,
+        f"The largest value is {greatest:.4g}: the pixels were not divided by 255.": greatest > 1.01,
+        f"The smallest value is {least:.3g}; from 0 to 1 is asked for.": least < -0.01,
+        "Ink and paper were exchanged: 0 is paper, 1 is ink.": x.mean() >= 0.5,
+    })  # fmt: skip
 
 
 def _require_order(first: np.ndarray, second: np.ndarray, given: np.ndarray) -> None:
-    require(not np.array_equal(first, given), "The order is the one in which they were given: nothing is shuffled.")
-    require(
-        len(np.unique(first[:128])) >= 7,
-        f"The first 128 pictures hold only the labels {np.unique(first[:128]).tolist()}: the buffer of shuffle is "
-        "smaller than the data, and mixes neighbors only.",
-    )
-    same = np.array_equal(first, second)
-    require(not same, "Both passes had the same order. Shuffle anew in each pass.")
+    early = np.unique(first[:128])
+    refuse({
+        "The order is the one in which they were given: nothing is shuffled.": np.array_equal(first, given),
+        f"The first 128 pictures hold only the labels {early.tolist()}: the buffer of shuffle is smaller than the "
+        "data, and mixes neighbors only.": len(early) < 7,
+        "Both passes had the same order. Shuffle anew in each pass.": np.array_equal(first, second),
+    })  # fmt: skip
 
 
 def _centers(x: np.ndarray) -> np.ndarray:
@@ -183,41 +184,31 @@ def allowed_augmentations(answer):
         "blot": to(next_row, share={6: 0.3}),
         "scramble": to(next_row),
     }
-    shares = {
-        name: [np.mean((judge(augment(x)) == y)[y == digit]) for digit in rows]
-        for name, augment in augmentations.items()
-    }
-    mean = {name: np.mean(judge(augment(x)) == y) for name, augment in augmentations.items()}
-    want = {name for name, parts in shares.items() if min(parts) >= 0.9}
-    smells = [
-        ("All are allowed there: ask the judge after each one.", set(augmentations)),
-        ("Those are the forbidden ones.", set(augmentations) - want),
-        (
-            "That is an average over all pictures: 6 and 9 are rare in y and disappear. Take each digit by itself.",
-            {name for name, share in mean.items() if share >= 0.9},
-        ),
-        (
-            "That takes the average of the digits' shares: nine good digits hide a bad one. Take the worst.",
-            {name for name, parts in shares.items() if np.mean(parts) >= 0.9},
-        ),
-        ("That asks whether one digit survives. All must.", {n for n, parts in shares.items() if max(parts) >= 0.9}),
-        (
-            "That asks for every single picture: the share `least` is enough.",
-            {name for name, parts in shares.items() if min(parts) == 1},
-        ),
-        (
-            "That looks at 6 and 9 only; a mirror exchanges 2 and 5.",
-            {name for name, parts in shares.items() if min(parts[6], parts[9]) >= 0.9},
-        ),
-        ("None is allowed there, though a shift changes no label.", set()),
-    ]
+    right = {name: judge(augment(x)) == y for name, augment in augmentations.items()}
+    shares = {name: [np.mean(hits[y == digit]) for digit in rows] for name, hits in right.items()}
+
+    def those(passes):
+        """Return the names whose shares, one a digit, pass."""
+        return {name for name, parts in shares.items() if passes(parts)}
+
+    want, everything = those(lambda parts: min(parts) >= 0.9), set(augmentations)
+    smells = {
+        "All are allowed there: ask the judge after each one.": everything,
+        "Those are the forbidden ones.": everything - want,
+        "That is an average over all pictures: 6 and 9 are rare in y and disappear. Take each digit by itself.":
+            {name for name, hits in right.items() if np.mean(hits) >= 0.9},
+        "That takes the average of the digits' shares: nine good digits hide a bad one. Take the worst.":
+            those(lambda parts: np.mean(parts) >= 0.9),
+        "That asks whether one digit survives. All must.": those(lambda parts: max(parts) >= 0.9),
+        "That asks for every single picture: the share `least` is enough.": those(lambda parts: min(parts) == 1),
+        "That looks at 6 and 9 only; a mirror exchanges 2 and 5.": those(lambda parts: min(parts[6], parts[9]) >= 0.9),
+        "None is allowed there, though a shift changes no label.": set(),
+    }  # fmt: skip
     _expect_names(answer(dict(augmentations), judge, x.copy(), y.copy()), want, smells, "six augmentations, least=0.9")
-    strict = {name for name, parts in shares.items() if min(parts) >= 0.99}
-    fixed = [("The argument `least` was ignored.", want)]
+    strict, fixed = those(lambda parts: min(parts) >= 0.99), {"The argument `least` was ignored.": want}
     _expect_names(answer(dict(augmentations), judge, x.copy(), y.copy(), 0.99), strict, fixed, "the same, least=0.99")
-    few = y != 6
-    short = {"as it is": np.array}
-    absent = [("A digit that does not occur in y cannot fail: its share is 0/0.", set())]
+    few, short = y != 6, {"as it is": np.array}
+    absent = {"A digit that does not occur in y cannot fail: its share is 0/0.": set()}
     _expect_names(answer(short, judge, x[few], y[few]), {"as it is"}, absent, "pictures without any 6")
 
 
@@ -230,16 +221,13 @@ def _share_of_each(y: np.ndarray, share: dict) -> np.ndarray:
     return marked
 
 
-def _expect_names(got, want: set, smells: list, on: str) -> None:
-    if got is ...:
-        raise NotAttempted
-    require(got is not None, f"For {on}: the function returns None. Return the set of names.")
-    require(not isinstance(got, str), f"For {on}: a set of names is expected, not one text.")
+def _expect_names(got, want: set, smells: dict[str, set], on: str) -> None:
+    attempted(got, Collection, asked="the set of the allowed names", on=on)
+    attempted(got, set, frozenset, list, tuple, dict, KeysView, asked="a set of names, not one text,", on=on)
     names = {str(name) for name in got}
-    if names == want:
-        return
-    told = f"For {on}: expected {sorted(want)}, got {sorted(names)}."
-    raise NotYet(f"{told} {next((smell for smell, wrong in smells if names == wrong), '')}".strip())
+    told = f"expected {sorted(want)}, got {sorted(names)}."
+    refuse({f"{told} {smell}": names == wrong != want for smell, wrong in smells.items()}, on=on)
+    refuse({told: names != want}, on=on)
 
 
 @exercise(
@@ -274,29 +262,19 @@ def pixel_saliency(answer):
             "That is the slope of the winning class: take the label's.": np.abs(gradients[rows, ..., winner]),
             "That is the slope of the loss, in which the other classes count too: take the logit.": of_loss,
             "That is the slope of the mean loss: take the logit.": of_loss / 5,
-            "That is the slope of the probability, which is nearly 0 when the model is sure: take the logit.": (
-                of_probability
-            ),
+            "That is the slope of the probability, which is nearly 0 when the model is sure: take the logit.":
+                of_probability,
             "That is gradient times picture: the slope alone is asked for.": want * np.float64(x)[..., 0],
             "A mean over the batch divides by the number of pictures: each has its own slope.": want / 5,
             "The channel axis is still there: (n, 28, 28) is asked for.": want[..., None],
-        }
+        }  # fmt: skip
         got = answer(model, x, labels)
-        require(
-            got is not None,
-            f"For {on}: None. The tape does not watch the pictures, or they are integers, or nothing is returned.",
-        )
-        size = float(want.max())
-        got = got if got is ... else _scaled(got, size)
-        expect(got, want / size, on=f"{on}, divided by {size:.3g}", tolerance=1e-3,
-               smells={smell: wrong / size for smell, wrong in smells.items()})  # fmt: skip
-
-
-def _scaled(value, size: float):
-    try:
-        return np.asarray(value, np.float64) / size
-    except (TypeError, ValueError):
-        return value
+        unwatched = "None. The tape does not watch the pictures, or they are integers, or nothing is returned."
+        refuse({unwatched: got is None}, on=on)
+        array, size = as_array(attempted(got)), want.max()
+        smells = {smell: wrong / size for smell, wrong in smells.items()}
+        got = got if array is None else array / size
+        expect(got, want / size, on=f"{on}, divided by {size:.3g}", tolerance=1e-3, smells=smells)
 
 
 def _known_model(scale: float):

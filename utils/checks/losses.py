@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, exercise, expect, require
+from utils.checks.engine import attempted, exercise, expect, refuse
+from utils.checks.values import as_array
 
 
 @exercise(
@@ -22,25 +23,23 @@ def huber(answer):
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         size = np.abs(error)
 
-        def mean_of(far, near=0.5 * size**2, size=size, delta=delta):
-            return np.where(size <= delta, near, far).mean(-1)
+        near, far = 0.5 * size**2, delta * (size - delta / 2)
 
-        want = mean_of(delta * (size - delta / 2))
+        def pieces(near, far, is_near=size <= delta):
+            return np.where(is_near, near, far).mean(-1)
+
+        want = pieces(near, far)
         smells = {
-            "Far out, the two pieces do not meet: half of delta is taken off before multiplying.": mean_of(
-                delta * size
-            ),
-            "Far out, the slope must be delta, not 1.": mean_of(size - delta / 2),
-            "Near zero, a factor of one half is missing.": mean_of(delta * (size - delta / 2), size**2),
-            "The two pieces are swapped: squared is for the small errors.": np.where(
-                size <= delta, delta * (size - delta / 2), 0.5 * size**2
-            ).mean(-1),
-            "A negative error is not small: compare its absolute value with delta.": np.where(
-                error <= delta, 0.5 * error**2, delta * (error - delta / 2)
-            ).mean(-1),
-            "That is half the squared error everywhere: the far piece is never used.": (0.5 * error**2).mean(-1),
+            "Far out, the two pieces do not meet: half of delta is taken off before multiplying.":
+                pieces(near, delta * size),
+            "Far out, the slope must be delta, not 1.": pieces(near, size - delta / 2),
+            "Near zero, a factor of one half is missing.": pieces(size**2, far),
+            "The two pieces are swapped: squared is for the small errors.": pieces(far, near),
+            "A negative error is not small: compare its absolute value with delta.":
+                pieces(near, delta * (error - delta / 2), error <= delta),
+            "That is half the squared error everywhere: the far piece is never used.": near.mean(-1),
             "That is delta for the border and 1 for the loss: delta was ignored.": _huber(size, 1.0).mean(-1),
-        }
+        }  # fmt: skip
         on = f"y_true and y_pred of shape ({n}, {d}), delta={delta}"
         _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
         slopes = -np.clip(error, -delta, delta) / d
@@ -55,21 +54,18 @@ def pinball(answer):
         error[0, 0], error[-1, 0] = 2.0, -1.5
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
-        want = np.maximum(tau * error, (tau - 1) * error).mean(-1)
+        too_low, too_high = tau * error, (tau - 1) * error
+        want = np.maximum(too_low, too_high).mean(-1)
         smells = {
-            "The sides are swapped: a label above the prediction costs tau.": np.maximum(
-                -tau * error, (1 - tau) * error
-            ).mean(-1),
-            "Too high a prediction costs something as well: 1 - tau for each unit.": np.maximum(tau * error, 0).mean(
-                -1
-            ),
-            "That is the absolute error times tau: the two sides cost the same.": (tau * np.abs(error)).mean(-1),
-            "That is the smaller of the two, which is never positive: take the larger one.": np.minimum(
-                tau * error, (tau - 1) * error
-            ).mean(-1),
-            "That is twice the loss.": 2 * np.maximum(tau * error, (tau - 1) * error).mean(-1),
-            "The errors were not separated by sign: they cancel.": (tau * error).mean(-1),
-        }
+            "The sides are swapped: a label above the prediction costs tau.":
+                np.maximum(-too_low, -too_high).mean(-1),
+            "Too high a prediction costs something as well: 1 - tau for each unit.": np.maximum(too_low, 0).mean(-1),
+            "That is the absolute error times tau: the two sides cost the same.": np.abs(too_low).mean(-1),
+            "That is the smaller of the two, which is never positive: take the larger one.":
+                np.minimum(too_low, too_high).mean(-1),
+            "That is twice the loss.": 2 * want,
+            "The errors were not separated by sign: they cancel.": too_low.mean(-1),
+        }  # fmt: skip
         on = f"y_true and y_pred of shape ({n}, {d}), tau={tau:.3g}"
         _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
         slopes = np.where(error > 0, -tau, 1 - tau) / d
@@ -133,50 +129,48 @@ def stable_bce(answer):
     ]
     for on, logits, y_true in cases:
         y, t = np.float64(y_true), np.float64(logits)
-        want = y * np.logaddexp(0, -t) + (1 - y) * np.logaddexp(0, t)
-        p = np.float32(1) / (np.float32(1) + np.exp(-np.float32(np.clip(t, -80, 80))))
-        got = answer(tf.constant(y_true), tf.constant(logits))
+        cost_of_yes, cost_of_no = np.logaddexp(0, -t), np.logaddexp(0, t)
+        want = y * cost_of_yes + (1 - y) * cost_of_no
+        rounded = np.where(y > 0.5, cost_of_yes, cost_of_no)
+        p = 1 / (1 + np.exp(-np.clip(t, -500, 500)))
         smells = {
-            "The two classes are swapped: label 1 wants a large logit.": (1 - y) * np.logaddexp(0, -t)
-            + y * np.logaddexp(0, t),
-            "The half for label 0 is missing.": y * np.logaddexp(0, -t),
+            "The two classes are swapped: label 1 wants a large logit.": (1 - y) * cost_of_yes + y * cost_of_no,
+            "The half for label 0 is missing.": y * cost_of_yes,
             "The sign is wrong: a loss is minus a log-probability.": -want,
-            "A soft label counts for both classes, each by its share: nothing is rounded.": np.logaddexp(
-                0, np.where(y > 0.5, -t, t)
-            ),
+            "A soft label counts for both classes, each by its share: nothing is rounded.": rounded,
             "That is the mean: one loss for each element is asked for.": want.mean(),
             "That is one value a row: nothing is averaged here.": want.mean(-1),
-            "The labels were multiplied twice, or the logits taken for probabilities: apply the sigmoid once.": (
-                y * np.logaddexp(0, -1 / (1 + np.exp(-np.clip(t, -500, 500))))
-                + (1 - y) * np.logaddexp(0, 1 / (1 + np.exp(-np.clip(t, -500, 500))))
-            ),
-        }
-        if got is ...:
-            raise NotAttempted
-        array = _floats(got)
-        if array is not None and array.shape == want.shape:
-            at = _first(~np.isfinite(array))
-            require(
-                at is None,
-                f"For {on}: a logit of {logits.flat[at or 0]:g} gives {array.flat[at or 0]}. That is the log of 0, or "
-                "an exponential that overflows: do not go by way of the probability.",
-            )
-            at = _first((want > 15) & (array < 0.95 * want))
-            require(
-                at is None,
-                f"For {on}: a logit of {logits.flat[at or 0]:g} should cost {want.flat[at or 0]:g} and costs "
-                f"{array.flat[at or 0]:.4g}. Clipping, or a small number added inside the log, puts a lid on the loss.",
-            )
+            "The labels were multiplied twice, or the logits taken for probabilities: apply the sigmoid once.":
+                y * np.logaddexp(0, -p) + (1 - y) * np.logaddexp(0, p),
+        }  # fmt: skip
+        got = attempted(answer(tf.constant(y_true), tf.constant(logits)), asked="one loss for each element", on=on)
+        _require_no_lid(got, want, logits, on)
         expect(got, want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true: answer(tf.constant(y), s), logits)
         _require_gradient(slopes, f"the gradient for {on}")
         at = _first((logits == 0) & (np.abs(slopes - (0.5 - y)) > 0.1))
-        require(
-            at is None,
-            f"For {on}: the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. "
-            "A maximum or an absolute value has a kink there, also when a library's function is made of them.",
-        )
+        kink = "A maximum or an absolute value has a kink there, also when a library's function is made of them."
+        told = f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. {kink}"
+        refuse({told: at is not None}, on=on)
         expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
+
+
+def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
+    """Name a loss that is not finite, or that is too small where the model is certain and wrong."""
+    array = as_array(got)
+    if array is None or array.shape != want.shape:
+        return
+    broken, low = _first(~np.isfinite(array)), _first((want > 15) & (array < 0.95 * want))
+    at = low if broken is None else broken
+    if at is None:
+        return
+    logit, cost, right = logits.flat[at], array.flat[at], want.flat[at]
+    refuse({
+        f"a logit of {logit:g} gives {cost}. That is the log of 0, or an exponential that overflows: do not go by way "
+        "of the probability.": broken is not None,
+        f"a logit of {logit:g} should cost {right:g} and costs {cost:.4g}. Clipping, or a small number added inside "
+        "the log, puts a lid on the loss.": low is not None,
+    }, on=on)  # fmt: skip
 
 
 @exercise(
@@ -193,28 +187,26 @@ def focal(answer):
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
         p_yes = 1 / (1 + np.exp(-np.float64(logits)))
-        want = (1 - p) ** gamma * cross
+        factor = (1 - p) ** gamma
+        want = factor * cross
+        class_weights = np.where(y_true == 1, 0.25, 0.75)
         smells = {
             "That turns down the hard examples: the factor is a power of 1 - p_t.": p**gamma * cross,
-            "The factor takes the probability of a yes for both classes: p_t is that of the true class.": (1 - p_yes)
-            ** gamma
-            * cross,
+            "The factor takes the probability of a yes for both classes: p_t is that of the true class.":
+                (1 - p_yes) ** gamma * cross,
             "Examples with label 0 are missing.": np.where(y_true == 1, want, 0),
             "That is the cross-entropy alone: gamma has no effect.": cross,
             "The sign is wrong: a loss is minus a log-probability.": -want,
             "That is the mean: one loss for each element is asked for.": want.mean(),
             "gamma multiplies where it should be an exponent.": gamma * (1 - p) * cross,
-            "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": np.where(
-                y_true == 1, 0.25, 0.75
-            )
-            * want,
-            "That is the factor alone: multiply it by the cross-entropy.": (1 - p) ** gamma,
-        }
+            "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": class_weights * want,
+            "That is the factor alone: multiply it by the cross-entropy.": factor,
+        }  # fmt: skip
         on = f"7 examples, gamma={gamma:g}"
         expect(answer(tf.constant(y_true), tf.constant(logits), gamma), want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits)
         _require_gradient(slopes, f"the gradient on {on}")
-        factor, sign = (1 - p) ** gamma, 2 * y_true - 1
+        sign = 2 * y_true - 1
         constant = {"The factor was taken for a constant: it depends on the logits too.": -sign * factor * (1 - p)}
         want = -sign * factor * (gamma * p * cross + 1 - p)
         expect(slopes, want, on=f"the gradient on {on}", smells=constant)
@@ -223,19 +215,15 @@ def focal(answer):
     for gamma in (0.0, 0.5, 2.0):
         on = f"logits {extreme.astype(int).tolist()}, labels {y_true.astype(int).tolist()}, gamma={gamma:g}"
         got = answer(tf.constant(y_true), tf.constant(extreme), gamma)
-        array = _floats(got)
-        require(
-            array is None or bool(np.all(np.isfinite(array))),
-            f"For {on}: the loss is {array}. The log of a probability overflows: start from the logits.",
-        )
+        array = as_array(got)
+        overflow = f"the loss is {array}. The log of a probability overflows: start from the logits."
+        refuse({overflow: array is not None and not np.all(np.isfinite(array))}, on=on)
         want = np.exp(-gamma * np.logaddexp(0, t)) * np.logaddexp(0, -t)
         expect(got, want, on=on)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
-        require(
-            slopes is None or bool(np.all(np.isfinite(slopes))),
-            f"For {on}: the values are right and the gradient is {slopes}. The slope of a power at 0 is inf or nan for "
-            "the tape when the exponent is below 1.",
-        )
+        broken = slopes is not None and not np.all(np.isfinite(slopes))
+        kink = "The slope of a power at 0 is inf or nan for the tape when the exponent is below 1."
+        refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
 
@@ -251,18 +239,19 @@ def _huber(size: np.ndarray, delta: float) -> np.ndarray:
 def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, smells: dict, on: str) -> None:
     """Expect one value for each example, and name the usual ways to reduce too much or the wrong axis."""
     got = of_prediction(tf.constant(y_pred))
-    array = _floats(got)
+    array = as_array(got)
     if array is not None:
-        close = array.shape == () and np.isclose(array, want.mean(), rtol=1e-4, atol=1e-6)
-        require(not close, f"For {on}: that is the mean over the whole batch. Average over the last axis only.")
-        close = array.shape == () and np.isclose(array, want.sum(), rtol=1e-4, atol=1e-6)
-        require(not close, f"For {on}: that is a sum over the batch. One value for each example is asked for.")
-        wrong_axis = array.shape == y_pred.shape[1:] and y_pred.shape[0] != y_pred.shape[1]
-        require(not wrong_axis, f"For {on}: that is averaged over the batch, axis 0. The examples must stay apart.")
-        whole = array.shape == y_pred.shape
-        require(not whole, f"For {on}: that is one value for each element. Average over the last axis.")
-        summed = y_pred.shape[1] > 1 and array.shape == want.shape and np.allclose(array, want * y_pred.shape[1], 1e-4)
-        require(not summed, f"For {on}: that is a sum over the last axis. The mean is asked for.")
+        scalar, (n, d) = array.shape == (), y_pred.shape
+        refuse({
+            "that is the mean over the whole batch. Average over the last axis only.":
+                scalar and np.isclose(array, want.mean(), rtol=1e-4, atol=1e-6),
+            "that is a sum over the batch. One value for each example is asked for.":
+                scalar and np.isclose(array, want.sum(), rtol=1e-4, atol=1e-6),
+            "that is averaged over the batch, axis 0. The examples must stay apart.": array.shape == (d,) and n != d,
+            "that is one value for each element. Average over the last axis.": array.shape == (n, d),
+            "that is a sum over the last axis. The mean is asked for.":
+                d > 1 and array.shape == (n,) and np.allclose(array, want * d, 1e-4),
+        }, on=on)  # fmt: skip
     expect(got, want, on=on, smells=smells)
 
 
@@ -277,24 +266,15 @@ def _gradient(f: Callable, point: np.ndarray) -> np.ndarray | None:
 
 
 def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
-    require(
-        slopes is not None,
-        f"For {on}: there is none. The values are right, but they were computed where the tape cannot see it: use tf.",
-    )
-    require(bool(np.all(np.isfinite(slopes))), f"For {on}: it holds nan or inf, although the values are right.")
+    unseen = "there is none. The values are right, but they were computed where the tape cannot see it: use tf."
+    refuse({unseen: slopes is None}, on=on)
+    refuse({"it holds nan or inf, although the values are right.": not np.all(np.isfinite(slopes))}, on=on)
 
 
 def _expect_slopes(f: Callable, point: np.ndarray, want: np.ndarray, on: str) -> None:
     slopes = _gradient(f, point)
     _require_gradient(slopes, on)
     expect(slopes, want, on=on)
-
-
-def _floats(value) -> np.ndarray | None:
-    try:
-        return np.asarray(value, np.float64)
-    except Exception:
-        return None
 
 
 def _first(where: np.ndarray) -> int | None:

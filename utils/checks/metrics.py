@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import exercise, expect, require
+from utils.checks.engine import exercise, expect, refuse
 
 RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
 AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
@@ -58,20 +58,18 @@ def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
 def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
     full = [part for part in parts if part.stop > part.start and w[part].sum() > 0]
     means = [np.average(p[part], weights=w[part]) for part in full]
+    sum_of_tables = sum(w[part].sum() * p[part].sum() for part in parts)
     return {
         "The weights are ignored.": p.mean(),
         "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
         "That is the last batch alone: add to the state, do not assign it.": means[-1],
-        "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.": (
-            np.sum(w * p) / len(p)
-        ),
+        "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.":
+            np.sum(w * p) / len(p),
         "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
-        "Weights and predictions of different shapes made a table: reshape both to (n,).": (
-            sum(w[part].sum() * p[part].sum() for part in parts) / w.sum()
-        ),
+        "Weights and predictions of different shapes made a table: reshape both to (n,).": sum_of_tables / w.sum(),
         "A mean over an empty batch is nan: add sums.": np.nan,
         "That is the sum of the weighted predictions: divide it by the sum of the weights.": np.sum(w * p),
-    }
+    }  # fmt: skip
 
 
 @exercise(
@@ -110,27 +108,26 @@ def _f1_case(weighted: bool, column: bool) -> tuple:
 
 def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
     says = p > 0.5
-    each = [_f1(y[part], says[part], w[part]) for part in parts]
+    each, sizes = [_f1(y[part], says[part], w[part]) for part in parts], [part.stop - part.start for part in parts]
     found, called, real = np.sum(w * y * says), np.sum(w * says), np.sum(w * y)
+    precision, recall = found / called, found / real
     return {
         "The weights are ignored.": _f1(y, says),
         "That is the mean of the batches' F1s: keep three counts, and divide once.": np.mean(each),
-        "That is the batches' F1s weighed by their sizes. No weights repair it: keep three counts.": np.average(
-            each, weights=[part.stop - part.start for part in parts]
-        ),
+        "That is the batches' F1s weighed by their sizes. No weights by size repair it: keep three counts.":
+            np.average(each, weights=sizes),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
-        "That is the precision.": found / called,
-        "That is the recall.": found / real,
-        "That is the plain mean of precision and recall; F1 is the harmonic one.": (found / called + found / real) / 2,
+        "That is the precision.": precision,
+        "That is the recall.": recall,
+        "That is the plain mean of precision and recall; F1 is the harmonic one.": (precision + recall) / 2,
         "That is the accuracy.": np.average(says == y, weights=w),
         "A probability of exactly 0.5 is a no: compare with > 0.5.": _f1(y, p >= 0.5, w),
         "A factor of 2 is missing.": found / (called + real),
         "That is the F1 of the no's.": _f1(1 - y, ~says, w),
         "(n, 1) predictions against (n,) labels made a table: reshape both to (n,).": _f1_of_tables(y, says, w, parts),
-        "That is the intersection over union: the denominator of F1 counts the found twice.": (
-            found / (called + real - found)
-        ),
-    }
+        "That is the intersection over union: the denominator of F1 counts the found twice.":
+            found / (called + real - found),
+    }  # fmt: skip
 
 
 def _f1(y: np.ndarray, says: np.ndarray, w: np.ndarray | None = None) -> float:
@@ -193,44 +190,37 @@ def _gaps(confidence: np.ndarray, right: np.ndarray, top: int = 9) -> np.ndarray
 
 def _ways_to_miss_calibration(confidence, right, prob_of_true, parts) -> dict[str, float]:
     n = len(right)
-    gaps = np.abs(_gaps(confidence, right))
-    sizes = np.bincount(np.minimum((10 * confidence).astype(int), 9), minlength=11)
+    bins = np.minimum((10 * confidence).astype(int), 9)
+    gaps, sizes = np.abs(_gaps(confidence, right)), np.bincount(bins, minlength=11)
     means = gaps[sizes > 0] / sizes[sizes > 0]
-    each = [np.sum(np.abs(_gaps(confidence[p], right[p]))) / (p.stop - p.start) for p in parts]
-    lengths = [p.stop - p.start for p in parts]
+    each, lengths = [], [part.stop - part.start for part in parts]
+    for part, length in zip(parts, lengths, strict=True):
+        each.append(np.sum(np.abs(_gaps(confidence[part], right[part]))) / length)
+    with_eleventh = np.abs(_gaps(confidence, right, top=10))
+    upper_border = np.bincount(np.ceil(10 * confidence).astype(int) - 1, right - confidence)
     return {
-        "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.": (
-            np.mean(each)
-        ),
-        "The absolute value was taken batch by batch: keep signed sums, and take it in result.": np.average(
-            each, weights=lengths
-        ),
+        "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
+            np.mean(each),
+        "The absolute value was taken batch by batch: keep signed sums, and take it in result.":
+            np.average(each, weights=lengths),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
-        "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.": abs(
-            np.mean(right) - np.mean(confidence)
-        ),
-        "The gaps cancel: take the absolute value of each bin's before you add them.": -abs(
-            np.mean(right - confidence)
-        ),
+        "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.":
+            abs(np.mean(right) - np.mean(confidence)),
+        "The gaps cancel: take the absolute value of each bin's before you add them.":
+            -abs(np.mean(right - confidence)),
         "Every bin counts the same: weigh each gap by the bin's share of the examples.": means.mean(),
         "Every bin counts the same, empty ones included: weigh each gap by the bin's share.": means.sum() / 10,
         "That is the largest gap; the mean over the examples is asked for.": means.max(),
-        "The confidence is the greatest probability, not that of the true class.": (
-            np.sum(np.abs(_gaps(prob_of_true, right))) / n
-        ),
-        "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": (
-            np.sum(np.abs(_gaps(confidence, right, top=10))[:10]) / n
-        ),
-        "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.": (
-            np.sum(np.abs(_gaps(confidence, right, top=10))[:10]) / np.sum(confidence < 1)
-        ),
-        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": (
-            np.sum(np.abs(_gaps(confidence, right, top=10))) / n
-        ),
-        BORDER: np.sum(np.abs(np.bincount(np.ceil(10 * confidence).astype(int) - 1, right - confidence))) / n,
+        "The confidence is the greatest probability, not that of the true class.":
+            np.sum(np.abs(_gaps(prob_of_true, right))) / n,
+        "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": with_eleventh[:10].sum() / n,
+        "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.":
+            with_eleventh[:10].sum() / np.sum(confidence < 1),
+        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": with_eleventh.sum() / n,
+        BORDER: np.abs(upper_border).sum() / n,
         "That is the sum over the examples: divide by their number.": gaps.sum(),
         "An empty bin made 0/0: work with sums, whose division by the size cancels.": np.nan,
-    }
+    }  # fmt: skip
 
 
 @exercise(
@@ -253,12 +243,11 @@ def confusion_counts(answer):
         parts = _slices([0, 12, 13, 22, n - 9, n])
         guess = scores.argmax(axis=1)
         want, plain = _table(y, guess, w), _table(y, guess, np.ones(n))
+        of_last = _table(*(column[parts[-1]] for column in (y, guess, w)))
         smells = {
             "The weights are ignored.": plain,
             "Rows and columns are swapped: the row is the true class.": want.T,
-            "That is the last batch alone: add to the state, do not assign it.": _table(
-                y[parts[-1]], guess[parts[-1]], w[parts[-1]]
-            ),
+            "That is the last batch alone: add to the state, do not assign it.": of_last,
             "Those are shares of each row; counts are asked for.": want / np.maximum(want.sum(1, keepdims=True), 1e-9),
             "Repeated pairs were counted once.": np.minimum(plain, 1),
             "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
@@ -310,11 +299,9 @@ def r_squared(answer):
     for _ in range(3):  # float32 sums may be right once, by luck
         batches, want, _smells, on = _r2_case(101_300.0, 10.0, False)
         got = float(np.asarray(_run(answer(), batches)))
-        require(
-            abs(got - want) < 2e-3,
-            f"For {on}: expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: "
-            "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square.",
-        )
+        digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
+        wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
+        refuse({wrong: not abs(got - want) < 2e-3}, on=on)
 
 
 def _r2_case(center: float, deviation: float, column: bool) -> tuple:

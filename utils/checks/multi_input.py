@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, NotYet, exercise, expect, require
+from utils.checks.engine import NotYet, attempted, exercise, expect, refuse, require
 
 
 @exercise(
@@ -23,20 +23,18 @@ def label_signal(answer):
         run = _ScriptedFit(true_score, list(rng.permutation(shuffled)), rng)
         kept = run.y_train.copy(), run.x_train.copy()
         got = answer(run.fit, run.x_train, run.y_train, run.x_test, run.y_test, len(shuffled))
-        if got is ...:
-            raise NotAttempted
+        attempted(got, asked="a p-value")
         same = np.array_equal(kept[0], run.y_train) and np.array_equal(kept[1], run.x_train)
         require(same, "The caller's arrays were changed. Shuffle a copy: rng.permutation returns one.")
         run.judge(len(shuffled))
-        count, k = np.sum(np.array(shuffled) >= true_score), len(shuffled)
-        strict = np.sum(np.array(shuffled) > true_score)
+        k, shuffled = len(shuffled), np.array(shuffled)
+        count, strict = np.sum(shuffled >= true_score), np.sum(shuffled > true_score)
+        worse = np.sum(shuffled <= true_score)
         smells = {
             "The true run is missing: count it above and below, or p can be 0.": count / k,
             "The true run is in the denominator only: p can be 0.": count / (k + 1),
             "The true run is in the numerator only.": (count + 1) / k,
-            "That counts the shuffles that do worse; count those that do at least as well.": np.mean(
-                [score <= true_score for score in [true_score, *shuffled]]
-            ),
+            "That counts the shuffles that do worse; count those that do at least as well.": (worse + 1) / (k + 1),
             "A tie counts: at least as well as the true run.": (strict + 1) / (k + 1),
             "That is the accuracy of the true run; a p-value is asked for.": true_score,
             "That is a count; divide by the number of runs.": count + 1,
@@ -79,14 +77,15 @@ class _ScriptedFit:
         return np.where(wrong, 1 - self.y_test, self.y_test)
 
     def judge(self, permutations):
-        require(not self.fault, self.fault)
-        require(
-            self.runs > 1,
-            "fit was called once. Train anew for each shuffle: what is shuffled are the training labels.",
-        )
-        require(self.true_runs == 1, "No run was trained on the true labels.")
+        """Require that the runs were trained and scored as asked."""
         expected = permutations + 1
-        require(self.runs == expected, f"fit was called {self.runs} times; {expected} runs are asked for.")
+        refuse({
+            self.fault: self.fault,
+            "fit was called once. Train anew for each shuffle: what is shuffled are the training labels.":
+                self.runs <= 1,
+            "No run was trained on the true labels.": self.true_runs != 1,
+            f"fit was called {self.runs} times; {expected} runs are asked for.": self.runs != expected,
+        })  # fmt: skip
 
 
 @exercise("10.2", "A third input", why="Numbers and words now go in by name, and a word from tomorrow breaks nothing.")
@@ -94,10 +93,7 @@ def third_input(answer):
     """Judge names, shapes, that each input matters, and unknown words, with fresh random weights."""
     rng = np.random.default_rng()
     for regions in (["north", "south", "east"], [f"town {i}" for i in rng.permutation(7)]):
-        model = answer(list(regions))
-        if model is ...:
-            raise NotAttempted
-        require(isinstance(model, tf.keras.Model), f"A tf.keras.Model is expected, not {type(model).__name__}.")
+        model = attempted(answer(list(regions)), tf.keras.Model, asked="a tf.keras.Model")
         names = sorted(tensor.name.split(":")[0] for tensor in tf.nest.flatten(model.inputs))
         wanted = ["place", "profile", "region"]
         require(names == wanted, f"The inputs are named {names}; they should be {wanted}.")
@@ -116,18 +112,20 @@ def third_input(answer):
             require(not np.allclose(moved, before, atol=1e-6), message)
         by_word = {word: _called(model, {**base, "region": tf.constant([[word]] * 5)}, word) for word in regions}
         same = [word for word in regions[1:] if np.allclose(by_word[word], before, atol=1e-7)]
-        require(len(same) < len(regions) - 1, "region never moves the output: is its tensor connected to it?")
-        require(not same, f"{regions[0]!r} and {same[0] if same else ''!r} get the same answer: keep the words apart.")
+        refuse({
+            "region never moves the output: is its tensor connected to it?": len(same) == len(regions) - 1,
+            f"{regions[0]!r} and {''.join(same[:1])!r} get the same answer: keep the words apart.": same,
+        })  # fmt: skip
         unknown = [
             _called(model, {**base, "region": tf.constant([[word]] * 5)}, f"the unknown word {word!r}")
             for word in ("Atlantis", "Mu", "", "Ys", "Avalon")
         ]
-        require(
-            all(np.allclose(values, unknown[0], atol=1e-6) for values in unknown),
-            "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.",
-        )
         taken = [word for word in regions if np.allclose(by_word[word], unknown[0], atol=1e-7)]
-        require(not taken, f"An unknown word is treated as {taken[0] if taken else ''!r}: give it an index of its own.")
+        refuse({
+            "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.":
+                not all(np.allclose(values, unknown[0], atol=1e-6) for values in unknown),
+            f"An unknown word is treated as {''.join(taken[:1])!r}: give it an index of its own.": taken,
+        })  # fmt: skip
 
 
 def _called(model, inputs, on):
@@ -155,17 +153,15 @@ def two_heads(answer):
         w, v = weights["price"], weights["capped"]
         p = 1 / (1 + np.exp(-y_pred["capped"]))
         twice = np.nanmean(np.log1p(np.exp(p)) - y_true["capped"] * p)
+        right = w * price_mean + v * capped_mean
+        of_sums = w * np.nansum(price) + v * np.nansum(capped)
         smells = {
             "The weights of the two heads are swapped.": v * price_mean + w * capped_mean,
             "The weights have no effect.": price_mean + capped_mean,
-            "That is a mean over the heads; their sum is asked for.": (w * price_mean + v * capped_mean) / 2,
-            "That divides by the sum of the weights.": (w * price_mean + v * capped_mean) / (w + v),
-            "That divides by all rows; divide by those whose label is present.": (
-                w * np.nansum(price) + v * np.nansum(capped)
-            )
-            / n,
-            "That is a sum over the rows; a mean over those with a label is asked for.": w * np.nansum(price)
-            + v * np.nansum(capped),
+            "That is a mean over the heads; their sum is asked for.": right / 2,
+            "That divides by the sum of the weights.": right / (w + v),
+            "That divides by all rows; divide by those whose label is present.": of_sums / n,
+            "That is a sum over the rows; a mean over those with a label is asked for.": of_sums,
             "The logit goes through a sigmoid twice, or is taken for a probability.": w * price_mean + v * twice,
             "Only the price counts.": w * price_mean,
             "Only the cap counts.": v * capped_mean,
@@ -174,13 +170,12 @@ def two_heads(answer):
         true, pred = ({k: tf.constant(x, tf.float32) for k, x in d.items()} for d in (y_true, y_pred))
         both = ~np.isnan(y_true["price"]) & ~np.isnan(y_true["capped"])
         if both.any() and not both.all():
-            smells["That keeps only rows with both labels; each head has rows of its own."] = (
-                w * price[both].mean() + v * capped[both].mean()
-            )
+            of_both = w * price[both].mean() + v * capped[both].mean()
+            smells["That keeps only rows with both labels; each head has rows of its own."] = of_both
         with tf.GradientTape() as tape:
             tape.watch(pred)
             value = answer(true, pred, weights)
-        expect(value, w * price_mean + v * capped_mean, on=holes, smells=smells)
+        expect(value, right, on=holes, smells=smells)
         slopes = tape.gradient(value, pred)
         present = {name: ~np.isnan(y_true[name]) for name in y_true}
         errors = {"price": 2 * (y_pred["price"] - y_true["price"]), "capped": p - y_true["capped"]}
@@ -189,14 +184,10 @@ def two_heads(answer):
             want = np.where(present[name], weights[name] * errors[name] / count, 0)
             if slope is None and not present[name].any():
                 continue
-            require(
-                slope is not None, f"With {holes}: no gradient reaches {name!r}. Stay in TensorFlow from label to loss."
-            )
-            require(
-                bool(np.all(np.isfinite(slope))),
-                f"With {holes}: the value is right and the gradient of {name!r} is nan: the guard stands after the "
-                "operation. Replace the missing label first.",
-            )
+            refuse({f"no gradient reaches {name!r}. Stay in TensorFlow from label to loss.": slope is None}, on=holes)
+            guarded_late = "the guard stands after the operation. Replace the missing label first."
+            broken = not np.all(np.isfinite(slope))
+            refuse({f"the value is right and the gradient of {name!r} is nan: {guarded_late}": broken}, on=holes)
             expect(slope, want, on=f"the gradient of {name!r}, {holes}")
 
 
@@ -219,7 +210,7 @@ def capstone(answer):
         start = [variable.numpy() for variable in model.trainable_variables]
         where = f"accum_steps {accum_steps}, clip_norm {clip_norm:g}" + (", inside fit" if compiled else "")
         wants, smells = _steps(x, y, start, accum_steps, clip_norm)
-        mean = float(np.mean((_predicted(x, start) - y) ** 2))
+        mean = np.mean((_predicted(x, start) - y) ** 2)
         if compiled:
             logs = {k: v[0] for k, v in model.fit(x, y, batch_size=8, epochs=1, verbose=0).history.items()}
         else:
@@ -229,27 +220,22 @@ def capstone(answer):
             except ValueError as problem:
                 require("not yet been built" not in str(problem), f"For {where}: a metric was not updated.")
                 raise
-            if logs is ...:
-                raise NotAttempted
+            attempted(logs, asked="a dict of the metrics' results", on=where)
         moved = np.concatenate([np.ravel(v.numpy() - s) for v, s in zip(model.trainable_variables, start, strict=True)])
-        require(
-            bool(np.any(moved)), f"For {where}: no weight moved. Was the gradient applied to the trainable variables?"
-        )
+        stuck = "no weight moved. Was the gradient applied to the trainable variables?"
+        refuse({stuck: not np.any(moved)}, on=where)
         expect(moved, wants, on=f"the step of SGD with a rate of 1, {where}", smells=smells, tolerance=1e-3)
-        require(
-            isinstance(logs, dict) and "loss" in logs and "mae" in logs,
-            f"For {where}: train_step must return the results of all metrics, by name.",
-        )
+        named = isinstance(logs, dict) and {"loss", "mae"} <= set(logs)
+        refuse({"train_step must return the results of all metrics, by name.": not named}, on=where)
         if not compiled:
-            mae = float(np.mean(np.abs(_predicted(x, start) - y)))
-            last = 8 // accum_steps
-            error = (_predicted(x, start) - y)[-last:]
+            error = _predicted(x, start) - y
+            last = error[-(8 // accum_steps) :]
             expect(logs["loss"], mean, on=f"the reported loss, {where}", tolerance=1e-3, smells={
-                "That is the loss of the last micro-batch.": np.mean(error**2),
+                "That is the loss of the last micro-batch.": np.mean(last**2),
                 "The metric named loss was not updated.": 0.0,
             })  # fmt: skip
-            expect(logs["mae"], mae, on=f"the reported metric, {where}", tolerance=1e-3, smells={
-                "That is the metric of the last micro-batch: show it all rows.": np.mean(np.abs(error)),
+            expect(logs["mae"], np.mean(np.abs(error)), on=f"the reported metric, {where}", tolerance=1e-3, smells={
+                "That is the metric of the last micro-batch: show it all rows.": np.mean(np.abs(last)),
                 "The metric was not updated.": 0.0,
             })  # fmt: skip
 
@@ -285,18 +271,17 @@ def _steps(x, y, start, accum_steps, clip_norm):
     for part in parts:
         step = clipped(gradient(part, walked))
         walked = [walked[0] - step[:4, None], walked[1] - step[4:]]
+    each_tensor = np.concatenate([clipped(mean[:4]), clipped(mean[4:])])
+    total = clipped(np.sum(each, axis=0))
+    moved_each_time = np.concatenate([np.ravel(a - b) for a, b in zip(walked, start, strict=True)])
     return -clipped(mean), {
-        "The gradients were added up; divide by accum_steps.": -clipped(np.sum(each, axis=0)),
+        "The gradients were added up; divide by accum_steps.": -total,
         "Each micro-batch was clipped; average first, and clip once.": -np.mean([clipped(g) for g in each], axis=0),
         "Nothing was clipped.": -mean,
-        "The sum was clipped and divided afterward: divide first.": -clipped(np.sum(each, axis=0)) / accum_steps,
-        "Each tensor was clipped by itself; the norm is that of all together.": -np.concatenate(
-            [clipped(mean[:4]), clipped(mean[4:])]
-        ),
+        "The sum was clipped and divided afterward: divide first.": -total / accum_steps,
+        "Each tensor was clipped by itself; the norm is that of all together.": -each_tensor,
         "Each entry was clipped by value; the norm is asked for.": -np.clip(mean, -clip_norm, clip_norm),
         "Only the last micro-batch was used.": -clipped(each[-1]),
         "The first micro-batch was used again and again: move the slice.": -clipped(each[0]),
-        "The weights moved after each micro-batch: apply once.": np.concatenate(
-            [np.ravel(a - b) for a, b in zip(walked, start, strict=True)]
-        ),
+        "The weights moved after each micro-batch: apply once.": moved_each_time,
     }

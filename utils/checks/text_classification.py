@@ -5,7 +5,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import NotAttempted, exercise, expect, require
+from utils.checks.engine import attempted, exercise, expect, refuse, require
 
 NEGATIONS = "not|no|never"
 
@@ -39,9 +39,7 @@ def keep_negation(answer):
         "The negation is marked and also left standing: it is replaced.": {"twice": True},
         "The n't is still there.": {"drop": False},
     }
-    got = answer(tf.constant(texts))
-    if got is ...:
-        raise NotAttempted
+    got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
     require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
     same = len(rows) == len(texts)
@@ -51,9 +49,8 @@ def keep_negation(answer):
         smell = next((s for s, fault in faults.items() if _kept(text, **fault) == words != want), "")
         require(words == want, f"For {text!r}: expected {' '.join(want)!r}, got {rows[i]!r}. {smell}")
     column = tf.shape(answer(tf.constant(texts)[:, tf.newaxis])).numpy().tolist()
-    require(
-        column == [len(texts), 1], f"Texts of shape ({len(texts)}, 1) come back with shape {tuple(column)}: keep it."
-    )
+    kept = column == [len(texts), 1]
+    require(kept, f"Texts of shape ({len(texts)}, 1) come back with shape {tuple(column)}: keep it.")
     compiled = _strings(tf.function(answer)(tf.constant(texts)))
     require(compiled == rows, "Inside tf.function it says something else: use tf.strings all the way.")
     layer = tf.keras.layers.TextVectorization(standardize=answer)
@@ -85,9 +82,10 @@ def masked_mean(answer):
         embedded = np.where(real[..., np.newaxis], rng.uniform(0.5, 2, (*real.shape, 3)), filler).astype("float32")
         counts = real.sum(1, keepdims=True)
         total = np.where(real[..., np.newaxis], embedded, 0).sum(1)
+        counts_or_1 = np.maximum(counts, 1)
         with np.errstate(all="ignore"):
             nan = total / counts
-        want = total / np.maximum(counts, 1)
+        want = total / counts_or_1
         smells = {
             "The padding was averaged in: neither sum nor count may see it.": embedded.mean(1),
             "The sum is right; divide by the number of real words, not by all steps.": total / real.shape[1],
@@ -95,23 +93,21 @@ def masked_mean(answer):
             "0/0 is nan: a review without words has a mean of zeros.": nan,
             "That divides by one word too many: use a maximum against 0/0, not + 1.": total / (counts + 1),
             "That divides by the words of the whole batch: each review has its own count.": total / real.sum(),
-            "That is one vector for the batch: average over axis 1 and leave the reviews apart.": total.sum(0)
-            / real.sum(),
-            "The count includes the padding, the sum does not leave it out: where is the mask?": embedded.sum(1)
-            / np.maximum(counts, 1),
-        }
+            "That is one vector for the batch: average over axis 1 and leave the reviews apart.":
+                total.sum(0) / real.sum(),
+            "The count includes the padding, the sum does not leave it out: where is the mask?":
+                embedded.sum(1) / counts_or_1,
+        }  # fmt: skip
         on = f"reviews of {', '.join(map(str, lengths))} words, padding filled with {filler:g}"
         point, ids = tf.constant(embedded), tf.constant(ids)
         with tf.GradientTape() as tape:
             tape.watch(point)
-            got = answer(point, ids)
-            if got is ...:
-                raise NotAttempted
+            got = attempted(answer(point, ids), asked="one vector for each review", on=on)
             value = tf.reduce_sum(got) if tf.is_tensor(got) else None
         expect(got, want, on=on, smells=smells)
         slopes = None if value is None else tape.gradient(value, point)
         require(slopes is not None, f"For {on}: the values are right, but no gradient arrives: use tf, not NumPy.")
-        slope = np.where(real, 1 / np.maximum(counts, 1), 0)[..., np.newaxis] * np.ones(3)
+        slope = np.where(real, 1 / counts_or_1, 0)[..., np.newaxis] * np.ones(3)
         expect(slopes, slope, on=f"the gradient on {on}")
 
 
@@ -129,36 +125,31 @@ def find_duplicates(answer):
     for number, (texts, known) in enumerate(((test, train), (train, test), (["one", "two"], ["three"]))):
         want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
         given = np.array(known, dtype=object), np.array(texts, dtype=object)
-        got = answer(*given)
-        if got is ...:
-            raise NotAttempted
         on = f"list {number + 1} of texts, {len(known)} to train on and {len(texts)} to test"
-        array = np.asarray(got)
-        require(array.dtype != bool, f"For {on}: that is a mask. Indices are asked for: np.flatnonzero makes them.")
-        require(array.dtype.kind not in "OSU", f"For {on}: those are texts. Their places are asked for.")
+        array = np.asarray(attempted(answer(*given), asked="an array of indices", on=on))
+        refuse({
+            "that is a mask. Indices are asked for: np.flatnonzero makes them.": array.dtype == bool,
+            "those are texts. Their places are asked for.": array.dtype.kind in "OSU",
+            "a list of indices is expected, and one number came.": array.ndim == 0,
+        }, on=on)  # fmt: skip
         keys = {
             "Copies in another case were missed.": lambda text: " ".join(_no_marks(text).split()),
-            "Copies with other marks were missed: take out all but letters, digits and spaces.": lambda text: " ".join(
-                text.lower().split()
-            ),
+            "Copies with other marks were missed: take out all but letters, digits and spaces.":
+                lambda text: " ".join(text.lower().split()),
             "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
             "Only exact copies were found: normalize both sides.": str,
             "The same words in another order are another review.": lambda text: " ".join(sorted(_plain(text).split())),
-        }
-        smells = {
-            smell: [i for i, text in enumerate(texts) if key(text) in set(map(key, known))]
-            for smell, key in keys.items()
-        }
-        smells["A part of a longer review is no copy of it."] = [
-            i for i, text in enumerate(texts) if any(_plain(text) in _plain(other) for other in known)
-        ]
-        smells["Those are the places in the training part; the test part is asked for."] = [
-            i for i, text in enumerate(known) if _plain(text) in set(map(_plain, texts))
-        ]
-        plain = [_plain(text) for text in texts]
-        smells["Those repeat within the test part. Look them up in the training part."] = [
-            i for i, text in enumerate(plain) if text in plain[:i]
-        ]
+        }  # fmt: skip
+        smells = {smell: _places(texts, set(map(key, known)), key) for smell, key in keys.items()}
+        plain, plain_known = [_plain(text) for text in texts], [_plain(text) for text in known]
+        smells |= {
+            "A part of a longer review is no copy of it.":
+                [i for i, text in enumerate(plain) if any(text in other for other in plain_known)],
+            "Those are the places in the training part; the test part is asked for.":
+                _places(known, set(plain), _plain),
+            "Those repeat within the test part. Look them up in the training part.":
+                [i for i, text in enumerate(plain) if text in plain[:i]],
+        }  # fmt: skip
         expect(array if len(array) else np.zeros(0), np.array(want, float), on=on, smells={
             smell: np.array(wrong, float) for smell, wrong in smells.items()
         })  # fmt: skip
@@ -186,14 +177,13 @@ def word_saliency(answer):
         real = ids != 0
         want = np.where(real, product.sum(1), 0)
         merged = np.array([want[(ids == i) & real].sum() for i in ids])
+        length = np.where(real, np.linalg.norm(gradient, axis=1), 0)
         both = np.zeros(len(table))
         np.add.at(both, ids, product.sum(1))
         smells = {
             "Padding is no word: its saliency is 0.": product.sum(1),
             "That is the gradient alone, summed: multiply it by the embedded word.": np.where(real, gradient.sum(1), 0),
-            "That is the length of the gradient, which has no sign: multiply by the input and sum.": np.where(
-                real, np.linalg.norm(gradient, axis=1), 0
-            ),
+            "That is the length of the gradient, which has no sign: multiply by the input and sum.": length,
             "That has lost the sign: praise and blame must differ.": np.abs(want),
             "That is still one number for each dimension: sum over the last axis.": product * real[:, np.newaxis],
             "That is a mean over the dimensions; the sum adds up to the change of the logit.": want / d,
@@ -203,6 +193,11 @@ def word_saliency(answer):
         }
         on = f"ids {ids.tolist()}, table of shape (8, 4), a head with tanh"
         expect(answer(tf.constant(ids, tf.int64), tf.constant(table), head), want, on=on, smells=smells)
+
+
+def _places(texts, known: set, key) -> list[int]:
+    """Return where a text stands whose `key` is known."""
+    return [i for i, text in enumerate(texts) if key(text) in known]
 
 
 def _no_marks(text: str) -> str:

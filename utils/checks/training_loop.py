@@ -36,7 +36,7 @@ def sgd_step(answer):
         frozen_moved = not all(map(np.array_equal, frozen, model.get_layer("frozen").get_weights()))
         on = f"one step with learning rate {learning_rate:.3g}"
         refuse({
-            "no weight has moved. Computing `variable - …` moves nothing: update the variable in place, with assign_sub.":
+            "no weight has moved: `variable - …` computes and moves nothing. Update in place, with assign_sub.":
                 still == len(moved),
             f"{still} of {len(moved)} trainable variables did not move.": still,
             "a frozen layer moved. Which list holds only what may move?": frozen_moved,
@@ -139,9 +139,9 @@ def exact_resume(answer):
         "the optimizer has other variables than before: build it for the same model.":
             len(half.last[1]) != len(rest.first[1]),
         "the optimizer's step count came back, its averages did not.": averages_differ,
-        "The order began again with that of the first epoch: let it follow from the restored number.":
+        "the order began again with that of the first epoch: let it follow from the restored number.":
             np.array_equal(resumed, orders[0]),
-        "The order was another one than in the uninterrupted run: let it depend on the epoch's number and nothing else.":
+        "the order was another one than in the uninterrupted run: let it depend on the epoch's number alone.":
             not np.array_equal(resumed, orders[2]),
     }, on=on)  # fmt: skip
     expect([*half.losses, *rest.losses], whole.losses, on="2 epochs and 2, against 4 at once", tolerance=1e-6)
