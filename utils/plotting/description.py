@@ -12,6 +12,7 @@ import numpy as np
 
 CLOSE = 0.0493  # the share of an axis that counts as the same height; not a round number, so round data is not on it
 CLEAR = 0.713  # an entry stands out where the next one is less than this share of it
+BLANK = 0.0103  # a share of a row of a matrix that is too small to speak of
 LONGEST_SAYING = 100
 
 
@@ -103,6 +104,11 @@ def standing_out(values: Sequence[float], at_most: int = 3) -> list[int]:
     return []
 
 
+def constant(values: np.ndarray) -> bool:
+    """Tell whether values differ by no more than rounding might make them differ."""
+    return bool(np.ptp(values) <= 1e-4 * np.max(np.abs(values)))
+
+
 @dataclass(frozen=True)
 class Line:
     """A drawn line: its label, its points, and whether it ends early because it left the picture."""
@@ -185,9 +191,8 @@ def line_in_words(
         start, end = (f"({number(x[i])}, {number(y[i])})" for i in (0, -1))
         return f"{line.name} goes from {start} to {end} in {counted(len(x) - 1, 'step')}"
     heights = on_scale(y, yscale)
-    own = np.ptp(heights)
     end = f", and ends early, {at(xlabel, x[-1])}" if line.ends_early else ""
-    if own <= max(0.0203 * span, 1e-4 * np.max(np.abs(heights))) or span == 0:
+    if np.ptp(heights) <= 0.0203 * span or constant(heights):
         return f"{line.name} stays near {number(np.median(y))}{end}"
     if jumps(heights):
         return f"{line.name} {_jumping(heights, y, span, yscale)}{end}"
@@ -354,16 +359,16 @@ def matrix_in_words(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
     by_class = f"by class from {number(diagonal.min())} to {number(diagonal.max())}"
     sentences = [f"{number(right)} of all are on the diagonal; {by_class}"]
     missed = 1 - diagonal
-    if len(seen) > 1 and missed.max() > 0:
+    if len(seen) > 1 and missed.max() > BLANK:
         weakest = standing_out(missed, at_most=1)
         if weakest:
             sentences.append(f"The weakest class is {names[seen[weakest[0]]]}")
     beside = np.where(np.eye(len(share), dtype=bool), 0, share)
-    greatest = standing_out(beside.ravel(), at_most=4)
+    greatest = standing_out(beside.ravel(), at_most=4) if beside.max() > BLANK else []
     if greatest:
         pairs = [divmod(i, len(share)) for i in greatest]
         named = [f"{names[row]} taken for {names[column]} ({number(beside[row, column])})" for row, column in pairs]
         sentences.append(f"The greatest off it: {listed(named)}")
-    elif beside.max() > 0:
+    elif beside.max() > BLANK:
         sentences.append(f"Off it no entry stands out; the greatest is {number(beside.max())}")
     return sentences

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from utils.plotting.description import counted, described, greatest_in_words, number, quoted, titled
+from utils.plotting.description import constant, counted, described, greatest_in_words, number, quoted, titled
 from utils.plotting.style import BLUE, few_ticks, new_figure, show
 
 
@@ -53,7 +53,7 @@ def map_in_words(label: str, place: np.ndarray, values: np.ndarray) -> str:
         return f"{quoted(label)} shows no value"
     low, middle, high = np.quantile(values, [0.02, 0.5, 0.98])
     words = f"{quoted(label)}: 96 % of the values from {number(low)} to {number(high)}, median {number(middle)}"
-    if len(values) < 3 or np.ptp(values) <= 1e-6 * np.max(np.abs(values)) or np.any(np.ptp(place, axis=0) == 0):
+    if len(values) < 3 or constant(values) or any(constant(coordinate) for coordinate in place.T):
         return words
     east, north = (np.corrcoef(coordinate, values)[0, 1] for coordinate in place.T)
     return f"{words}; correlation with longitude {number(east)}, with latitude {number(north)}"

@@ -8,6 +8,7 @@ from utils.plotting.description import (
     Line,
     axes_of,
     bare,
+    constant,
     counted,
     described,
     line_in_words,
@@ -88,7 +89,7 @@ def cloud_in_words(x: np.ndarray, y: np.ndarray, xlabel: str, ylabel: str) -> st
         return "There are no points"
     spans = (f"{bare(name)} {number(v.min())} to {number(v.max())}" for name, v in ((xlabel, x), (ylabel, y)))
     words = f"{counted(len(x), 'point')}, {', '.join(spans)}"
-    if len(x) < 3 or min(np.ptp(x), np.ptp(y)) == 0:
+    if len(x) < 3 or constant(x) or constant(y):
         return words
     r = float(np.corrcoef(x, y)[0, 1])
     trend = (
