@@ -66,6 +66,14 @@ def test_it_refuses_a_long_saying(shown, name):
     assert not shown.data
 
 
+def test_the_palette_keeps_the_shades_of_a_matrix(shown):
+    matrix = 1000 * np.eye(8) + np.random.default_rng(0).integers(0, 90, (8, 8))
+    plotting.confusion(matrix, list("abcdefgh"))
+    drawn = np.asarray(shown.figures[-1].canvas.buffer_rgba())[..., :3].astype(int)
+    sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.data[-1]["image/png"]))).convert("RGB")).astype(int)
+    assert np.mean(np.abs(drawn - sent)) < 0.1
+
+
 def test_figures_are_told_apart_without_color():
     cycle = list(matplotlib.rcParams["axes.prop_cycle"])
     assert len({entry["linestyle"] for entry in cycle}) == len(cycle)

@@ -193,6 +193,11 @@ def test_on_a_logarithmic_axis_zeros_are_not_drawn_and_distances_are_ratios(show
 
 
 def test_a_line_that_turns_back_is_a_walk():
+    walk, line = (
+        Line("_walk", np.array([9.0, 7, 8]), np.array([1.0, 5, 0])),
+        Line("_line", np.arange(10.0), np.arange(10.0)),
+    )
+    assert lines_in_words([line, walk], "step")[1] == "a line goes from (≈ 9, ≈ 1) to (≈ 8, ≈ 0) in 2 steps"
     assert "“a” goes from (≈ 3, ≈ 1) to (≈ 2, ≈ 0) in 2 steps" in of_lines(np.array([3.0, 1.0, 2.0]), a=[1, 5, 0])
 
 

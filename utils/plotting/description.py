@@ -159,7 +159,8 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     sentences = [line_in_words(line, span, xlabel, xscale, yscale, brief=len(lines) > 4) for line in lines]
     places = np.concatenate([on_scale(line.x, xscale) for line in lines] or [[]])
     for i, line in enumerate(lines):
-        if len(line.x) > 1 and on_scale(line.x[:1], xscale)[0] - places.min() > CLOSE * np.ptp(places):
+        walks = np.any(np.diff(line.x) < 0)  # its start is told
+        if len(line.x) > 1 and not walks and on_scale(line.x[:1], xscale)[0] - places.min() > CLOSE * np.ptp(places):
             sentences[i] += f"; it begins {at(xlabel, line.x[0])}"
     labeled = [line for line in lines if not line.label.startswith("_") and len(line.x) > 1]
     if len(labeled) == 2 and coincide(*labeled, 0.23 * CLOSE * span, yscale):
