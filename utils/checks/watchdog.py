@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-import keras
 import tensorflow as tf
 
 PATIENCE = float(os.environ.get("COURSE_PATIENCE", "9"))  # seconds that a check may take
@@ -101,7 +100,7 @@ class _Job:
         try:
             _hand_over(self._keras)
             tf.debugging.disable_traceback_filtering()
-            keras.config.disable_traceback_filtering()
+            tf.keras.config.disable_traceback_filtering()
             with _cancelled_by(self._cancellation):
                 self.result = self._call()
         except BaseException as problem:
