@@ -17,7 +17,7 @@ N, SIZE, CLIP = 100, 32, 0.5  # examples, of a micro-batch, and the threshold: t
 def lesson(tmp_path_factory):
     """The step's functions, as the notebook has them."""
     parts = definitions(NOTEBOOKS[4])
-    names = ("make_add_rows", "make_accumulator", "apply_or_skip", "make_safe_step")
+    names = ("refuse", "make_add_rows", "make_accumulator", "apply_or_skip", "make_safe_step", "SafeModel")
     return module_of([parts[name] for name in names], tmp_path_factory.mktemp("lesson") / "safe_step_lesson.py")
 
 
@@ -68,7 +68,8 @@ def subclassed():
 def at_once(model, loss_fn, optimizer, x, y, sample_weight=None):
     """Take one step on the whole batch, written out."""
     with tf.GradientTape() as tape:
-        loss = loss_fn(y, model(x, training=True), sample_weight) + sum(model.losses)
+        loss = loss_fn(y, model(x, training=True), sample_weight)
+        loss += sum(tf.cast(penalty, loss.dtype) for penalty in model.losses)
     gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, model.trainable_variables)]
     clipped, _ = tf.clip_by_global_norm(gradients, CLIP)
     optimizer.apply_gradients(zip(clipped, model.trainable_variables, strict=True))
@@ -83,7 +84,7 @@ def distance(lesson, make, batch, loss_fn=LOSS, rate=0.1, kind=keras.optimizers.
     optimizer = kind(rate)
     for _ in range(3):
         result, loss = step(*batch), at_once(theirs, loss_fn, optimizer, *batch)
-        assert abs(float(result["loss"]) - float(loss)) < 1e-4 and int(result["skipped"]) == 0
+        assert abs(float(result["loss"]) - float(loss)) < 1e-3 and int(result["skipped"]) == 0
     return max(np.abs(a - b).max() for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True))
 
 
@@ -175,24 +176,146 @@ def test_a_broken_batch_changes_nothing_and_is_counted(lesson, extra):
     assert counts == [(0, 0), (1, 1), (2, 2), (2, 0)]
 
 
-def test_it_says_what_it_refuses(lesson):
-    losses = [keras.losses.SparseCategoricalCrossentropy(reduction=None), lambda y_true, y_pred: 0.0]
-    losses += [keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")]
-    for loss_fn in losses:
-        with pytest.raises(ValueError, match=r"must be a keras\.losses\.Loss with the reduction"):
-            lesson.make_safe_step(dense(), loss_fn, keras.optimizers.SGD(0.1), SIZE, CLIP)
-    body, idle = layers.Input((8,)), layers.Dense(3, name="idle")
-    model = keras.Model(body, [layers.Dense(3)(body), idle(body)])
+def test_a_batch_without_rows_and_a_loss_that_is_nan_are_no_steps(lesson):
+    class NanLoss(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return tf.stop_gradient(tf.constant(np.nan)) + 0.0 * tf.reduce_sum(y_pred, axis=-1)
 
+    for loss_fn, rows in ((LOSS, 0), (NanLoss(), N)):
+        optimizer = keras.optimizers.Adam(0.1)
+        result = lesson.make_safe_step(dense(), loss_fn, optimizer, SIZE, CLIP)(numbers(rows), labels(rows))
+        assert int(result["skipped"]) == 1 and int(optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("bfloat16", 0.02)])
+def test_other_precisions_are_added_up_in_full(lesson, dtype, tolerance):
+    keras.config.set_dtype_policy(dtype)
+    try:
+        assert distance(lesson, lambda: dense(kernel_regularizer="l2"), (numbers(), labels())) < tolerance
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def made(lesson, model=None, loss_fn=LOSS, optimizer=None, clip_norm=CLIP):
+    return lesson.make_safe_step(model or dense(), loss_fn, optimizer or keras.optimizers.SGD(0.1), SIZE, clip_norm)
+
+
+def in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return dense()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy
+REFUSED = {
+    "a sum": ({"loss_fn": CROSS_ENTROPY(from_logits=True, reduction="sum")}, r"keras\.losses\.Loss with the reduction"),
+    "no reduction": ({"loss_fn": CROSS_ENTROPY(from_logits=True, reduction=None)}, "with the reduction"),
+    "a function": ({"loss_fn": lambda y_true, y_pred: 0.0}, "with the reduction"),
+    "a name": ({"loss_fn": "mse"}, "with the reduction"),
+    "an ignored class": ({"loss_fn": CROSS_ENTROPY(from_logits=True, ignore_class=1)}, "in place of ignore_class"),
+    "no weights yet": ({"model": Subclassed()}, "Build the model first"),
+    "no limit": ({"clip_norm": np.inf}, "clip_norm must be positive, and at most 1e30"),
+    "a limit of 0": ({"clip_norm": 0}, "clip_norm must be positive"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_wrong_is_refused_when_the_step_is_made(lesson, name):
+    arguments, sentence = REFUSED[name]
+    with pytest.raises(ValueError, match=sentence):
+        made(lesson, **arguments)
+
+
+def test_float16_without_a_scale_is_refused(lesson):
+    with pytest.raises(ValueError, match="needs a LossScaleOptimizer"):
+        made(lesson, in_half_precision())
+
+
+def test_several_replicas_are_refused_where_the_step_runs(lesson):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        model, optimizer = dense(), keras.optimizers.SGD(0.1)
+    step = made(lesson, model, optimizer=optimizer)  # outside of the scope
+    with pytest.raises(ValueError, match="runs on one replica"):
+        strategy.run(step, args=(tf.constant(numbers()), tf.constant(labels())))
+
+
+def test_a_part_that_takes_no_part_is_named(lesson):
     class FirstHead(keras.losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
             return LOSS(y_true, y_pred[0], sample_weight)
 
-    step = lesson.make_safe_step(model, FirstHead(), keras.optimizers.SGD(0.1), SIZE, CLIP)
-    with pytest.raises(ValueError, match=r"No gradient reaches \['idle/kernel', 'idle/bias'\]"):
+    body, idle = layers.Input((8,)), layers.Dense(3, name="idle")
+    model = keras.Model(body, [layers.Dense(3)(body), idle(body)])
+    with pytest.raises(ValueError, match=r"No gradient reaches \['idle/kernel', 'idle/bias'\]: freeze them"):
+        made(lesson, model, FirstHead())(numbers(), labels())
+    idle.trainable = False
+    made(lesson, model, FirstHead())(numbers(), labels())
+
+
+def test_a_mask_that_reaches_the_loss_is_refused_and_one_that_does_not_is_fine(lesson):
+    lookup = [layers.Input((5,), dtype="int32"), layers.Embedding(50, 4, mask_zero=True)]
+    with pytest.raises(ValueError, match="A mask reaches the loss"):
+        made(lesson, keras.Sequential([*lookup, layers.Dense(3)]))(words(), words() % 3)
+
+    def read():
+        return keras.Sequential([*lookup, layers.LSTM(4), layers.Dense(3)])
+
+    assert distance(lesson, lambda: keras.models.clone_model(read()), (words(), labels())) < 1e-6
+
+
+def test_parts_of_different_length_are_refused(lesson):
+    for batch in ((numbers(), labels(50)), (numbers(), labels(), WEIGHTS[:30])):
+        with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="differ in length"):
+            made(lesson)(*batch)
+
+
+def test_freezing_after_the_step_was_made_is_noticed(lesson):
+    model = dense(layers.Dense(16))
+    step = made(lesson, model)
+    step(numbers(), labels())
+    model.layers[0].trainable = False
+    with pytest.raises(ValueError, match="make the step again"):
         step(numbers(), labels())
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope(), pytest.raises(ValueError, match="one replica"):
-        lesson.make_safe_step(dense(), LOSS, keras.optimizers.SGD(0.1), SIZE, CLIP)
+    frozen = model.layers[0].kernel.numpy()
+    made(lesson, model)(numbers(), labels())
+    assert np.array_equal(model.layers[0].kernel, frozen)
+
+
+def safe_model(lesson):
+    numbers_in = layers.Input((8,))
+    hidden = layers.BatchNormalization()(layers.Dense(16, name="hidden")(numbers_in))
+    return lesson.SafeModel(numbers_in, layers.Dense(3)(hidden))
+
+
+def test_fit_reports_the_epoch_and_leaves_out_what_was_skipped(lesson):
+    model, x = safe_model(lesson), numbers()
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss=LOSS)
+    options = {"batch_size": 40, "shuffle": False, "verbose": 0}
+    whole = model.fit(x, labels(), **options).history["loss"][0]
+    per_batch = [float(model.safe_step(x[s : s + 40], labels()[s : s + 40])["loss"]) for s in range(0, N, 40)]
+    assert np.isclose(whole, np.average(per_batch, weights=[40, 40, 20]), rtol=1e-4)
+    broken = x.copy()
+    broken[95] = np.nan  # in the last batch
+    history = model.fit(broken, labels(), validation_data=(x, labels()), **options).history
+    assert history["skipped"] == [1] and np.all(np.isfinite([*history["loss"], *history["val_loss"]]))
+
+
+def test_fit_takes_what_was_compiled_last(lesson):
+    model, options = safe_model(lesson), {"epochs": 1, "verbose": 0}
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=LOSS)
+    model.fit(numbers(), labels(), **options)
+    model.get_layer("hidden").trainable = False
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=LOSS)
+    before = [weight.copy() for weight in model.get_layer("hidden").get_weights()]
+    model.fit(numbers(), labels(), **options)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_layer("hidden").get_weights(), strict=True))
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss=LOSS)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.fit(numbers(), labels(), **options)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.trainable_variables, strict=True))
 
 
 def test_one_piece_at_a_time_is_in_memory(lesson):
@@ -201,7 +324,7 @@ def test_one_piece_at_a_time_is_in_memory(lesson):
     x, y = tf.zeros((2048, 28, 28, 1)), tf.zeros(2048, tf.int64)
     peaks = []
     for size in (128, 2048):
-        step = lesson.make_safe_step(model, LOSS, keras.optimizers.SGD(0.1), size, CLIP)
+        step = tf.function(lesson.make_safe_step(model, LOSS, keras.optimizers.SGD(0.1), size, CLIP))
         step.get_concrete_function(x, y)
         peaks.append(peak_bytes(lambda step=step: step(x, y)))
     assert peaks[0] < peaks[1] / 6
