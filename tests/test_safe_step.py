@@ -16,9 +16,11 @@ N, SIZE, CLIP = 100, 32, 0.5  # examples, of a micro-batch, and the threshold: t
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
     """The step's functions, as the notebook has them."""
+    names = ["refuse", "make_add_rows", "make_accumulator", "apply_or_skip", "make_compiled_step", "make_safe_step"]
     parts = definitions(NOTEBOOKS[4])
-    names = ("refuse", "make_add_rows", "make_accumulator", "apply_or_skip", "make_safe_step", "SafeModel")
-    return module_of([parts[name] for name in names], tmp_path_factory.mktemp("lesson") / "safe_step_lesson.py")
+    return module_of(
+        [parts[name] for name in (*names, "SafeModel")], tmp_path_factory.mktemp("lesson") / "safe_step_lesson.py"
+    )
 
 
 def numbers(n=N):
