@@ -154,12 +154,15 @@ def test_mixed_precision_scales_clips_and_lets_the_optimizer_skip(lesson):
     assert all(np.array_equal(a, b) for a, b in zip(before, ours.get_weights(), strict=True))
 
 
-def test_layers_that_see_or_draw_anew_train(lesson):
-    for extra in (layers.BatchNormalization(), layers.Dropout(0.5)):
-        model = dense(extra)
-        step = lesson.make_safe_step(model, LOSS, keras.optimizers.SGD(0.1), SIZE, CLIP)
-        losses = [float(step(numbers(), labels())["loss"]) for _ in range(5)]
-        assert np.all(np.isfinite(losses)) and not np.isnan(np.concatenate([*map(np.ravel, model.get_weights())])).any()
+def test_layers_that_see_or_draw_anew_are_in_training_mode(lesson):
+    normalize, drop = layers.BatchNormalization(), layers.Dropout(0.9)
+    result = made(lesson, dense(normalize))(numbers(), labels())
+    assert np.isfinite(float(result["loss"])) and np.all(normalize.moving_mean.numpy() != 0)
+    model = dense(drop)
+    losses = [
+        float(made(lesson, model, optimizer=keras.optimizers.SGD(0.0))(numbers(), labels())["loss"]) for _ in "ab"
+    ]
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.parametrize("extra", [layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5)])
@@ -329,4 +332,4 @@ def test_one_piece_at_a_time_is_in_memory(lesson):
         step = tf.function(lesson.make_safe_step(model, LOSS, keras.optimizers.SGD(0.1), size, CLIP))
         step.get_concrete_function(x, y)
         peaks.append(peak_bytes(lambda step=step: step(x, y)))
-    assert peaks[0] < peaks[1] / 6
+    assert peaks[0] < peaks[1] / 10, "ten at a time would need a fifth"
