@@ -293,7 +293,7 @@ def skip_nonfinite(answer):
         (sgd, "eagerly", four, [(), (1,), (0, 3)]),
         (adam, "eagerly", three, [(), (0,), (2,)]),
         (sgd, "inside tf.function", ((),), [()]),
-        (adam, "inside tf.function", three, [(), (1, 2)]),
+        (adam, "inside tf.function", three, [(1,)]),  # one set of holes: each other one is a trace more
     ):
         _Skips(answer, make, mode, shapes).judge(holes)
 
