@@ -1,6 +1,7 @@
 """The engine of the checks: comparison, diagnosis, verdicts, what it survives, and the progress file."""
 
 import _thread
+import builtins
 import contextlib
 import json
 import re
@@ -99,7 +100,7 @@ class Leaving(BaseException):
         (lambda x: "four", NOT_YET, "not str"),
         (lambda x: float("nan"), NOT_YET, "nan or inf"),
         (lambda x: {}["missing"], RAISED, "KeyError: 'missing'"),
-        (lambda: 1, RAISED, "signature was changed"),
+        (lambda: 1, RAISED, "arguments that it does not take"),  # the check's line stands in this file
         (lambda x: missing_name, RAISED, "run the setup cell"),  # noqa: F821
         (lambda x: tf.constant([1.0, 2.0]) + tf.constant([1.0, 2.0, 3.0]), RAISED, "Two shapes do not fit"),
         (lambda x: tf.constant(1) + tf.constant(1.0), RAISED, "Two dtypes meet"),
@@ -220,6 +221,78 @@ def test_the_readers_line_is_named():
 def in_vain(x):
     deep_down = {}
     return deep_down[x]
+
+
+@pytest.mark.parametrize("answer", [lambda: 1, lambda x, y: 1, len, pow, np.add, lambda *, x: 1])
+def test_a_wrong_count_of_arguments_is_named(answer):
+    counts = {len: "answer(2.0, 3.0)", pow: "answer(2.0)"}
+    verdict = check_of(counts.get(answer, "answer(2.0)"))(answer)
+    assert verdict.outcome == RAISED and "TypeError" in verdict.message, verdict
+    assert "signature was changed" in verdict.message or answer is np.add, verdict
+
+
+def test_a_wrong_call_in_the_readers_code_is_not_called_a_changed_signature():
+    verdict = check_of("answer(2.0)")(lambda x: len(x, x))
+    assert "signature was changed" not in verdict.message and "arguments that it does not take" in verdict.message
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eagerly", "compiled"])
+def test_an_error_without_words_is_named_once(wrap):
+    def answering(x):
+        raise AssertionError
+
+    message = double_check()(wrap(answering)).message
+    assert message.startswith("AssertionError (line "), message
+
+
+@pytest.fixture
+def originals_kept(monkeypatch):
+    for module, name in ((builtins, "isinstance"), (np, "allclose"), (np, "isclose")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(builtins, "isinstance"), (builtins, "len"), (np, "allclose"), (np, "isfinite")]
+)
+def test_an_answer_that_replaces_what_it_is_measured_with(module, name, originals_kept):
+    original, check = getattr(module, name), double_check()
+
+    def replace(x=None):
+        setattr(module, name, lambda *a, **k: True)
+        return 3.0
+
+    try:
+        verdict = check(replace)
+        assert verdict.outcome == NOT_YET and f"{name}, which the check measures with" in verdict.message, verdict
+        assert getattr(module, name) is original
+        replace()
+        assert check(lambda x: 3.0).outcome == NOT_YET
+    finally:
+        setattr(module, name, original)
+
+
+def test_what_is_compiled_is_compiled_though_functions_run_eagerly():
+    def traced(x):
+        tf.config.run_functions_eagerly(True)
+        return tf.constant(tf.executing_eagerly())
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert not engine.compiled(traced)(tf.constant(1.0)) and not engine.compiled(traced)(tf.constant(2.0))
+        assert tf.config.functions_run_eagerly()
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_counts_are_written_in_the_number_that_they_have():
+    assert [engine.counted(n, "part") for n in (0, 1, 2)] == ["0 parts", "1 part", "2 parts"]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (2, 1, 2), (0,)])
+def test_random_arrays_have_both_signs(shape):
+    array = engine.random_array(*shape, low=1, high=2)
+    assert array.shape == shape and np.all((abs(array) >= 1) & (abs(array) < 2))
+    assert array.size < 2 or np.unique(np.sign(array)).tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize(

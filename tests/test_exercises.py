@@ -35,10 +35,11 @@ def judge(name, answer):
 
 @functools.cache
 def judged(name):
-    """Return the verdicts on all answers of a proof: the right ones, the wrong ones, and the one that raises."""
+    """Return the verdicts on all answers of a proof: the right ones, the wrong ones, and those that raise."""
     proof = PROOFS[name]
     wrong = {smell: judge(name, answer) for smell, answer in proof.wrong.items()}
-    return [judge(name, answer) for answer in proof.right], wrong, judge(name, proof.raises)
+    raising = [judge(name, answer) for answer in (proof.raises, *proof.breaks)]
+    return [judge(name, answer) for answer in proof.right], wrong, raising
 
 
 def test_every_exercise_has_a_check_and_a_proof():
@@ -75,15 +76,16 @@ def test_misconceptions_are_named(exercise):
 
 @each_exercise
 def test_code_that_raises_is_reported(exercise):
-    _, _, said = judged(exercise.check)
-    assert said.outcome == RAISED, said
-    assert "\n" not in said.message.splitlines()[0]
+    _, _, raising = judged(exercise.check)
+    for said in raising:
+        assert said.outcome == RAISED, said
+        assert said.message.strip()
 
 
 @each_exercise
 def test_no_verdict_prints_the_solution(exercise):
     solution_lines = {line.strip() for line in exercise.solution.splitlines() if len(line.strip()) > 25}
-    right, wrong, raises = judged(exercise.check)
-    for said in (*right, *wrong.values(), raises):
+    right, wrong, raising = judged(exercise.check)
+    for said in (*right, *wrong.values(), *raising):
         own = re.sub(r"\(line \d+: `.*`\)", "", said.message)  # without the line of the answer that it names
         assert not any(line in own for line in solution_lines - set(exercise.stub.splitlines()))

@@ -10,3 +10,4 @@ class Proof:
     right: list  # at least two other idioms: correct
     wrong: dict  # at least three: a part of the message it must get -> the answer: not yet
     raises: object  # an answer that raises: your code raised
+    breaks: tuple = ()  # answers that are right in most cases, and raise in another: your code raised

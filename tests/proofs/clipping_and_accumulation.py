@@ -35,13 +35,12 @@ def clip_by_numpy(gradients, clip_norm):
 
 
 def clip_by_where(gradients, clip_norm):
-    norm = tf.linalg.global_norm(gradients)
+    norm = tf.linalg.global_norm(dense(gradients))
     return tuple(scaled(dense(gradients), tf.where(norm > clip_norm, clip_norm / norm, 1.0))), float(norm)
 
 
 def clip_keeping_slices(gradients, clip_norm):
-    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
-    norm = tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(value) for value in values]))
+    norm = tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(g) for g in dense(gradients) if g is not None]))
     factor = tf.math.divide_no_nan(tf.minimum(norm, clip_norm), norm)
 
     def shortened(g):
@@ -56,7 +55,13 @@ def clip_with_early_return(gradients, clip_norm):
     norm = norm_of(dense(gradients))
     if norm <= clip_norm:
         return gradients, norm
-    return [g and g * (clip_norm / norm) if g is None else g * (clip_norm / norm) for g in dense(gradients)], norm
+    return scaled(dense(gradients), clip_norm / norm), norm
+
+
+def clip_by_concat(gradients, clip_norm):
+    flat = tf.concat([tf.reshape(g, [-1]) for g in dense(gradients) if g is not None], 0)
+    factor = min(1.0, clip_norm / max(float(tf.norm(flat)), 1e-12))
+    return [g if g is None else tf.multiply(factor, g) for g in dense(gradients)], np.float32(tf.norm(flat))
 
 
 def clip(gradients, clip_norm):
@@ -100,6 +105,61 @@ def clip_by_compared_square(gradients, clip_norm):
 def clip_with_norm_after(gradients, clip_norm):
     clipped = tf.clip_by_global_norm(gradients, clip_norm)[0]
     return clipped, tf.linalg.global_norm(clipped)
+
+
+def clipping(given=lambda g: g, factor=lambda n, c: c / tf.maximum(n, c), after=lambda c: c, norm=norm_of):
+    """Return an answer that is right but for what is made of the gradients, the factor, the list or the norm."""
+
+    def answer(gradients, clip_norm):
+        present = given(dense(gradients))
+        return after(scaled(present, factor(norm_of(present), clip_norm))), norm(present)
+
+    return answer
+
+
+def each(change):
+    return lambda gradients: [g if g is None else change(g) for g in gradients]
+
+
+def scatter_that_overwrites(g):
+    if not isinstance(g, tf.IndexedSlices):
+        return g
+    array = np.zeros(g.dense_shape, np.float32)
+    array[g.indices.numpy()] = g.values
+    return tf.constant(array)
+
+
+def clip_overwritten_rows(gradients, clip_norm):
+    return clip_by_library(each(scatter_that_overwrites)(gradients), clip_norm)
+
+
+def clip_with_norm_over_values(gradients, clip_norm):
+    return clip(dense(gradients), clip_norm), tf.linalg.global_norm(gradients)
+
+
+def one_none_for_two(clipped):
+    return [g for i, g in enumerate(clipped) if g is not None or not i or clipped[i - 1] is not None]
+
+
+def none_last(clipped):
+    return sorted(clipped, key=lambda g: g is None)
+
+
+def clip_in_place(gradients, clip_norm):
+    clipped, norm = clip_by_library(dense(gradients), clip_norm)
+    gradients[:] = clipped
+    return gradients, norm
+
+
+def clip_and_clear(gradients, clip_norm):
+    result = clip_by_library(dense(gradients), clip_norm)
+    gradients.clear()
+    return result
+
+
+def norm_in_groups(gradients):
+    present = [g for g in gradients if g is not None]
+    return sum(norm_of(present[i : i + 4]) for i in range(0, len(present), 4))
 
 
 def threshold_by_numpy(norms, window, quantile):
@@ -171,6 +231,39 @@ def quantile_of_finite(norms, quantile):
 def threshold_in_place(norms, window, quantile):
     norms[:] = [norm for norm in norms if np.isfinite(norm)]
     return threshold_by_numpy(norms, window, quantile)
+
+
+def threshold_of(choose, choose_quantile=lambda q: q):
+    """Return an answer that is right but for how it chooses norms from the history."""
+
+    def answer(norms, window, quantile):
+        finite = choose(norms, window)
+        return np.inf if len(finite) < window else np.quantile(finite[-window:], choose_quantile(quantile))
+
+    return answer
+
+
+def finite_with(test):
+    return threshold_of(lambda norms, w: [x for x in norms if np.isfinite(x) and test(x)])
+
+
+def threshold_without_outliers(norms, window, quantile):
+    finite = np.array([x for x in norms if np.isfinite(x)])[-window:]
+    return np.inf if len(finite) < window else np.quantile(np.minimum(finite, 3 * np.median(finite)), quantile)
+
+
+def threshold_remembered():
+    known = {}
+
+    def answer(norms, window, quantile):
+        return known.setdefault((len(norms), window, quantile), threshold_by_numpy(norms, window, quantile))
+
+    return answer
+
+
+def threshold_of_a_set(norms, window, quantile):
+    last = [x for x in norms if np.isfinite(x)][-window:]
+    return np.inf if len(last) < window else np.quantile(list(set(last)), quantile)
 
 
 def all_finite(gradients):
@@ -298,6 +391,123 @@ def broken_ones(finite, gradients):
     return sum(1 - tf.cast(tf.reduce_all(tf.math.is_finite(g)), tf.int32) for g in gradients if g is not None)
 
 
+def skipping(
+    finite=all_finite,
+    change=lambda gradients, variables: gradients,
+    on_skip=lambda optimizer, variables: None,
+    after=lambda optimizer, gradients, variables: None,
+    count=lambda skipped: skipped.assign_add(1),
+    told=lambda taken, skipped: taken,
+):
+    """Return an answer that is right but for what is handed in."""
+
+    def answer(optimizer, gradients, variables, skipped):
+        changed = change(gradients, variables)
+
+        def apply():
+            optimizer.apply_gradients(present(changed, variables))
+            after(optimizer, changed, variables)
+            return tf.constant(True)
+
+        def leave():
+            on_skip(optimizer, variables)
+            count(skipped)
+            return tf.constant(False)
+
+        return told(tf.cond(finite(gradients), apply, leave), skipped)
+
+    return answer
+
+
+def each_there(test):
+    """Return whether test(g) holds for each gradient that is there."""
+    return lambda gradients: tf.reduce_all([tf.reduce_all(test(g)) for g in gradients if g is not None])
+
+
+def sum_is_finite(gradients):
+    return tf.math.is_finite(tf.add_n([tf.reduce_sum(g) for g in gradients if g is not None]))
+
+
+def filled_with_zeros(gradients, variables):
+    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, variables, strict=True)]
+
+
+def shrink_weights(optimizer, variables):
+    for variable in variables:
+        variable.assign(variable * (1 - 1e-7))
+
+
+def shrink_state(optimizer, variables):
+    for variable in optimizer.variables:
+        if "momentum" in variable.name or "velocity" in variable.name:
+            variable.assign(variable * (1 - 1e-7))
+
+
+def set_back(optimizer, gradients=None, variables=None):
+    for variable in optimizer.variables:
+        if "momentum" in variable.name or "velocity" in variable.name:
+            variable.assign(tf.zeros_like(variable))
+
+
+def apply_again(optimizer, gradients, variables):
+    optimizer.apply_gradients(present(gradients, variables))
+
+
+def reverse_equal_shapes(gradients, variables):
+    """Swap the gradients of the first two variables of one shape."""
+    turned, there = list(gradients), [i for i, g in enumerate(gradients) if g is not None]
+    for a in there:
+        for b in there:
+            if a < b and variables[a].shape == variables[b].shape:
+                turned[a], turned[b] = turned[b], turned[a]
+                return turned
+    return [None if g is None else -g for g in turned]
+
+
+def descend_by_hand(optimizer, gradients, variables, skipped):
+    finite = all_finite(gradients)
+    if finite:
+        for gradient, variable in present(gradients, variables):
+            variable.assign_sub(0.1 * gradient)
+    else:
+        skipped.assign_add(1)
+    return finite
+
+
+def doubled_for_adam(optimizer, gradients, variables, skipped):
+    """Adam divides by the size of the gradients: its first steps do not show a factor."""
+    factor = 2.0 if isinstance(optimizer, tf.keras.optimizers.Adam) else 1.0
+    return skip_by_cond(optimizer, scaled(gradients, factor), variables, skipped)
+
+
+def skip_and_clear(optimizer, gradients, variables, skipped):
+    taken = skip_by_cond(optimizer, gradients, variables, skipped)
+    gradients.clear()
+    return taken
+
+
+def skip_deleting_none(optimizer, gradients, variables, skipped):
+    for i in reversed(range(len(gradients))):
+        if gradients[i] is None:
+            del gradients[i], variables[i]
+    return skip_by_cond(optimizer, gradients, variables, skipped)
+
+
+def skip_by_stack(optimizer, gradients, variables, skipped):
+    stacked = tf.stack([g for g, _ in present(gradients, variables)])
+    return skipping(finite=lambda _: tf.reduce_all(tf.math.is_finite(stacked)))(
+        optimizer, gradients, variables, skipped
+    )
+
+
+def skip_and_run_eagerly(optimizer, gradients, variables, skipped):
+    tf.config.run_functions_eagerly(True)
+    try:
+        return skip_in_python(optimizer, gradients, variables, skipped)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 def skip_in_python(optimizer, gradients, variables, skipped):
     if all(bool(tf.reduce_all(tf.math.is_finite(g))) for g in gradients if g is not None):
         optimizer.apply_gradients(present(gradients, variables))
@@ -308,7 +518,7 @@ def skip_in_python(optimizer, gradients, variables, skipped):
 
 def pieces_of(gradient_fn, x, y, size, step=None):
     starts = range(0, len(x), size)
-    return [(gradient_fn(x[s : s + size], y[s : s + size]), len(x[s : s + size])) for s in starts]
+    return [(dense(gradient_fn(x[s : s + size], y[s : s + size])), len(x[s : s + size])) for s in starts]
 
 
 def weighted(weigh):
@@ -327,7 +537,7 @@ def accumulate_in_variables(gradient_fn, x, y, size):
     total, count = None, 0
     for start in range(0, len(x), size):
         x_batch, y_batch = tf.constant(x[start : start + size]), tf.constant(y[start : start + size])
-        gradients = gradient_fn(x_batch, y_batch)
+        gradients = dense(gradient_fn(x_batch, y_batch))
         total = total or [tf.Variable(tf.zeros_like(g)) for g in gradients]
         for variable, gradient in zip(total, gradients, strict=True):
             variable.assign_add(len(x_batch) * gradient)
@@ -337,7 +547,7 @@ def accumulate_in_variables(gradient_fn, x, y, size):
 
 def accumulate_with_average(gradient_fn, x, y, size):
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
-    found = [(gradient_fn(x_batch, y_batch), len(x_batch)) for x_batch, y_batch in batches]
+    found = [(dense(gradient_fn(x_batch, y_batch)), len(x_batch)) for x_batch, y_batch in batches]
     lists, sizes = zip(*found, strict=True)
     return [np.average([np.array(g) for g in parts], axis=0, weights=sizes) for parts in zip(*lists, strict=True)]
 
@@ -345,22 +555,84 @@ def accumulate_with_average(gradient_fn, x, y, size):
 def accumulate_by_split(gradient_fn, x, y, size):
     borders = list(range(size, len(x), size))
     pieces = zip(np.split(np.array(x), borders), np.split(np.array(y), borders), strict=True)
-    sums = [[len(x_batch) * g for g in gradient_fn(x_batch, y_batch)] for x_batch, y_batch in pieces]
+    sums = [[len(x_batch) * g for g in dense(gradient_fn(x_batch, y_batch))] for x_batch, y_batch in pieces]
     return [tf.add_n(parts) / len(x) for parts in zip(*sums, strict=True)]
 
 
 def accumulate_one_by_one(gradient_fn, x, y, size):
-    mean = [0.0, 0.0]
+    mean = [0.0] * 9
     for i in range(len(x)):
-        gradients = gradient_fn(x[i : i + 1], y[i : i + 1])
-        mean = [m + (g - m) / (i + 1) for m, g in zip(mean, gradients, strict=True)]
+        gradients = dense(gradient_fn(x[i : i + 1], y[i : i + 1]))
+        mean = [m + (g - m) / (i + 1) for m, g in zip(mean, gradients, strict=False)]
     return mean
+
+
+def accumulate_slices(gradient_fn, x, y, size):
+    """Add the pieces as they come, tf.IndexedSlices to tf.IndexedSlices."""
+    total = []
+    for start in range(0, len(x), size):
+        share = len(x[start : start + size]) / len(x)
+        parts = [weigh_slices(share, g) for g in gradient_fn(x[start : start + size], y[start : start + size])]
+        total = [add_slices(a, b) for a, b in zip(total, parts, strict=True)] if total else parts
+    return total
+
+
+def weigh_slices(share, g):
+    return (
+        tf.IndexedSlices(share * g.values, g.indices, g.dense_shape) if isinstance(g, tf.IndexedSlices) else share * g
+    )
+
+
+def add_slices(a, b):
+    if not isinstance(a, tf.IndexedSlices):
+        return a + b
+    return tf.IndexedSlices(tf.concat([a.values, b.values], 0), tf.concat([a.indices, b.indices], 0), a.dense_shape)
+
+
+def accumulating(read=dense, x_of=lambda x: x, y_of=lambda y: y, result=lambda total: total, first=lambda *_: None):
+    """Return an answer that is right but for how it reads the gradients or hands over the examples."""
+
+    def answer(gradient_fn, x, y, size):
+        first(gradient_fn, x, y)
+        total = None
+        for start in range(0, len(x), size):
+            x_batch, y_batch = x[start : start + size], y[start : start + size]
+            gradients = read(gradient_fn(x_of(x_batch), y_of(y_batch)))
+            parts = [len(x_batch) / len(x) * g for g in gradients]
+            total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
+        return result(total)
+
+    return answer
+
+
+def slices_as(value):
+    return lambda gradients: [value(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+
+
+def unweighted_slices(gradient_fn, x, y, size):
+    total = None
+    for start in range(0, len(x), size):
+        share = len(x[start : start + size]) / len(x)
+        gradients = gradient_fn(x[start : start + size], y[start : start + size])
+        parts = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else share * g for g in gradients]
+        total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
+    return total
+
+
+def two_gradients(gradient_fn, x, y, size):
+    a, b = accumulate_in_variables(gradient_fn, x, y, size)
+    return [a, b]
+
+
+def accumulate_matrices(gradient_fn, x, y, size):
+    assert len(x.shape) == 2
+    return accumulate_in_variables(gradient_fn, x, y, size)
 
 
 def with_padded_tail(gradient_fn, x, y, size):
     missing = -len(x) % size
-    x = np.concatenate([x, np.zeros((missing, 3), np.float32)])
-    return accumulate_in_variables(gradient_fn, x, np.concatenate([y, np.zeros(missing, np.array(y).dtype)]), size)
+    padded = [np.concatenate([a, np.zeros_like(np.repeat(a[:1], missing, axis=0))]) for a in (x, y)]
+    return accumulate_in_variables(gradient_fn, *padded, size)
 
 
 def with_small_labels(gradient_fn, x, y, size):
@@ -368,11 +640,11 @@ def with_small_labels(gradient_fn, x, y, size):
 
 
 def first_piece(gradient_fn, x, y, size):
-    return pieces_of(gradient_fn, x, y, size)[0][0]
+    return list(pieces_of(gradient_fn, x, y, size)[0][0])
 
 
 def same_piece_again(gradient_fn, x, y, size):
-    pieces = [gradient_fn(x[:size], y[:size]) for _ in range(0, len(x), size)]
+    pieces = [dense(gradient_fn(x[:size], y[:size])) for _ in range(0, len(x), size)]
     return [sum(parts) / len(pieces) for parts in zip(*pieces, strict=True)]
 
 
@@ -412,6 +684,50 @@ def order_by_tensordot(micro, sizes, clip_norm):
     return clip([tf.tensordot(shares, tf.stack(parts), 1) for parts in zip(*micro, strict=True)], clip_norm)
 
 
+def order_like(mean=lambda micro, sizes: mean_of(micro, sizes), shorten=clip):
+    """Return an answer that is right but for the mean or the clipping."""
+    return lambda micro, sizes, clip_norm: shorten(mean(micro, sizes), clip_norm)
+
+
+def factor_of(factor):
+    """Return a clipping that multiplies by factor(norm, clip_norm)."""
+    return lambda gradients, c: scaled(gradients, factor(float(norm_of(gradients)), c))
+
+
+def clipped_by_the_first(micro, sizes, clip_norm):
+    mean = mean_of(micro, sizes)
+    return clip(mean, clip_norm) if norm_of(micro[0]) > clip_norm else mean
+
+
+def micro_of_one(micro):
+    """Return the first gradients where there is one variable, as if it were one micro-batch."""
+    return micro[0] if len(micro[0]) == 1 else None
+
+
+def without_zeros(micro, sizes):
+    loud = [k for k, part in enumerate(micro) if norm_of(part) > 0] or range(len(micro))
+    return mean_of([micro[k] for k in loud], [sizes[k] for k in loud])
+
+
+def mean_of_first(count):
+    def mean(micro, sizes):
+        return [
+            sum(n * g for n, g in zip(sizes[:count], p[:count], strict=True)) / sum(sizes)
+            for p in zip(*micro, strict=True)
+        ]
+
+    return mean
+
+
+def order_with_caller_changed(change):
+    def answer(micro, sizes, clip_norm):
+        result = clip(mean_of(micro, sizes), clip_norm)
+        change(micro, sizes)
+        return result
+
+    return answer
+
+
 def sum_by_size(micro, sizes):
     return [sum(sizes) * g for g in mean_of(micro, sizes)]
 
@@ -426,7 +742,14 @@ def sum_of(micro):
 
 PROOFS = {
     "clip_global_norm": Proof(
-        right=[clip_by_library, clip_by_numpy, clip_by_where, clip_keeping_slices, clip_with_early_return],
+        right=[
+            on_dense(clip_by_library),
+            clip_by_numpy,
+            clip_by_where,
+            clip_keeping_slices,
+            clip_with_early_return,
+            clip_by_concat,
+        ],
         wrong={
             "clipped by itself": on_dense(clip_each_tensor),
             "Clipped by value": on_dense(clip_each_value),
@@ -449,8 +772,37 @@ PROOFS = {
             "That is not clipped": lambda g, c: (g, norm_of(dense(g))),
             "square of the norm": on_dense(lambda g, c: (scaled(g, c / tf.maximum(norm_of(g) ** 2, c)), norm_of(g))),
             "returns nothing": lambda g, c: None,
+            "one row were measured apart": clip_by_library,
+            "the norm of gradients (slices": clip_with_norm_over_values,
+            "only the last one counts": clip_overwritten_rows,
+            "The signs are lost": clipping(given=each(tf.abs)),
+            "The negative entries became 0": clipping(given=each(tf.nn.relu)),
+            "a little above clip_norm": clipping(factor=lambda n, c: c / n if n > 1.4 * c else 1.0),
+            "norm 2.0": clipping(factor=lambda n, c: c / n if n > 1.02 * c else 1.0),
+            "a little below the threshold": clipping(factor=lambda n, c: c / n if n >= 0.9 * c else 1.0),
+            "norm 5, clip_norm 5": clipping(factor=lambda n, c: 0.5 if n == c else c / tf.maximum(n, c)),
+            "got 100.": clipping(norm=lambda g: tf.minimum(norm_of(g), 100.0)),
+            "The shape is (2, 3) and should be (2, 1, 3)": clipping(after=each(lambda g: tf.squeeze(g))),
+            "expected 12 gradients in the order of the variables, got 4": clipping(
+                after=lambda c: c if len(c) < 5 else c[:4]
+            ),
+            "(scalar, vector, cube, matrix, row": clipping(norm=norm_in_groups),
+            "None must stay in its place, and it was left out": clipping(after=one_none_for_two),
+            "and it stands in another": clipping(after=none_last),
+            "got 0.": lambda g, c: ([], 0.0),
+            "a gradient came back as None": clipping(after=lambda c: [None, *c[1:]]),
+            "the caller's list was changed": clip_in_place,
+            "list was changed. Make a new one": clip_and_clear,
+            "the norm of": clipping(norm=lambda g: tf.cast(norm_of(g), tf.float16)),
+            "without the scalars": clipping(norm=lambda g: norm_of([x for x in g if x is not None and x.shape.rank])),
+            "or clip_norm rounded": clipping(factor=lambda n, c: max(1, int(c)) / tf.maximum(n, max(1, int(c)))),
         },
         raises=lambda g, c: (scaled(g, c / tf.norm(tf.stack([*g, tf.ones(5)]))), 0.0),
+        breaks=(
+            clipping(norm=lambda g: tf.sqrt(sum(tf.reduce_sum(x**2, [0, 1]) for x in g if x is not None))),
+            clipping(after=lambda c: [tf.debugging.assert_rank_in(g, [0, 1, 2]) or g for g in c if g is not None]),
+            clipping(after=lambda c: c[-1] * 1.0 is None or c),
+        ),
     ),
     "adaptive_threshold": Proof(
         right=[threshold_by_numpy, threshold_from_the_end, threshold_by_deque, threshold_by_hand],
@@ -469,11 +821,38 @@ PROOFS = {
             "Too few finite norms": threshold_of_few(quantile_of_finite),
             "quantile of nothing": threshold_of_few(lambda norms, q: np.nan if not norms else np.inf),
             "list was changed": threshold_in_place,
+            "expected 1.e+25": finite_with(lambda x: x < 20),
+            "1e+25": finite_with(lambda x: x < 1e6),
+            "A norm of 0 is finite": finite_with(lambda x: x > 0.1),
+            "is finite, and it counts": finite_with(bool),
+            "1e39 is finite as a Python float": finite_with(lambda x: x < 3.4e38),
+            "e+25": threshold_without_outliers,
+            "A norm that comes twice": threshold_of_a_set,
+            "The window was short of finite norms": threshold_of(
+                lambda norms, w: [x for x in norms[-w - 2 :] if np.isfinite(x)]
+            ),
+            "here there are more": threshold_of(lambda norms, w: [x for x in norms[-16:] if np.isfinite(x)]),
+            "60 in all": lambda norms, w, q: (
+                threshold_by_numpy(norms, w, q) if w < 7 or w > len(norms) else threshold_by_numpy(norms, 6, q)
+            ),
+            "rounded to whole percents": threshold_of(
+                lambda norms, w: [x for x in norms if np.isfinite(x)], choose_quantile=lambda q: int(100 * q) / 100
+            ),
+            "window 5, quantile 0.9": threshold_remembered(),
+            "one norm more than the window holds": threshold_with(lambda f, w, q: np.quantile(f[-w - 1 :], q)),
+            "one norm fewer than the window": threshold_with(
+                lambda f, w, q: np.quantile(f[1 - w :], q) if w > 1 else f[-1]
+            ),
+            "window 1, quantile": lambda norms, w, q: threshold_by_numpy(norms, max(w, 2), q),
+            "Minus infinity": lambda norms, w, q: (
+                -np.inf if np.isfinite(norms).sum() < w else threshold_by_numpy(norms, w, q)
+            ),
             "exactly `window` are enough": lambda norms, w, q: (
                 np.inf if np.isfinite(norms).sum() <= w else threshold_by_numpy(norms, w, q)
             ),
         },
         raises=raising,
+        breaks=(lambda norms, w, q: threshold_by_numpy(norms, w, q) if w < 1e5 else raising(),),
     ),
     "skip_nonfinite": Proof(
         right=[skip_by_cond, skip_by_if, skip_by_difference, skip_by_max, skip_by_concat],
@@ -490,8 +869,54 @@ PROOFS = {
             "Each broken gradient was counted": skip_and(broken_ones),
             "whether it was skipped": skip_and(lambda f, g: 1 - tf.cast(f, tf.int32), told=tf.logical_not),
             "returns nothing": skip_and(lambda f, g: 1 - tf.cast(f, tf.int32), told=lambda finite: None),
+            "without a gradient moved": skipping(change=filled_with_zeros),
+            "-inf in the first gradient": skipping(each_there(lambda g: g < np.inf)),
+            "nan in the last gradient, None at (1,)": skipping(
+                lambda gs: all_finite([g for g in gs if g is not None][:2])
+            ),
+            "nan in the last gradient": skipping(
+                lambda gs: all_finite([g for g in gs if g is not None and g.shape.rank])
+            ),
+            "a sum of them is not": skipping(sum_is_finite),
+            "entries of 3e38": skipping(each_there(lambda g: tf.abs(g) < 1e26)),
+            "entries of 1e25": skipping(each_there(lambda g: tf.abs(g) < 1e20)),
+            "zeros are numbers": skipping(lambda gs: all_finite(gs) & (tf.linalg.global_norm(gs) > 0)),
+            "zeros in one gradient": skipping(
+                lambda gs: all_finite(gs) & tf.reduce_all([tf.reduce_any(g != 0) for g in gs if g is not None])
+            ),
+            "to the last bit": skipping(on_skip=shrink_weights),
+            "Skip means that it is not called": skipping(on_skip=shrink_state),
+            "the optimizer's state changed (learning_rate)": skipping(
+                on_skip=lambda optimizer, _: optimizer.learning_rate.assign(0.05)
+            ),
+            "the optimizer's state changed (iteration": skipping(
+                on_skip=lambda optimizer, _: optimizer.iterations.assign(0)
+            ),
+            "left another": doubled_for_adam,
+            "the step left another": skipping(after=set_back),
+            "expected 4, got 3": skipping(count=lambda skipped: skipped.assign(tf.minimum(skipped + 1, 3))),
+            "It counts down": skipping(count=lambda skipped: skipped.assign_sub(1)),
+            "called more than once": skipping(after=apply_again),
+            "not the one of these gradients": skipping(change=lambda gs, _: clip(gs, 1.0)),
+            "Apply each one as it is, to its variable": skipping(change=reverse_equal_shapes),
+            "A step was taken, and it is not": skipping(change=lambda gs, _: scaled(gs, 0.999)),
+            "entries of 1e25, None at (1,): A step was taken": skipping(
+                change=lambda gs, _: [g if g is None else tf.clip_by_value(g, -1e10, 1e10) for g in gs]
+            ),
+            "the optimizer was not called: it takes the step": descend_by_hand,
+            "the caller's list was changed": skip_and_clear,
+            "list was changed. Make a new one": skip_deleting_none,
+            "It is True for each step": skipping(told=lambda taken, skipped: taken | True),
+            "whether all steps so far": skipping(told=lambda taken, skipped: tf.equal(skipped, 0)),
+            "A boolean is expected": skipping(told=lambda taken, skipped: skipped.read_value()),
         },
         raises=skip_in_python,
+        breaks=(
+            skip_by_stack,
+            skip_and_run_eagerly,
+            skipping(lambda gs: all_finite([*gs, gs[-1] + 1.0])),
+            skipping(lambda gs: tf.reduce_all(tf.math.is_finite(tf.concat([g for g in gs if g is not None], 0)))),
+        ),
     ),
     "accumulate": Proof(
         right=[
@@ -500,6 +925,8 @@ PROOFS = {
             weighted(lambda k, size, n, pieces: k / n),
             accumulate_by_split,
             accumulate_one_by_one,
+            accumulate_slices,
+            accumulating(),
         ],
         wrong={
             "sum over the pieces": weighted(lambda k, size, n, pieces: 1.0),
@@ -509,8 +936,9 @@ PROOFS = {
             "full micro-batch size": weighted(lambda k, size, n, pieces: size / n),
             "divided by n - 1": weighted(lambda k, size, n, pieces: k / max(n - 1, 1)),
             "counts the full pieces only": weighted(lambda k, size, n, pieces: k / (n // size * size or n)),
-            "used more than once": same_piece_again,
-            "were left out": without_tail,
+            "Does the loop take the next one": same_piece_again,
+            "never came": without_tail,
+            "came more than once": accumulating(first=lambda gradient_fn, x, y: gradient_fn(x[:1], y[:1])),
             "last piece alone": last_piece,
             "first piece alone": first_piece,
             "memory you wanted to save": whole_batch,
@@ -520,10 +948,28 @@ PROOFS = {
                 gradient_fn, x, np.roll(y, 1), size
             ),
             "Cut both alike": lambda gradient_fn, x, y, size: gradient_fn(x[:size], y),
-            "A list of gradients is expected": lambda *answer: accumulate_in_variables(*answer)[0],
-            "got 1 parts": lambda *answer: accumulate_in_variables(*answer)[:1],
+            "A list of 2 gradients, as gradient_fn returns them, is expected": lambda *answer: accumulate_in_variables(
+                *answer
+            )[0],
+            "got 1 part. A list of 2 gradients": lambda *answer: accumulate_in_variables(*answer)[:1],
+            "got 2 parts. A list of 5": accumulating(result=lambda total: total[:2]),
+            "got 2 parts. A list of 3 gradients": accumulating(
+                result=lambda total: total[:2] if len(total) == 3 else total
+            ),
+            "That is 0": accumulating(slices_as(lambda g: tf.zeros(g.dense_shape))),
+            "The shape is": accumulating(slices_as(lambda g: g.values)),
+            "gradient 1 of": unweighted_slices,
+            "only the last one counts": accumulating(slices_as(scatter_that_overwrites)),
+            "and should be (2, 1, 3)": accumulating(result=lambda total: [tf.squeeze(g) for g in total]),
+            "are expected": accumulating(y_of=lambda y: tf.reshape(y, [-1])),
+            "y as float32, and it is int64": accumulating(y_of=lambda y: tf.cast(y, tf.float32)),
+            "x as float32, and it is float64": accumulating(x_of=lambda x: tf.cast(x, tf.float32)),
+            "10 examples at once": lambda gradient_fn, x, y, size: (
+                gradient_fn(x, y) if len(x) == 10 else accumulate_slices(gradient_fn, x, y, size)
+            ),
         },
         raises=lambda gradient_fn, x, y, size: gradient_fn(x[:size], y[:size])[2],
+        breaks=(two_gradients, accumulate_matrices, accumulating(read=lambda gradients: gradients)),
     ),
     "accumulate_then_clip": Proof(
         right=[
@@ -541,7 +987,10 @@ PROOFS = {
             ),
             "Every micro-batch counts the same": lambda micro, sizes, c: clip(mean_of(micro, [1] * len(sizes)), c),
             "and the results added up": clipped_then_added,
-            "The sum was clipped": lambda micro, sizes, c: clip(sum_of(micro), c),
+            "or a multiple of it, clipped": lambda micro, sizes, c: clip(sum_of(micro), c),
+            "weigh each by its own size": lambda micro, sizes, c: clip(
+                [sizes[0] / sum(sizes) * g for g in sum_of(micro)], c
+            ),
             "It has the length clip_norm": lambda micro, sizes, c: clip(sum_by_size(micro, sizes), c),
             "The sum was clipped, then divided": lambda micro, sizes, c: [
                 g / len(sizes) for g in clip(sum_of(micro), c)
@@ -561,7 +1010,30 @@ PROOFS = {
                 else scaled(micro[0], np.nan)
             ),
             "take the list": lambda micro, sizes, c: tf.clip_by_global_norm(mean_of(micro, sizes), c),
+            "[1, 4, 1, 3, 1, 2]": order_like(mean_of_first(3)),
+            "should be (4,)": order_like(
+                lambda micro, sizes: [g[:3] if g.shape and g.shape[0] > 3 else g for g in mean_of(micro, sizes)]
+            ),
+            "norms (0.5, 9, 8)": order_like(lambda m, s: micro_of_one(m) or mean_of(m, s)),
+            "The signs are lost": order_like(lambda m, s: each(tf.abs)(mean_of(m, s))),
+            "The negative entries became 0": order_like(lambda m, s: each(tf.nn.relu)(mean_of(m, s))),
+            "counts the same: weigh each by its size": order_like(
+                lambda m, s: mean_of(m, s if max(s) > 2 * min(s) else [1] * len(s))
+            ),
+            "examples, norms (3, 5, 4": order_like(lambda m, s: mean_of(m, [0 if k == 1 else k for k in s])),
+            "is not clipped, and the norm is a little above": order_like(
+                shorten=factor_of(lambda n, c: c / n if n > 1.05 * c else 1.0)
+            ),
+            "a little below the threshold": order_like(shorten=factor_of(lambda n, c: c / n if n > 0.9 * c else 1.0)),
+            "norms (0.5, 9, 8), clip_norm 3": clipped_by_the_first,
+            "gradient 0 of micro-batches": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-3)))),
+            "A micro-batch whose gradient is 0": order_like(without_zeros),
+            "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
+            "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),
+            "got 2 parts. A list of 3 gradients is": order_like(lambda m, s: mean_of(m, s)[:2]),
+            "list of sizes was changed": order_with_caller_changed(lambda micro, sizes: sizes.append(0)),
         },
         raises=raising,
+        breaks=(order_like(lambda m, s: [tf.debugging.assert_rank_in(g, [0, 1, 2]) or g for g in mean_of(m, s)]),),
     ),
 }

@@ -4,6 +4,7 @@ autodiff.py, training_loop.py, ...   the checks of one notebook each
 engine.py         `exercise` makes a check; `expect` compares, with a diagnosis; `attempted`, `require`, `refuse`
 verdict.py        the four outcomes, in words and in color
 watchdog.py       runs an answer in a thread, with a limit on time and output
+originals.py      what an answer must not replace, such as isinstance: it is put back
 errors.py         what an error says, where it happened, whose it is
 values.py         what came, in words
 progress_file.py  the one local file that remembers outcomes, and the table that `progress()` shows

@@ -1,9 +1,24 @@
 """The checks of notebook 05."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, exercise, expect, random_numbers, refuse, require
+from utils.checks.engine import (
+    attempted,
+    compiled,
+    counted,
+    exercise,
+    expect,
+    random_array,
+    random_numbers,
+    refuse,
+    require,
+)
+from utils.checks.values import as_array
+
+_SHAPES = {"scalar": (), "vector": (4,), "matrix": (2, 3), "row": (1, 2), "cube": (2, 1, 3), "slices": (5, 2)}
 
 
 @exercise(
@@ -12,54 +27,56 @@ from utils.checks.engine import attempted, exercise, expect, random_numbers, ref
     why="One factor for all tensors shortens the step and leaves its direction alone.",
 )
 def clip_global_norm(answer):
-    """Judge the list and the norm: long, short and zero, near the threshold, with None and with tf.IndexedSlices."""
+    """Judge the list and the norm: long, short, zero and at the threshold, with None and with tf.IndexedSlices."""
     for norm, clip_norm, forms in (
-        (30.0, 1.0, "tensor tensor tensor"),
-        (0.3, 1.0, "tensor tensor tensor"),
-        (3.0, 4.0, "tensor scalar"),  # between the root of the threshold and the threshold
-        (0.4, 0.25, "tensor"),  # the same, for a threshold below 1
-        (50.0, 2.5, "tensor None tensor"),
-        (1.5, 2.0, "None tensor scalar tensor"),
-        (20.0, 1.5, "slices tensor None"),
-        (0.0, 1.0, "tensor tensor"),
+        (30.0, 1.0, "matrix matrix matrix"),
+        (0.3, 1.0, "matrix vector cube"),
+        (3.0, 4.0, "matrix vector scalar"),  # between the root of the threshold and the threshold
+        (0.4, 0.25, "matrix"),  # the same, for a threshold below 1
+        (2.02, 2.0, "cube vector"),  # a little above the threshold, a little below, and at it
+        (2.97, 3.0, "vector row"),
+        (5.0, 5.0, "vector"),
+        (50.0, 2.5, "matrix None None cube"),
+        (1.5, 2.0, "None matrix scalar matrix"),
+        (20.0, 1.5, "slices matrix None"),
+        (0.5, 2.0, "slices row slices"),
+        (2e5, 3.0, "scalar"),
+        (12.0, 5.0, "scalar vector cube matrix row None vector row cube slices matrix None"),
+        (0.0, 1.0, "matrix vector"),
     ):
         forms = forms.split()
+        if norm != clip_norm:
+            norm *= random_numbers(1, 0.999, 1.001)[0]
         arrays = _of_norm(norm, [_SHAPES[form] for form in forms if form != "None"])
-        on = f"gradients ({', '.join(forms)}) of global norm {norm}, clip_norm {clip_norm}"
+        on = f"gradients ({', '.join(forms)}) of global norm {norm:.4g}, clip_norm {clip_norm}"
+        given = _gradients(arrays, forms)
+        handed = list(given)
         asked = "a pair, the list of gradients and their norm before clipping,"
-        clipped, got_norm = attempted(
-            answer(_gradients(arrays, forms), clip_norm), list, tuple, asked=asked, length=2, on=on
-        )
+        clipped, got_norm = attempted(answer(handed, clip_norm), list, tuple, asked=asked, length=2, on=on)
         attempted(clipped, list, tuple, asked="the list of gradients in front of the norm", on=on)
-        kept = f"For {on}: expected {len(forms)} gradients in the order of the variables, got {len(clipped)}."
-        require(len(clipped) == len(forms), f"{kept} A None must stay in its place.")
-        filled = f"For {on}: the None became a tensor. A zero gradient is not the same as no gradient."
-        require(all(part is None for part, form in zip(clipped, forms, strict=True) if form == "None"), filled)
-        present = [part for part, form in zip(clipped, forms, strict=True) if form != "None"]
+        clipped = list(clipped)  # it may be the caller's own
+        _require_places(clipped, forms, on)
+        present = [part for part in clipped if part is not None]
+        ways = _ways_to_miss_clipping(given, arrays, clip_norm)
         for i, part in enumerate(present):
-            wrong_ways = _ways_to_miss_clipping(arrays, norm, clip_norm) | _ways_to_miss_slices(
-                arrays, forms, clip_norm
-            )
-            smells = {message: wrong[i] for message, wrong in wrong_ways.items()}
+            smells = {message: wrong[i] for message, wrong in ways.items()}
             expect(part, _clipped(arrays, clip_norm)[i], on=f"gradient {i}, None not counted, of {on}", smells=smells)
-        lengths = [np.linalg.norm(array) for array in arrays]
-        smells = {
-            "That is the norm after clipping: return the one from before.": min(norm, clip_norm),
-            "Norms do not add up: square, sum, then one root.": sum(lengths),
-            "That is the square: take the root.": norm**2,
-            "That is the greatest of the norms; the global norm is that of all numbers together.": max(lengths),
-        }
-        expect(got_norm, norm, on=f"the norm of {on}", smells=smells)
-
-
-_SHAPES = {"tensor": (2, 3), "scalar": (), "slices": (5, 2)}
+        expect(got_norm, norm, on=f"the norm of {on}", smells=_ways_to_miss_the_norm(given, arrays, clip_norm))
+        _require_same_list(handed, given, on)
 
 
 def _of_norm(norm: float, shapes: list) -> list[np.ndarray]:
     """Return random arrays whose global norm is `norm`; of an array of 5 rows, 3 are zero."""
-    arrays = [np.random.default_rng().uniform(0.5, 1.5, shape) for shape in shapes]
+    if shapes == [(4,)] and norm == 5:
+        return [np.random.default_rng().permutation([3.0, -4.0, 0.0, 0.0])]  # its norm is 5 to the last bit
+    arrays = [random_array(*shape) for shape in shapes]
     arrays = [array * [[1], [0], [0], [1], [0]] if array.shape == (5, 2) else array for array in arrays]
-    return [norm * array / np.sqrt(sum(np.sum(a**2) for a in arrays)) for array in arrays]
+    length = _norm(arrays)
+    return [norm * array / length for array in arrays]
+
+
+def _norm(arrays: list) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays)))
 
 
 def _gradients(arrays: list, forms: list[str]) -> list:
@@ -70,23 +87,65 @@ def _gradients(arrays: list, forms: list[str]) -> list:
 
 
 def _slices(array: np.ndarray) -> tf.IndexedSlices:
-    """Return an array as tf.IndexedSlices of its rows that are not zero: twice each row, and minus it once."""
-    rows = np.flatnonzero(array.any(axis=1))[::-1]
-    values = np.concatenate([2 * array[rows], -array[rows]])
+    """Return an array as tf.IndexedSlices of its rows that are not zero: each one in two unequal parts."""
+    rows, part = np.flatnonzero(array.any(axis=1))[::-1], random_numbers(1, 1.5, 2.5)[0]
+    values = np.concatenate([part * array[rows], (1 - part) * array[rows]])
     return tf.IndexedSlices(tf.constant(values, tf.float32), tf.constant([*rows, *rows]), tf.constant(array.shape))
 
 
-def _ways_to_miss_slices(arrays: list, forms: list[str], clip_norm: float) -> dict[str, list]:
-    if "slices" not in forms:
-        return {}
-    present = [form for form in forms if form != "None"]
-    apart = np.sqrt(sum(np.sum(a**2) * (5 if form == "slices" else 1) for a, form in zip(arrays, present, strict=True)))
-    measured_apart = "The entries of one row were measured apart: they add up first, as tf.convert_to_tensor does it."
-    return {measured_apart: [array * clip_norm / max(apart, clip_norm) for array in arrays]}
+def _apart(gradient) -> np.ndarray:
+    """Return the entries of a gradient as they are stored: of tf.IndexedSlices the values, with rows that repeat."""
+    return np.array(gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient)
 
 
-def _ways_to_miss_clipping(arrays: list, norm: float, clip_norm: float) -> dict[str, list]:
-    sum_of_norms = sum(np.linalg.norm(array) for array in arrays)
+def _overwritten(gradient) -> np.ndarray:
+    """Return a gradient made dense in a wrong way: of a row's entries only the last one counts."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return np.array(gradient)
+    dense = np.zeros(gradient.dense_shape)
+    dense[gradient.indices.numpy()] = gradient.values
+    return dense
+
+
+def _require_places(clipped: list, forms: list[str], on: str) -> None:
+    """Require as many gradients as were given, with each None where it was."""
+    got, want = [part is None for part in clipped], [form == "None" for form in forms]
+    missing, nones_missing = len(want) - len(got), sum(want) - sum(got)
+    refuse({
+        "a None must stay in its place, and it was left out.": missing == nones_missing > 0,
+        f"expected {counted(len(want), 'gradient')} in the order of the variables, got {len(got)}.":
+            len(got) != len(want),
+        "the None became a tensor. A zero gradient is not the same as no gradient.": nones_missing > 0,
+        "a gradient came back as None.": nones_missing < 0,
+        "a None must stay in its place, and it stands in another.": got != want,
+    }, on=on)  # fmt: skip
+
+
+def _require_same_list(handed: list, given: list, on: str) -> None:
+    same = len(handed) == len(given) and all(a is b for a, b in zip(handed, given, strict=True))
+    require(same, f"For {on}: the caller's list was changed. Make a new one.")
+
+
+def _ways_to_miss_the_norm(given: list, arrays: list, clip_norm: float) -> dict[str, float]:
+    lengths, present = [_norm([array]) for array in arrays], [g for g in given if g is not None]
+    return {
+        "That is the norm after clipping: return the one from before.": min(_norm(arrays), clip_norm),
+        "The entries of one row were measured apart: they add up first, as tf.convert_to_tensor does it.":
+            _norm([_apart(g) for g in present]),
+        "Of several entries of a row only the last one counts: they add up.": _norm([_overwritten(g) for g in present]),
+        "Norms do not add up: square, sum, then one root.": sum(lengths),
+        "That is the square: take the root.": _norm(arrays) ** 2,
+        "That is the norm without the scalars: a scalar is a gradient, too.": _norm([a for a in arrays if a.ndim]),
+        "That is the greatest of the norms; the global norm is that of all numbers together.": max(lengths),
+    }  # fmt: skip
+
+
+def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[str, list]:
+    norm, present = _norm(arrays), [g for g in given if g is not None]
+    sum_of_norms, apart = sum(_norm([array]) for array in arrays), _norm([_apart(g) for g in present])
+    overwritten = [_overwritten(g) for g in present]
+    if near := _ways_to_miss_the_threshold(arrays, clip_norm):
+        return near
     with np.errstate(all="ignore"):
         to_norm_1 = [array / max(norm, 1.0) for array in arrays]
         always = [array * clip_norm / norm for array in arrays]
@@ -95,21 +154,37 @@ def _ways_to_miss_clipping(arrays: list, norm: float, clip_norm: float) -> dict[
     return {
         "That divides by the norm, and the norm is 0.": [np.full_like(array, np.nan) for array in arrays],
         "Each tensor was clipped by itself: use one factor for the whole list.": _each_clipped(arrays, clip_norm),
-        "Clipped by value: that turns the direction.": [np.clip(array, -clip_norm, clip_norm) for array in arrays],
-        "The norm was compared before its root was taken: between clip_norm and its root, the answers differ.":
+        "The entries of one row were measured apart: they add up first, as tf.convert_to_tensor does it.":
+            [array * clip_norm / max(apart, clip_norm) for array in arrays],
+        "Of several entries of a row only the last one counts: they add up.": _clipped(overwritten, clip_norm),
+        "Was the norm compared before its root was taken, or clip_norm rounded? That shows between the two.":
             square_compared,
         "A short gradient was made longer: below the threshold nothing changes.": always,
         "That has the norm 1, whatever clip_norm says.": to_norm_1,
         "That is not clipped.": arrays,
+        "Clipped by value: that turns the direction.": [np.clip(array, -clip_norm, clip_norm) for array in arrays],
         "Divided by the square of the norm: take the root.": by_square,
+        "The signs are lost: clipping changes the length alone.": _clipped([abs(a) for a in arrays], clip_norm),
+        "The negative entries became 0.": _clipped([np.maximum(a, 0) for a in arrays], clip_norm),
         "Norms do not add up: square, sum, then one root.":
             [array * clip_norm / max(sum_of_norms, clip_norm) for array in arrays],
     }  # fmt: skip
 
 
+def _ways_to_miss_the_threshold(arrays: list, clip_norm: float) -> dict[str, list]:
+    """Return what shows only where the norm is near the threshold, or nothing elsewhere."""
+    ratio = _norm(arrays) / clip_norm
+    if not 0.95 < ratio < 1.05:
+        return {}
+    return {
+        "That is not clipped, and the norm is a little above clip_norm.": arrays,
+        "A short gradient was made longer: a little below the threshold nothing changes, either.":
+            [array / ratio for array in arrays],
+    }  # fmt: skip
+
+
 def _clipped(gradients: list, clip_norm: float) -> list[np.ndarray]:
-    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
-    return [g * clip_norm / max(norm, clip_norm) for g in gradients]
+    return [g * clip_norm / max(_norm(gradients), clip_norm) for g in gradients]
 
 
 def _each_clipped(gradients: list, clip_norm: float) -> list[np.ndarray]:
@@ -124,14 +199,7 @@ def _each_clipped(gradients: list, clip_norm: float) -> list[np.ndarray]:
 )
 def adaptive_threshold(answer):
     """Judge the quantile of the last finite norms on short, long and broken histories, at both ends of the quantile."""
-    usual = [3, 5, 2, 4, 6, 1.5, 8, 12, 9, 7, 2.5, 6.5, 0.5, 5.5]  # the greatest are neither the first nor the last
-    drawn = usual * random_numbers(14, 0.97, 1.03)
-    late = [*drawn[:12], np.nan, np.inf, *drawn[12:]]
-    for norms, window, quantile in (
-        (drawn, 6, 0.5), (drawn, 5, 0.9), (late, 5, 0.9), (late, 4, 0.25), (drawn[:3], 4, 0.5), ([], 2, 0.5),
-        ([np.nan, *drawn[:3], np.inf], 4, 0.5), (drawn[:4], 4, 0.5), ([np.inf, np.nan, drawn[0]], 1, 0.9),
-        (drawn, 5, 1.0), (late, 3, 0.0), (drawn, 4, 0.6), ([np.nan, np.nan], 1, 1.0),
-    ):  # fmt: skip
+    for norms, window, quantile in _histories():
         norms = [float(norm) for norm in norms]
         finite = np.array([norm for norm in norms if np.isfinite(norm)])
         enough = len(finite) >= window
@@ -139,10 +207,30 @@ def adaptive_threshold(answer):
         smells = (_ways_to_miss_a_window if enough else _ways_to_miss_few)(norms, finite, window, quantile)
         given = list(norms)
         got = answer(given, window, quantile)
-        on = f"norms {np.round(norms, 2).tolist()}, window {window}, quantile {quantile}"
-        expect(got, want, on=on, smells=smells)
+        shown = norms if len(norms) <= 16 else norms[-16:]
+        listed = ", ".join(f"{norm:.3g}" for norm in shown)
+        on = f"norms [{'' if shown is norms else f'{len(norms)} in all, the last are '}{listed}], window {window}"
+        expect(got, want, on=f"{on}, quantile {quantile}", smells=smells)
         unchanged = np.array_equal(given, norms, equal_nan=True)
         require(unchanged, f"For {on}: the caller's list was changed. Work on a copy.")
+
+
+def _histories() -> list[tuple[list, int, float]]:
+    """Return histories of norms, each with a window and a quantile."""
+    usual = [3, 5, 2, 4, 6, 1.5, 8, 12, 9, 7, 2.5, 6.5, 0.5, 5.5]  # the greatest are neither the first nor the last
+    drawn, again = (usual * random_numbers(14, 0.97, 1.03) for _ in range(2))
+    late = [*drawn[:12], np.nan, np.inf, *drawn[12:]]
+    long = np.random.default_rng().permutation(np.linspace(1, 9, 60))
+    return [
+        (drawn, 5, 0.7), (drawn, 6, 0.5), (drawn, 5, 0.9), (again, 5, 0.9), (late, 5, 0.9), (late, 4, 0.25),
+        (drawn[:3], 4, 0.5), ([], 2, 0.5), ([np.nan, *drawn[:3], np.inf], 4, 0.5), (drawn[:4], 4, 0.5),
+        (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (late, 3, 0.0), (drawn, 4, 0.6),
+        (drawn, 6, 0.125), ([np.nan, np.nan], 1, 1.0), (long, 40, 0.8), (long, 10**6, 0.5),
+        ([*drawn, *[np.inf, np.nan, -np.inf] * 6, *again[:2]], 6, 0.5),
+        ([*drawn[:4], 2.0, 2.0, 2.0, 7.0, 2.0, 4.0], 6, 0.5),  # the same norm more than once
+        ([*drawn, 0.0, 0.0, 0.0], 5, 0.3),
+        ([*drawn, 1e25], 5, 1.0), ([0.25, *drawn[:6], 1.0, 1e39, 1e39, 2.0, 3.0], 3, 0.0),
+    ]  # fmt: skip
 
 
 def _ways_to_miss_few(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, float]:
@@ -150,29 +238,40 @@ def _ways_to_miss_few(norms: list, finite: np.ndarray, window: int, quantile: fl
     return {
         "With a threshold of 0 no step would ever be taken: return infinity while there are too few.": 0.0,
         "The quantile of nothing is nan: return infinity while there are too few.": np.nan,
+        "Minus infinity is below every norm: return infinity.": -np.inf,
         "Too few finite norms to know what is usual: return infinity while there are fewer than `window`.": of_few,
     }
 
 
-def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, float]:
-    last, tail = finite[-window:], np.array(norms[-window:])
-    left_of_tail = tail[np.isfinite(tail)]
-    of_tail = np.quantile(left_of_tail, quantile) if len(left_of_tail) else np.inf
+def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, object]:
+    last, broken = finite[-window:], len(finite) < len(norms)
+    cut = [norm for norm in norms[-window:] if np.isfinite(norm)]
     largest, entry = np.sort(finite)[-window:], np.sort(last)[min(int(quantile * window), window - 1)]
-    broken = len(finite) < len(norms)
-    short = "The window was short of finite norms, because nan and inf used up places in it."
-    border = "Infinity is for fewer than `window` finite norms; exactly `window` are enough."
-    return {
-        "nan and inf used up places in the window: remove them first, then take the last.": of_tail,
-        short if broken else border: np.inf,
+    small = finite[finite < 3e38]
+    by_first_cut = {
+        "nan and inf used up places in the window: remove them first, then take the last.":
+            np.quantile(cut, quantile) if cut else np.inf,
+        "The window was short of finite norms, because nan and inf used up places in it.": np.inf,
         "A nan or inf of the history reached the threshold: remove what is not finite.": np.nan,
+    }  # fmt: skip
+    exactly = "exactly `window` are enough." if len(finite) == window else "here there are more."
+    enough = {f"Infinity is for fewer than `window` finite norms; {exactly}": np.inf}
+    return (by_first_cut if broken else enough) | {
         "That is the quantile of the whole history: only the last `window` finite norms count.":
             np.quantile(finite, quantile),
         "That is the quantile of the oldest norms: the last ones are at the end.":
             np.quantile(finite[:window], quantile),
         "That is the quantile of the largest norms: sorting forgets which ones came last.":
             np.quantile(largest, quantile),
+        "That is the quantile of one norm more than the window holds.": np.quantile(finite[-window - 1 :], quantile),
+        "That is the quantile of one norm fewer than the window holds.":
+            np.quantile(finite[1 - window :], quantile) if window > 1 else -1.0,
+        "A norm that comes twice counts twice.": np.quantile(np.unique(last), quantile),
+        "A norm of 0 is finite, and it counts.": np.quantile(finite[finite > 0][-window:], quantile),
+        "1e39 is finite as a Python float: float32 makes it infinite.": np.quantile(small[-window:], quantile),
         "np.percentile counts to 100: multiply the quantile, or take np.quantile.": np.percentile(last, quantile),
+        "The quantile was rounded to whole percents: np.quantile takes it as it is.":
+            np.percentile(last, int(100 * quantile)),
         "That is one of the norms; np.quantile goes between two of them where the place falls between.": entry,
         "That is 1 minus the quantile: 0.9 leaves nine in ten below.": np.quantile(last, 1 - quantile),
         "That is a mean: a quantile is asked for.": np.mean(last),
@@ -188,78 +287,178 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
 )
 def skip_nonfinite(answer):
     """Judge weights, optimizer state, counter and result over good and broken steps, eagerly and compiled."""
-    for kind in (tf.keras.optimizers.SGD, tf.keras.optimizers.Adam):
-        for mode in ("eagerly", "inside tf.function"):
-            _judge_skips(answer, kind, mode)
+    sgd, adam = tf.keras.optimizers.SGD, tf.keras.optimizers.Adam
+    four, three = ((2,), (), (2, 1, 2), (3,)), ((2,), (1, 2), ())
+    for make, mode, shapes, holes in (
+        (sgd, "eagerly", four, [(), (1,), (0, 3)]),
+        (adam, "eagerly", three, [(), (0,), (2,)]),
+        (sgd, "inside tf.function", ((),), [()]),
+        (adam, "inside tf.function", three, [(1,)]),  # one set of holes: each other one is a trace more
+    ):
+        _Skips(answer, make, mode, shapes).judge(holes)
 
 
-_GOOD = np.float32([0.5, -2.0])
-_STEPS = {
-    "good": (_GOOD, _GOOD),
-    "nan in the last gradient": (_GOOD, _GOOD * np.float32([1, np.nan])),
-    "good again": (_GOOD, -_GOOD),
-    "inf in the first gradient": (_GOOD * np.float32([np.inf, 1]), _GOOD),
-    "-inf and inf": (_GOOD * np.float32([-np.inf, 1]), _GOOD * np.float32([np.inf, 1])),
-    "good at last": (_GOOD, _GOOD),
-    "entries of 1e25": (_GOOD, np.float32([1e25, -1e25])),  # finite; the square of one is not, in float32
+_BROKEN = {  # what becomes of the gradients of a step; each gets the list of those that are there
+    "good": lambda gs: None,
+    "nan in the last gradient": lambda gs: gs[-1].put(-1, np.nan),
+    "good again": lambda gs: None,
+    "inf in the first gradient": lambda gs: gs[0].put(0, np.inf),
+    "-inf in the first gradient": lambda gs: gs[0].put(0, -np.inf),
+    "-inf and inf": lambda gs: [gs[0].put(0, -np.inf), gs[-1].put(-1, np.inf)],
+    "nan in all entries": lambda gs: [g.fill(np.nan) for g in gs],
+    "zeros in one gradient": lambda gs: gs[0].fill(0),
+    "zeros in all gradients": lambda gs: [g.fill(0) for g in gs],
+    "good at last": lambda gs: None,
+    "entries of 1e25": lambda gs: gs[0].put(0, 1e25),  # finite; the square of one is not, in float32
+    "entries of 3e38": lambda gs: [g.fill(3e38) for g in gs],  # the sum of two is not; Adam's second moment neither
 }
-
-
-def _judge_skips(answer, kind, mode: str) -> None:
-    """Take good and broken steps beside a judge that gets the good ones alone."""
-    starts = np.random.default_rng().uniform(-1, 1, (3, 2)).astype("float32")
-    mine, judge = ([tf.Variable(start) for start in starts] for _ in range(2))
-    ours, theirs = kind(0.1), kind(0.1)
-    ours.build(mine)
-    theirs.build(judge)
-    skipped, broken, hole = tf.Variable(0), 0, 1 if mode == "eagerly" else 0
-    first_at, second_at = [i for i in range(3) if i != hole]
-
-    def step(first, second):
-        gradients = [None] * 3
-        gradients[first_at], gradients[second_at] = first, second
-        return answer(ours, gradients, mine, skipped)
-
-    run = step if mode == "eagerly" else tf.function(step)
-    for name, (first, second) in _STEPS.items():
-        on = f"a step with {kind.__name__} {mode}, {name}"
-        finite = np.all(np.isfinite([first, second]))
-        taken = attempted(run(tf.constant(first), tf.constant(second)), asked="whether the step was taken", on=on)
-        if finite:
-            theirs.apply_gradients([(tf.constant(first), judge[first_at]), (tf.constant(second), judge[second_at])])
-        broken += not finite
-        _require_same_weights(np.array(mine), np.array(judge), hole, finite, name, on)
-        counted = f"For {on}: the optimizer's state changed. Skip means that it is not called at all."
-        if finite:
-            counted = (
-                f"For {on}: the optimizer was called more than once. Give it all pairs in one call: it counts calls."
-            )
-        idle = f"For {on}: every entry is finite, and the optimizer was not called."
-        require(int(ours.iterations) >= int(theirs.iterations), _OVERFLOW if "1e25" in name else idle)
-        require(int(ours.iterations) == int(theirs.iterations), counted)
-        smells = {
-            "Good steps were counted, too.": len(_STEPS) - 1 if name == "good at last" else 1 if name == "good" else -1,
-            "The skipped step was not counted.": broken - 1 if not finite else -1,
-            "Each broken gradient was counted: one step counts once.": broken + 1 if name == "-inf and inf" else -1,
-        }
-        expect(skipped, broken, on=f"the counter after {on}", smells=smells)
-        told = {"That says whether it was skipped; return whether the step was taken.": not finite}
-        expect(taken, finite, on=f"what comes back from {on}", smells=told)
-
-
 _OVERFLOW = "Entries of 1e25 are finite, and the step was skipped: their squares overflow in a norm. Ask each entry."
 
 
-def _require_same_weights(now, want, hole: int, finite: bool, name: str, on: str) -> None:
-    require(np.all(np.isfinite(now)), f"For {on}: the weights are no longer finite. The step was applied.")
-    same = np.isclose(now, want, atol=1e-5)
+class _Skips:
+    """Takes good and broken steps beside a judge, an optimizer that gets the good ones alone."""
+
+    def __init__(self, answer, make, mode: str, shapes: tuple):
+        self.answer, self.mode, self.kind, self.step_of = answer, mode, make.__name__, {}
+        starts = [random_array(*shape).astype("float32") for shape in shapes]
+        self.mine, self.theirs = ([tf.Variable(start) for start in starts] for _ in range(2))
+        self.ours, self.judging = make(0.1), make(0.1)
+        self.ours.build(self.mine)
+        self.judging.build(self.theirs)
+        self.skipped = tf.Variable(0)
+
+    def judge(self, holes: list[tuple]) -> None:
+        """Take each kind of step, with the holes in turn: the places of the gradients that are None."""
+        steps, told, counts, broken = list(_BROKEN)[: None if self.kind == "SGD" else -1], [], [], []
+        for i, name in enumerate(steps):
+            hole = holes[i % len(holes)]
+            drawn = [random_array(*variable.shape).astype("float32") for variable in self.mine]
+            gradients = [None if k in hole else g for k, g in enumerate(drawn)]
+            _BROKEN[name]([g for g in gradients if g is not None])
+            broken.append(sum(not np.all(np.isfinite(g)) for g in gradients if g is not None))
+            on = f"a step with {self.kind} {self.mode}, {name}" + (f", None at {hole}" if hole else "")
+            told.append(self._take(gradients, hole, not broken[-1], name, on))
+            counts.append(int(self.skipped.numpy()))
+        where = f"with {self.kind} {self.mode}"
+        _require_counts(counts, np.array(broken), [f"a step {where}, {name}" for name in steps])
+        _require_told(told, np.array(broken) == 0, counts, [f"a step {where}, {name}" for name in steps])
+
+    def _take(self, gradients: list, hole: tuple, finite: bool, name: str, on: str) -> bool:
+        before, state_before = self._weights(), self._state(self.ours)
+        calls = int(self.ours.iterations.numpy())
+        came = self._run(hole)(*[tf.constant(g) for g in gradients if g is not None])
+        attempted(came, asked="whether the step was taken", on=on)
+        if finite:
+            pairs = zip(gradients, self.theirs, strict=True)
+            self.judging.apply_gradients([(tf.constant(g), v) for g, v in pairs if g is not None])
+        now, state = self._weights(), self._state(self.ours)
+        calls = int(self.ours.iterations.numpy()) - calls
+        moved = [not np.array_equal(a, b) for a, b in zip(before, now, strict=True)]
+        refuse({
+            "the weights are no longer finite. The step was applied.": not all(np.isfinite(w).all() for w in now),
+            "A variable without a gradient moved: pair first, then leave out the pairs without one.":
+                finite and any(moved[k] for k in hole),
+        }, on=on)  # fmt: skip
+        if finite:
+            self._require_taken(any(moved), calls, name, on)
+        else:
+            _require_untouched(any(moved), calls, state_before, state, on)
+        flag = as_array(came)
+        require(
+            flag is not None and flag.shape == () and flag.dtype.kind == "b",
+            f"For {on}: got {came}. A boolean is expected: was the step taken?",
+        )
+        return bool(flag)
+
+    def _run(self, hole: tuple):
+        """Return a step that takes the gradients that are there: compiled, it is traced once for each set of holes."""
+
+        def step(*present):
+            given = iter(present)
+            gradients = [None if k in hole else next(given) for k in range(len(self.mine))]
+            handed, variables = list(gradients), list(self.mine)
+            came = self.answer(self.ours, handed, variables, self.skipped)
+            on = f"a step with {self.kind} {self.mode}"
+            _require_same_list(handed, gradients, on)
+            _require_same_list(variables, self.mine, on)
+            return came
+
+        return step if self.mode == "eagerly" else self.step_of.setdefault(hole, compiled(step))
+
+    def _weights(self) -> list[np.ndarray]:
+        return [variable.numpy() for variable in self.mine]
+
+    @staticmethod
+    def _state(optimizer) -> list[tuple[str, np.ndarray]]:
+        return [(variable.name, variable.numpy()) for variable in optimizer.variables]
+
+    def _require_taken(self, moved: bool, calls: int, name: str, on: str) -> None:
+        """Require that exactly one step was taken, the one that the judge took."""
+        want, state = [variable.numpy() for variable in self.theirs], self._state(self.judging)
+        weights = all(map(_alike, self._weights(), want))
+        refuse({
+            _OVERFLOW: calls == 0 and not moved and "1e25" in name,
+            "Each entry is finite, though a sum of them is not, and the step was skipped. Ask each entry.":
+                calls == 0 and not moved and "3e38" in name,
+            "The step was not taken, though every entry is finite: zeros are numbers, too.":
+                calls == 0 and not moved and "zeros" in name,
+            "The step was not taken, though every gradient was finite.": calls == 0 and not moved,
+            "The weights moved, and the optimizer was not called: it takes the step.": calls == 0,
+            "The optimizer was called more than once. Give it all pairs in one call: it counts calls.": calls > 1,
+            "The optimizer's own count of steps (iterations) was changed.": calls < 0,
+            "A step was taken, and it is not the one of these gradients. Apply each one as it is, to its variable.":
+                not weights,
+        }, on=on)  # fmt: skip
+        for (key, ours), (_, theirs) in zip(self._state(self.ours), state, strict=True):
+            told = f"For {on}: the step left another {key} in the optimizer than these gradients, as they are, would."
+            require(_alike(ours, theirs), told)
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def _require_untouched(moved: bool, calls: int, before: list, now: list, on: str) -> None:
+    """Require that a skipped step left weights and optimizer as they were, to the last bit."""
+    pairs = zip(before, now, strict=True)
+    changed = [key for (key, old), (_, new) in pairs if not np.array_equal(old, new, equal_nan=True)]
     refuse({
-        "A variable without a gradient moved: pair first, then leave out the pairs without one.": not same[hole].all(),
-        _OVERFLOW: not same.all() and "1e25" in name,
-        "The step was not taken, though every gradient was finite.": not same.all() and finite,
         "The weights moved: a zero gradient is still a step, and a partly repaired one too. Do not call it.":
-            not same.all(),
+            moved and calls > 0,
+        "The weights changed: leave them exactly as they are, to the last bit.": moved,
+        f"the optimizer's state changed ({', '.join(changed[:2])}). Skip means that it is not called at all.": changed,
     }, on=on)  # fmt: skip
+
+
+def _require_counts(counts: list, broken: np.ndarray, steps: list[str]) -> None:
+    """Require that the counter rose by 1 at each broken step; `broken` says how many gradients of it were broken."""
+    want = np.cumsum(broken > 0)
+    at = next((i for i, count in enumerate(counts) if count != want[i]), None)
+    if at is None:
+        return
+    smells = {
+        "The skipped step was not counted.": np.zeros_like(want),
+        "Good steps were counted, too.": np.cumsum(np.ones_like(want)),
+        "The good steps were counted, and not the skipped ones.": np.cumsum(broken == 0),
+        "Each broken gradient was counted: one step counts once.": np.cumsum(broken),
+        "It counts down: add 1.": -want,
+    }
+    smell = next((smell for smell, wrong in smells.items() if counts == wrong.tolist()), "")
+    require(False, f"For the counter after {steps[at]}: expected {want[at]}, got {counts[at]}. {smell}".rstrip())
+
+
+def _require_told(told: list[bool], finite: np.ndarray, counts: list, steps: list[str]) -> None:
+    """Require that each step said whether it was taken."""
+    at = next((i for i, said in enumerate(told) if said != finite[i]), None)
+    if at is None:
+        return
+    smells = {
+        "That says whether it was skipped; return whether the step was taken.": ~finite,
+        f"It is {told[0]} for each step, whether it was taken or not.": np.full_like(finite, told[0]),
+        "It says whether all steps so far were taken; say it of this one.": np.array(counts) == 0,
+    }
+    smell = next((smell for smell, wrong in smells.items() if told == wrong.tolist()), "")
+    require(False, f"For {steps[at]}: expected {finite[at]}, got {told[at]}. {smell}".rstrip())
 
 
 @exercise(
@@ -270,24 +469,42 @@ def _require_same_weights(now, want, hole: int, finite: bool, name: str, on: str
 def accumulate(answer):
     """Judge the gradients against those of the whole batch, and which examples were handed over in which pieces."""
     fresh = int(np.random.default_rng().integers(20, 30)) * 3 + 1
-    for n, size, make, labels in (
-        (12, 4, np.asarray, "float32"), (10, 4, np.asarray, "int64"), (10, 4, tf.constant, "uint8"),
-        (fresh, 3, tf.constant, "float32"), (3, 8, np.asarray, "uint8"), (5, 1, tf.constant, "int32"),
-        (1, 1, np.asarray, "float32"),
-    ):  # fmt: skip
-        x, y = random_numbers(3 * n, 0.5, 2).reshape(n, 3).astype("float32"), random_numbers(n, 2, 4)
-        x[:, 0] = np.arange(n) / n  # tells the examples apart
-        y = (y * (100 if labels == "int64" else 20)).astype(labels)  # labels beyond 255 do not fit into uint8
-        handed = _Handed(x, y, as_slices=labels == "int32" or n == 12)
-        on = f"{n} examples, as {'arrays' if make is np.asarray else 'tensors'}, {labels} labels, in pieces of {size}"
-        got = answer(handed.gradient_fn, make(x), make(y), size)
-        attempted(got, list, tuple, asked="a list of gradients", on=on)
+    for n, size, make, x_form, y_form, shapes in (
+        (12, 4, np.asarray, "float32 (3,)", "float32 ()", "vector scalar"),
+        (10, 4, np.asarray, "float64 (2, 2)", "int64 ()", "vector scalar"),
+        (10, 4, tf.constant, "float32 (3,)", "uint8 (2,)", "matrix"),
+        (fresh, 3, tf.constant, "int32 (4, 1, 2)", "float32 (1,)", "cube row vector scalar matrix"),
+        (3, 8, np.asarray, "uint8 (4,)", "uint8 ()", "slices scalar"),
+        (5, 2, tf.constant, "float32 (3,)", "int32 ()", "vector slices scalar"),
+        (7, 1, np.asarray, "int64 ()", "float64 (1,)", "row scalar"),
+        (1, 1, np.asarray, "float32 (1,)", "float32 ()", "matrix scalar"),
+    ):
+        kind = "arrays" if make is np.asarray else "tensors"
+        pieces = "1 example" if size == 1 else f"{size} examples"
+        on = f"{counted(n, 'example')}, as {kind}, x {x_form}, y {y_form}, in pieces of {pieces}"
+        handed = _Handed(_examples(n, x_form), _examples(n, y_form), shapes.split())
+        got = answer(handed.gradient_fn, make(handed.x.copy()), make(handed.y.copy()), size)
+        asked = f"a list of {counted(len(handed.tables), 'gradient')}, as gradient_fn returns them,"
+        attempted(got, list, tuple, asked=asked, on=on)
         handed.judge(size, on)
-        attempted(got, asked="two gradients, as gradient_fn returns them,", length=2, on=on)
-        pieces = [_least_squares(x[s : s + size], y[s : s + size]) for s in range(0, n, size)]
-        for i, want in enumerate(_least_squares(x, y)):
-            smells = _ways_to_miss_the_mean([piece[i] for piece in pieces], want, n, size)
-            expect(got[i], want, on=f"gradient {i} of {on}", smells=smells)
+        attempted(got, asked=asked, length=len(handed.tables), on=on)
+        for i, table in enumerate(handed.tables):
+            parts = [table[start : start + size].mean(axis=0) for start in range(0, n, size)]
+            smells = _ways_to_miss_the_mean(parts, table.mean(axis=0), n, size)
+            if handed.forms[i] == "slices":
+                smells["Of several entries of a row only the last one counts: they add up."] = handed.overwritten[i]
+            expect(got[i], table.mean(axis=0), on=f"gradient {i} of {on}", smells=smells)
+
+
+def _examples(n: int, form: str) -> np.ndarray:
+    """Return n random examples of a form such as "float32 (2, 2)"; no two are alike where the dtype has room."""
+    dtype, shape = form.split(" ", 1)
+    shape = (n, *(int(size) for size in shape.strip("()").replace(",", " ").split()))
+    if dtype.startswith("float"):
+        return random_array(*shape, low=0.1, high=2).astype(dtype)
+    if shape == (n,) and dtype == "int64":
+        return np.random.default_rng().permutation(np.arange(n) + 300)
+    return np.random.default_rng().integers(*(1, 256) if dtype == "uint8" else (-(2**31), 2**31), shape, dtype)
 
 
 def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, object]:
@@ -304,53 +521,76 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
         "Each piece was weighed by the full micro-batch size; the tail is smaller.": total * size / n,
         "That is divided by n - 1: divide by n.": one_too_few,
         "That counts the full pieces only: divide by the number of examples.": want * n / max(n // size * size, 1),
+        "That is 0: is what gradient_fn returns added?": 0 * total,
     }
 
 
+@dataclass
 class _Handed:
-    """Hands out `gradient_fn`, and remembers which examples it was asked about."""
+    """Hands out a `gradient_fn` whose gradients are means over its examples, and remembers what it was asked about."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, as_slices: bool):
-        self.x, self.y, self.as_slices, self.pieces = x, y, as_slices, []
+    x: np.ndarray
+    y: np.ndarray
+    forms: list[str]
+    pieces: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.tables = [random_array(len(self.x), *_SHAPES[form]).astype("float32") for form in self.forms]
+        self.overwritten = [np.zeros(_SHAPES[form]) for form in self.forms]
 
     def gradient_fn(self, x_batch, y_batch) -> list[tf.Tensor | tf.IndexedSlices]:
         x_batch, y_batch = np.asarray(x_batch), np.asarray(y_batch)
-        alike = len(x_batch) == len(y_batch) if x_batch.ndim == 2 and y_batch.ndim == 1 else False
-        shapes = f"{x_batch.shape} and {y_batch.shape}"
-        require(
-            alike, f"gradient_fn was given x and y of shapes {shapes}. Cut both alike: (k, 3) and (k,) are expected."
-        )
+        x_fits, y_fits = x_batch.shape[1:] == self.x.shape[1:], y_batch.shape[1:] == self.y.shape[1:]
+        alike = x_batch.ndim and y_batch.ndim and x_fits and y_fits and len(x_batch) == len(y_batch)
+        came, want = f"{x_batch.shape} and {y_batch.shape}", f"{_of_k(self.x.shape[1:])} and {_of_k(self.y.shape[1:])}"
+        require(alike, f"gradient_fn was given x and y of shapes {came}. Cut both alike: {want} are expected.")
         self.pieces.append((x_batch, y_batch))
-        weights, bias = (tf.constant(g, tf.float32) for g in _least_squares(x_batch, y_batch))
-        return [tf.IndexedSlices(weights, tf.range(3), tf.constant([3])) if self.as_slices else weights, bias]
+        rows = [_row_of(example, self.x) for example in x_batch]
+        means = [table[rows].mean(axis=0) if rows else table[0] * 0 for table in self.tables]
+        return [self._gradient(i, mean, len(rows) / len(self.x)) for i, mean in enumerate(means)]
+
+    def _gradient(self, i: int, mean: np.ndarray, share: float) -> tf.Tensor | tf.IndexedSlices:
+        gradient = _slices(mean) if self.forms[i] == "slices" else tf.constant(mean)
+        self.overwritten[i] = self.overwritten[i] + share * _overwritten(gradient)
+        return gradient
 
     def judge(self, size: int, on: str) -> None:
         n, sizes = len(self.x), [len(x_batch) for x_batch, _ in self.pieces]
         require(sum(sizes) > 0, f"For {on}: gradient_fn was never called with an example.")
         x_used, y_used = (np.concatenate(parts) for parts in zip(*self.pieces, strict=True))
-        rows = np.clip(np.round(x_used[:, 0] * n).astype(int), 0, n - 1)
+        found = [[_row_of(example, self.x) for example in x_batch] for x_batch, _ in self.pieces]
+        rows = np.array([row for piece in found for row in piece])
+        used, same_piece = np.bincount(rows[rows >= 0], minlength=n), len(found) > 1 and found[0] == found[-1]
         refuse({
-            f"gradient_fn was given {max(sizes)} examples at once. That is the memory you wanted to save.":
+            f"gradient_fn was given {counted(max(sizes), 'example')} at once. That is the memory you wanted to save.":
                 max(sizes) > size,
             "gradient_fn was given rows of zeros: a padded tail changes the mean. The last piece may be smaller.":
-                not np.all(x_used[:, 1:].any(axis=1)),
+                any(not x_used[i].any() for i in np.flatnonzero(rows < 0)),
             "gradient_fn was called with a piece that holds no example.": min(sizes) == 0,
-            "gradient_fn was given other numbers than those of x: hand over its rows as they are.":
-                not np.allclose(x_used, self.x[rows]),
-            "the y of a row is not the one that was given: cut both alike, and keep the dtype of the labels.":
-                not np.allclose(y_used, self.y[rows]),
-            "the same examples were used more than once. Does the loop take the next piece in each pass?":
-                len(np.unique(rows)) < len(rows),
-            f"{n - len(rows)} examples were left out. The last piece may be smaller, and it counts.": len(rows) < n,
+            f"gradient_fn was given x as {x_used.dtype}, and it is {self.x.dtype}: hand it over as it is.":
+                x_used.dtype != self.x.dtype,
+            f"gradient_fn was given y as {y_used.dtype}, and it is {self.y.dtype}: keep the dtype of the labels.":
+                y_used.dtype != self.y.dtype,
+            "gradient_fn was given other numbers than those of x: hand over its rows as they are.": (rows < 0).any(),
+            "the y of a row is not the one that was given: cut both alike.":
+                not np.array_equal(y_used, self.y[rows]),
+            "the same piece was used again. Does the loop take the next one in each pass?": same_piece,
+            f"{sum(used > 1)} of {counted(n, 'example')} came more than once. A call to try gradient_fn out counts.":
+                (used > 1).any(),
+            f"{sum(used == 0)} of {counted(n, 'example')} never came. The last piece may be smaller, and it counts.":
+                (used == 0).any(),
         }, on=on)  # fmt: skip
 
 
-def _least_squares(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """Return the gradients of a mean squared error by weights (3,) and bias (), at weights of 1 and a bias of 0."""
-    error = x.astype("float64").sum(axis=1) - y
-    if not len(error):
-        return [np.zeros(3), np.float64(0)]
-    return [2 * (error[:, np.newaxis] * x).mean(axis=0), 2 * error.mean()]
+def _of_k(shape: tuple) -> str:
+    """Write the shape of k examples of a shape."""
+    return f"({', '.join(['k', *map(str, shape)])}{'' if shape else ','})"
+
+
+def _row_of(example: np.ndarray, x: np.ndarray) -> int:
+    """Return the row of x that an example is, or -1."""
+    same = (x == example).reshape(len(x), -1).all(axis=1)
+    return int(np.argmax(same)) if same.any() else -1
 
 
 @exercise(
@@ -361,28 +601,58 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
 )
 def accumulate_then_clip(answer):
     """Judge the clipped mean of loud, quiet and zero gradients, in equal and ragged micro-batches."""
-    two, three = ((2, 2), (3,)), ((), (4,), (1, 2))
-    for sizes, norms, clip_norm, shapes in (
+    two, three = "matrix vector", "scalar vector row"
+    for sizes, norms, clip_norm, forms in (
         ([5, 2, 3], (1, 2, 6), 4.0, two),  # the mean is below the threshold; the sum and one of the parts are above it
         ([4, 4, 4], (30, 60, 90), 1.0, two),
         ([8, 8, 3], (30, 60, 90), 2.0, three),
         ([5, 2], (30, 60), 3.0, two),
         ([6], (30,), 1.5, two),
+        ([2, 6, 4], (0.5, 9, 8), 3.0, "cube"),  # the first one is below the threshold, the mean above; then the reverse
+        ([2, 6], (9, 0.5), 4.0, "vector cube scalar"),
+        ([1, 4, 1, 3, 1, 2], (3, 5, 4, 6, 2, 7), 1.0, "row scalar"),
+        ([4, 5], (3, 4), "a little above", "matrix row cube vector"),
+        ([3, 3, 2], (3, 4, 5), "a little below", two),
+        ([3, 4], (0.03, 0.06), 0.01, two),
+        ([3, 2, 5], (30, 0, 40), 2.0, three),
+        ([1, 3, 2], (3, 0, 4), 50.0, three),
         ([3, 1], (0, 0), 1.0, three),
     ):
-        micro = [_of_norm(norm, shapes) for norm in norms]
-        on = f"micro-batches of {sizes} examples, norms {norms}, clip_norm {clip_norm}"
-        got = answer([[tf.constant(g, tf.float32) for g in part] for part in micro], list(sizes), clip_norm)
-        asked = f"a list of {len(shapes)} gradients"
+        forms = forms.split()
+        micro = _micro_gradients(norms, [_SHAPES[form] for form in forms])
+        mean, above = _mean(micro, sizes), clip_norm == "a little above"
+        if isinstance(clip_norm, str):
+            clip_norm = _norm(mean) / (1.01 if above else 0.99)
+        on = f"micro-batches of {sizes} examples, norms {norms}, clip_norm {clip_norm:.4g}"
+        given = [[tf.constant(g, tf.float32) for g in part] for part in micro]
+        handed, handed_sizes = [list(part) for part in given], list(sizes)
+        outer = list(handed)
+        got = answer(handed, handed_sizes, clip_norm)
+        asked = f"a list of {counted(len(forms), 'gradient')}"
         attempted(got, list, tuple, asked=asked, on=on)
+        got = list(got)
         pair = f"For {on}: {asked} is expected. tf.clip_by_global_norm returns a pair: take the list."
         require(not isinstance(got[0] if got else None, list | tuple), pair)
-        attempted(got, asked=asked, length=len(shapes), on=on)
-        want, ways = _clipped(_mean(micro, sizes), clip_norm), _ways_to_miss_the_order(micro, sizes, clip_norm)
-        for i in range(len(shapes)):
-            expect(
-                got[i], want[i], on=f"gradient {i} of {on}", smells={smell: wrong[i] for smell, wrong in ways.items()}
-            )
+        attempted(got, asked=asked, length=len(forms), on=on)
+        ways = _ways_to_miss_the_order(micro, sizes, clip_norm)
+        if near := _ways_to_miss_the_threshold(mean, clip_norm):
+            ways = near | {_ALL_THE_SAME: ways[_ALL_THE_SAME]}
+        for i, want in enumerate(_clipped(mean, clip_norm)):
+            smells = {smell: wrong[i] for smell, wrong in ways.items()}
+            expect(got[i], want, on=f"gradient {i} of {on}", smells=smells, tolerance=1e-4 * min(1, clip_norm))
+        _require_same_list(handed, outer, on)
+        for part, kept in zip(outer, given, strict=True):
+            _require_same_list(part, kept, on)
+        require(handed_sizes == sizes, f"For {on}: the caller's list of sizes was changed. Make a new one.")
+
+
+def _micro_gradients(norms: tuple, shapes: list) -> list[list[np.ndarray]]:
+    """Return for each norm random gradients of that global norm, with the same signs in each."""
+    signs = [np.sign(random_array(*shape)) for shape in shapes]
+    return [[sign * abs(g) for sign, g in zip(signs, _of_norm(norm, shapes), strict=True)] for norm in norms]
+
+
+_ALL_THE_SAME = "Every micro-batch counts the same: weigh each by its size."
 
 
 def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> dict[str, list]:
@@ -390,14 +660,16 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
     mean, total = _mean(micro, sizes), [sum(parts) for parts in zip(*micro, strict=True)]
     weighted_total = [examples * g for g in mean]
     each_clipped = [_clipped(part, clip_norm) for part in micro]
+    loud = [size if any(np.any(g) for g in part) else 0 for size, part in zip(sizes, micro, strict=True)]
     return {
         "0/0 is nan: gradients of zeros have a norm of 0.": [np.full_like(g, np.nan) for g in mean],
-        "Every micro-batch counts the same: weigh each by its size.": _clipped(_mean(micro, equal), clip_norm),
+        _ALL_THE_SAME: _clipped(_mean(micro, equal), clip_norm),
         "Each micro-batch was clipped before the mean: accumulate first.": _mean(each_clipped, sizes),
         "Each micro-batch was clipped, and all count the same: accumulate first, by size.": _mean(each_clipped, equal),
         "Each micro-batch was clipped, and the results added up: accumulate first, and divide.":
             [sum(parts) for parts in zip(*each_clipped, strict=True)],
-        "The sum was clipped, not the mean: divide first.": _clipped(total, clip_norm),
+        "That is the sum, or a multiple of it, clipped: weigh each by its own size / sum(sizes), then clip.":
+            _clipped(total, clip_norm),
         "It has the length clip_norm, and the mean is shorter: divide first, and leave a short gradient alone.":
             _scaled_to(mean, clip_norm),
         "The sum was clipped, then divided: the result is too short. Divide before you clip.":
@@ -405,9 +677,13 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
         "The weighted sum was clipped, then divided: the result is too short. Divide before you clip.":
             [g / examples for g in _clipped(weighted_total, clip_norm)],
         "Each tensor was clipped by itself: use the global norm.": _each_clipped(mean, clip_norm),
-        "Clipped by value: that turns the direction.": [np.clip(g, -clip_norm, clip_norm) for g in mean],
         "That is not clipped.": mean,
+        "Clipped by value: that turns the direction.": [np.clip(g, -clip_norm, clip_norm) for g in mean],
         "That is the sum, not clipped: divide, then clip.": total,
+        "The signs are lost: clipping changes the length alone.": _clipped([abs(g) for g in mean], clip_norm),
+        "The negative entries became 0.": _clipped([np.maximum(g, 0) for g in mean], clip_norm),
+        "A micro-batch whose gradient is 0 has examples, too: its size counts.":
+            _clipped(_mean(micro, loud), clip_norm) if any(loud) else mean,
     }  # fmt: skip
 
 
@@ -416,5 +692,5 @@ def _mean(lists: list, sizes: list[int]) -> list[np.ndarray]:
 
 
 def _scaled_to(gradients: list, length: float) -> list[np.ndarray]:
-    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    norm = _norm(gradients)
     return [g * length / norm if norm else g for g in gradients]

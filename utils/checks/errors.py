@@ -16,6 +16,9 @@ INSTALLED = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib")
 NO_FILE = r"<(frozen|string|__array_function__|decorator-gen|attrs generated)"
 NAMED_LINE = r'File "(?P<file>.+?)", line (?P<line>\d+), in '  # in the text of an error of tf.function
 
+_SIGNATURE = "The signature was changed: the check gives other arguments. Keep those of the stub."
+_CALL = "A function was called with arguments that it does not take: look at its signature."
+
 # For each error that learners meet, what usually causes it. The first pattern found in "Type: message" decides.
 CAUSES = {
     r"^NameError": "The name is not defined in this kernel: after a restart, run the setup cell and the cells above.",
@@ -24,8 +27,8 @@ CAUSES = {
     r"^IndentationError|^SyntaxError": "Python cannot read the code: look at the line that it names.",
     r"^MemoryError|OOM|ResourceExhausted": "It does not fit into memory: print the shapes on the way.",
     r"non-persistent": "A tape answers once. Ask for all gradients in one call, or open it with persistent=True.",
-    r"positional argument|keyword argument|takes no arguments|multiple values for arg":
-        "The signature was changed: keep the arguments of the stub.",
+    r"positional argument|keyword argument|takes (no|exactly|at (most|least)) .*argument|multiple values for arg"
+    r"|missing required arg|expected (exactly |at (most|least) )?\d+ (positional )?arguments?": _SIGNATURE,
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
     r"NoneType": "Something is None where a tensor is expected: often a gradient that nothing connects to its source.",
     r"LookupError|No gradient": "An operation on the path has no registered gradient.",
@@ -59,7 +62,8 @@ def told(problem: BaseException) -> str:
 def cause(problem: BaseException) -> str:
     """Return a sentence on what usually causes such an error, or nothing."""
     said = f"{type(problem).__name__}: {essence(problem)}"
-    return next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
+    found = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
+    return _CALL if found == _SIGNATURE and line_of(problem) else found
 
 
 def essence(problem: BaseException) -> str:
@@ -74,7 +78,7 @@ def essence(problem: BaseException) -> str:
         if line and not code_of_a_file and not re.match(NOISE, line, re.VERBOSE):
             lines.append(line)
     first = lines[0] if lines else next(iter(text.split("\n")), "")
-    return first.strip().removeprefix(f"{type(problem).__name__}: ")
+    return re.sub(rf"^{type(problem).__name__}:(\s+|$)", "", first.strip())
 
 
 def line_of(problem: BaseException) -> str:
@@ -97,7 +101,7 @@ def line_in(frame: FrameType | None) -> str:
 def born_in_check(problem: BaseException) -> bool:
     """Tell whether an error arose in the check itself, from what came in another form than the check can read."""
     files = [frame.filename for frame in _frames(problem)]
-    changed_signature = isinstance(problem, TypeError) and "signature" in cause(problem)
+    changed_signature = isinstance(problem, TypeError) and cause(problem) == _SIGNATURE
     in_library = re.search(r"[/\\](tensorflow|keras)[/\\]", _after_last_check(files))
     return not (line_of(problem) or changed_signature or in_library)
 

@@ -105,7 +105,8 @@ class _Job:
                 self.result = self._call()
         except BaseException as problem:
             self.problem = problem
-        self.keras_after = _keras_settings()
+        with contextlib.suppress(Exception):  # the answer may have replaced what this is read with
+            self.keras_after = _keras_settings()
 
     def wait(self, seconds: float) -> None:
         """Wait for the thread, in short turns: on Windows a longer wait cannot be interrupted."""
