@@ -52,7 +52,11 @@ RETRACED = {
 
 
 def compared(cell):
-    return [sanitized(text) for text in spoken(cell)]
+    """Return what a cell says, but for its figures: their words may differ where the second run draws other numbers."""
+    said = copy.copy(cell)
+    said.outputs = [output for output in cell.outputs if "text/html" not in output.get("data", {})]
+    said.outputs = [output for output in said.outputs if "image/png" not in output.get("data", {})]
+    return [sanitized(text) for text in spoken(said)]
 
 
 def solved_and_doubled(path):

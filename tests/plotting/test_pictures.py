@@ -120,7 +120,8 @@ def test_a_line_that_is_not_finite_ends_where_it_was_last_seen(shown):
     line, cross = axes.get_lines()
     assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [1.0, 10.0], "at the edge, then no further"
     assert list(cross.get_xdata()) == [2] and "run: ends here" in [text.get_text().strip() for text in axes.texts]
-    assert "“run” rises from ≈ 1 to ≈ 10, and ends early, at step ≈ 2." in shown.words
+    extremes = "least ≈ 1 at step ≈ 1 and greatest ≈ 10 at step ≈ 2"
+    assert f"“run” rises from ≈ 1 to ≈ 10 ({extremes}), and ends early, at step ≈ 2." in shown.words
 
 
 def test_marked_words_say_the_sign_without_color_and_stay_on_the_page(shown):

@@ -101,23 +101,30 @@ def test_ends_and_extremes_of_a_line_are_its_own(seed):
 
 def test_a_line_rises_falls_stays_or_returns():
     x = np.arange(20.0)
-    assert of_lines(x, a=x) == "“a” rises straight from ≈ 0 to ≈ 19"
-    assert of_lines(x, a=x[::-1]) == "“a” falls straight from ≈ 19 to ≈ 0"
-    assert of_lines(x, a=x + np.sin(x)) == "“a” rises from ≈ 0 to ≈ 19.1"
-    assert of_lines(x, a=100 * 0.5**x) == "“a” falls from ≈ 100 to ≈ 0.000191 (half of that at step ≈ 1)"
+    rises = "“a” rises from ≈ 0 to ≈ 19 (least ≈ 0 at step ≈ 0 and greatest ≈ 19 at step ≈ 19)"
+    falls = "“a” falls from ≈ 19 to ≈ 0 (least ≈ 0 at step ≈ 19 and greatest ≈ 19 at step ≈ 0)"
+    assert of_lines(x, a=x) == rises and of_lines(x, a=x[::-1]) == falls
+    assert of_lines(x[::-1], a=x) == falls, "x from right to left"
     assert "“a” stays near ≈ 3" in of_lines(x, a=np.full(20, 3), b=x)
-    assert "“a” goes from ≈ 0 to ≈ 0.1 (greatest ≈ 10 at step ≈ 10)" in of_lines(
-        x, a=[*range(11), 8, 6, 5, 4, 3, 2, 1, 0.5, 0.1]
+    there_and_back = [*range(11), 8, 6, 5, 4, 3, 2, 1, 0.5, 0.1]
+    assert "“a” goes from ≈ 0 to ≈ 0.1 (least ≈ 0 at step ≈ 0 and greatest ≈ 10 at step ≈ 10)" in of_lines(
+        x, a=there_and_back
     )
-    assert of_lines(x[::-1], a=x) == "“a” falls straight from ≈ 19 to ≈ 0", "x from right to left"
 
 
-def test_a_line_that_jumps_is_told_by_its_means():
-    y = np.where(np.arange(100) % 2, 1.0, -1.0) + np.linspace(0, 10, 100)
-    assert "jumps" not in of_lines(np.arange(20.0), a=y[:20] + 3 * np.arange(20)), "it wiggles"
-    words = of_lines(np.arange(100.0), a=y)
-    assert read("jumps up and down between # and #", words) == [-1, 11]
-    assert np.allclose(read("rises from # to # (means", words), [y[:10].mean(), y[-10:].mean()], atol=0.02)
+def test_a_line_that_jumps_rises_or_falls_by_its_means():
+    y = np.where(np.arange(100) % 2, 2.0, -2.0) - np.linspace(0, 3, 100)
+    assert "“a” falls from ≈ -2 to ≈ -1" in of_lines(np.arange(100.0), a=y)
+
+
+@pytest.mark.parametrize("noise", [0.003, -0.003])
+def test_a_noisy_curve_keeps_its_words(noise):
+    """What another machine's rounding grows into over a training must not change a word."""
+    rng = np.random.default_rng(2)
+    x, training = np.arange(30.0), np.exp(-np.arange(30) / 8)
+    curves = {"training": training, "validation": training + 0.3 * np.linspace(0, 1, 30)}
+    moved = {name: curve * (1 + noise * rng.normal(size=30)) for name, curve in curves.items()}
+    assert without_numbers(of_lines(x, **curves)) == without_numbers(of_lines(x, **moved))
 
 
 @pytest.mark.parametrize("turn", range(5, 18))
@@ -153,7 +160,7 @@ def test_the_order_at_the_end_is_that_of_the_last_values(seed, count):
 def test_two_lines_that_are_one_and_where_the_second_begins():
     x = np.arange(20.0)
     words = of_lines(x, a=x, b=[np.nan] * 5 + [*x[5:]])
-    assert "“b” rises straight from ≈ 5 to ≈ 19" in words and "; it begins at step ≈ 5" in words
+    assert "“b” rises from ≈ 5 to ≈ 19" in words and "; it begins at step ≈ 5" in words
     assert words.endswith("Where both are drawn they lie on each other")
     assert "it begins" not in of_lines(x, a=x, b=x + 1)
 
@@ -186,8 +193,8 @@ def test_on_a_logarithmic_axis_zeros_are_not_drawn_and_distances_are_ratios(show
     x = np.array([0, 1, 10, 100, 1000, 10_000, 100_000])
     plotting.lines(x, {"a": [5, 0, 1, 10, 100, 1000, 10_000], "b": [7, 0, 1, 2, 3, 5, 10_000]}, **AXES, scale="log")
     assert "both axes logarithmic" in shown.words
-    assert read("“a” rises straight from # to #.", shown.words) == [1, 10_000]
-    assert read("“b” rises from # to # (half of that at step #)", shown.words) == [1, 10_000, 100_000]
+    assert read("“a” rises from # to # (least", shown.words) == [1, 10_000]
+    assert read("“b” rises from # to # (least # at step #", shown.words) == [1, 10_000, 1, 10]
     plotting.line_panels({"loss": {"a": (x, x + 1)}}, xlabel="step (s)", yscale="log")
     assert "loss against step (s), the vertical axis logarithmic" in shown.words
 
@@ -209,7 +216,7 @@ def test_marked_points_are_named_with_their_places(shown):
 def test_each_panel_has_its_own_lines_and_ends(shown):
     plotting.line_panels({"norm (N)": {"a": [1, 2], "b": [2, 1]}, "loss": {"a": [9, np.nan, 1]}}, xlabel="step")
     assert "2 panels of lines: norm (N) and loss against step, the vertical axis logarithmic." in shown.words
-    assert "Panel “norm (N)”: “a” rises from ≈ 1 to ≈ 2." in shown.words and "cross near step ≈ 1.5" in shown.words
+    assert "Panel “norm (N)”: “a” rises from ≈ 1 to ≈ 2 (" in shown.words and "cross near step ≈ 1.5" in shown.words
     assert "Panel “loss”: “a” stays near ≈ 9, and ends early, at step ≈ 2." in shown.words
     assert shown.words.count("A line ends early where it is not finite, or above the limit of its panel.") == 1
 
@@ -300,7 +307,9 @@ def test_scatter_says_what_the_points_span_how_they_go_and_what_the_band_holds(s
     assert "minutes against distance (km)." in shown.words
     cloud = "101 points, distance # to #, minutes # to #, falling from left to right (correlation #)"
     assert read(cloud, shown.words) == [0, 10, 10, 40, -1]
-    assert "“fit” falls from ≈ 40 to ≈ 10." in shown.words and "The dotted line falls from ≈ 41 to ≈ 11." in shown.words
+    assert (
+        "“fit” falls from ≈ 40 to ≈ 10 (" in shown.words and "The dotted line falls from ≈ 41 to ≈ 11." in shown.words
+    )
     ends = read("The band “band” spans # to # at the left and # to # at the right, with # % of", shown.words)
     inside = np.mean((y >= 35 - 1.7 * x) & (y <= 45 - 2.1 * x))
     assert ends[:4] == [35, 45, 18, 24] and abs(ends[4] - 100 * inside) < 0.1

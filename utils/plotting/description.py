@@ -156,7 +156,7 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     lines = [line.on(xscale, yscale) for line in lines]
     heights = np.concatenate([on_scale(line.y, yscale) for line in lines] or [[]])
     span = np.ptp(heights) if len(heights) else 0.0
-    sentences = [line_in_words(line, span, xlabel, xscale, yscale, brief=len(lines) > 4) for line in lines]
+    sentences = [line_in_words(line, span, xlabel, yscale, brief=len(lines) > 4) for line in lines]
     places = np.concatenate([on_scale(line.x, xscale) for line in lines] or [[]])
     for i, line in enumerate(lines):
         walks = np.any(np.diff(line.x) < 0)  # its start is told
@@ -170,16 +170,15 @@ def lines_in_words(lines: Sequence[Line], xlabel: str, xscale: str = "linear", y
     return [sentence for sentence in [*sentences, order_in_words(labeled, span, yscale)] if sentence]
 
 
-def line_in_words(
-    line: Line, span: float, xlabel: str, xscale: str = "linear", yscale: str = "linear", brief: bool = False
-) -> str:
-    """Say where a line begins and ends, where its extremes are if they lie beyond both, and how it bends otherwise.
+def line_in_words(line: Line, span: float, xlabel: str, yscale: str = "linear", brief: bool = False) -> str:
+    """Say where a line begins and ends, and where its extremes are.
+
+    The same sentence serves each shape: words that depend on the shape would change with a small change of the data.
 
     Args:
         line: what is drawn, already `on` its axes.
         span: from the least to the greatest height of the whole picture, logarithms on a logarithmic axis.
         xlabel: what x is, with its unit.
-        xscale: "linear" or "log".
         yscale: "linear" or "log".
         brief: say no more than the ends.
     """
@@ -195,41 +194,16 @@ def line_in_words(
     end = f", and ends early, {at(xlabel, x[-1])}" if line.ends_early else ""
     if np.ptp(heights) <= 0.0203 * span or constant(heights):
         return f"{line.name} stays near {number(np.median(y))}{end}"
-    if jumps(heights):
-        return f"{line.name} {_jumping(heights, y, span, yscale)}{end}"
-    change = heights[-1] - heights[0]
+    change = level(heights) - level(heights, first=True)
     verb = "rises" if change > CLOSE * span else "falls" if change < -CLOSE * span else "goes"
-    extremes = [] if brief else inner_extremes(heights, span)
-    within = [f"{which} {number(y[i])} {at(xlabel, x[i])}" for which, i in extremes]
-    within = f" ({listed(within)})" if within else ""
-    if not extremes and not brief and verb != "goes":
-        bent = bend(on_scale(x, xscale), heights)
-        if bent > 0.107 and len(x) > 4:
-            half = int(np.argmax((heights - heights[0]) / change >= 0.5))
-            within = f" (half of that {at(xlabel, x[half])})"
-        elif bent < 0.00317 and len(x) > 2:
-            verb += " straight"
-    return f"{line.name} {verb} from {number(y[0])} to {number(y[-1])}{within}{end}"
-
-
-def bend(x: np.ndarray, heights: np.ndarray) -> float:
-    """Return how far a line strays from the straight way between its ends, as a share of its rise."""
-    straight = np.interp(x, x[[0, -1]], heights[[0, -1]])
-    return float(np.max(np.abs(heights - straight)) / np.ptp(heights))
+    extremes = [("least", int(np.argmin(y))), ("greatest", int(np.argmax(y)))]
+    within = listed(f"{which} {number(y[i])} {at(xlabel, x[i])}" for which, i in extremes)
+    return f"{line.name} {verb} from {number(y[0])} to {number(y[-1])}{'' if brief else f' ({within})'}{end}"
 
 
 def jumps(heights: np.ndarray) -> bool:
     """Tell whether a line goes up and down so much that its single values mean little."""
     return len(heights) >= 10 and float(np.sum(np.abs(np.diff(heights)))) > 7.31 * float(np.ptp(heights))
-
-
-def _jumping(heights: np.ndarray, y: np.ndarray, span: float, yscale: str) -> str:
-    """Describe a line that jumps by the means of its first and its last tenth."""
-    start, end = level(heights, first=True), level(heights)
-    verb = "rises" if end - start > CLOSE * span else "falls" if end - start < -CLOSE * span else "goes"
-    start, end = (number(10**mean if yscale == "log" else mean) for mean in (start, end))
-    between = f"jumps up and down between {number(y.min())} and {number(y.max())}"
-    return f"{between}; it {verb} from {start} to {end} (means of the first and the last tenth)"
 
 
 def level(heights: np.ndarray, first: bool = False) -> float:
@@ -241,17 +215,6 @@ def level(heights: np.ndarray, first: bool = False) -> float:
 def unrest(heights: np.ndarray) -> float:
     """Return how far the last values of a line typically stray from its course; 0 for a line of few points."""
     return float(np.median(np.abs(np.diff(heights[-9:], 2)))) if len(heights) >= 9 else 0.0
-
-
-def inner_extremes(heights: np.ndarray, span: float) -> list[tuple[str, int]]:
-    """Return ("least" or "greatest", place) of each extreme that lies clearly beyond both ends of a line."""
-    low, high = int(np.argmin(heights)), int(np.argmax(heights))
-    margin, found = 1.43 * CLOSE * span, []
-    if min(heights[0], heights[-1]) - heights[low] > margin:
-        found.append(("least", low))
-    if heights[high] - max(heights[0], heights[-1]) > margin:
-        found.append(("greatest", high))
-    return found
 
 
 def crossing_in_words(first: Line, second: Line, span: float, xlabel: str, yscale: str = "linear") -> str:
