@@ -20,7 +20,7 @@ case "$*" in
 "-c "*) test "$1" = -c -a -z "$OLD" ;;
 "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/jupyter" ;;
 "-m pip install -r "*)
-    if test -n "$SLOW"; then touch .venv/half; sleep 60; fi
+    if test -n "$SLOW"; then touch .venv/half; exec sleep 60; fi
     echo "$*" >> asked; echo "Collecting tensorflow" ;;
 lab*) echo "$*" > asked ;;
 esac
