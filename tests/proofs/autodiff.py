@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.proofs import Proof
+from utils.checks.autodiff import SMOOTH
 from utils.checks.engine import central_difference
 
 
@@ -72,6 +73,25 @@ def norm_with_upstream_alone(x):
     return tf.norm(x), lambda upstream: upstream * tf.ones_like(x)
 
 
+def norm_with(backward=lambda upstream, x, length: upstream * tf.math.divide_no_nan(x, length)):
+    @tf.custom_gradient
+    def norm(x):
+        length = tf.norm(x)
+        return length, lambda upstream: backward(upstream, x, length)
+
+    return norm
+
+
+def _unit(x, length):
+    return tf.math.divide_no_nan(x, length)
+
+
+def rows_remembered():
+    """Return an answer that remembers its results by shape."""
+    known = {}
+    return lambda w, x, y: known.setdefault(tuple(x.shape), rows_by_formula(w, x, y))
+
+
 def _errors(functions, x, compare):
     """Return the index of the greatest error, or -1 where none stands out: rounding must not guess right by luck."""
     errors = [compare(_slopes(f, x), central_difference(f, x)) for f in functions]
@@ -105,6 +125,17 @@ def wrong_one_by_sum(functions, x):
 
 def wrong_one_by_length(functions, x):
     return _errors(functions, x, lambda a, b: abs(np.linalg.norm(a) / np.linalg.norm(b) - 1))
+
+
+def wrong_one_by_cosine(functions, x):
+    """A long vector hardly turns, and hardly changes its length, when one of its components is a little wrong."""
+
+    def found(a, b):
+        turned = 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b) if np.any(a) else 1.0
+        return turned > 5e-4 or abs(np.linalg.norm(a) / np.linalg.norm(b) - 1) > 0.015
+
+    wrong = [found(_slopes(f, x), central_difference(f, x)) for f in functions]
+    return wrong.index(True) if any(wrong) else -1
 
 
 def wrong_one_loosely(functions, x):
@@ -160,6 +191,11 @@ PROOFS = {
             "minus the slope": lambda f, x: -_watched(f, x),
             "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
             "our function returns nothing": slope_of_what_came,
+            "the sign of x is lost": lambda f, x: _watched(f, abs(x)),
+            "slope(tf.sin, 0)": lambda f, x: _watched(f, x or 1.0),
+            "slope(lambda t: 1 - 2 * t": lambda f, x: tf.maximum(_watched(f, x), -1.0),
+            "slope(tf.sin, -2)": lambda f, x: _watched(f, max(x, -1.5)),
+            "The shape is (1,)": lambda f, x: tf.reshape(_watched(f, x), [1]),
         },
         raises=lambda f: f,
     ),
@@ -173,6 +209,12 @@ PROOFS = {
             "gradient of the prediction": lambda w, x, y: x,
             "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
             "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
+            "The shape is (3,) and should be (1, 3)": lambda w, x, y: tf.squeeze(rows_by_formula(w, x, y)),
+            "x of shape (7, 2)": lambda w, x, y: rows_by_formula(w, x, y)[:4],
+            "x of shape (3, 3)": lambda w, x, y: (
+                rows_by_formula(w, x, y).T if x.shape[0] == x.shape[1] else rows_by_formula(w, x, y)
+            ),
+            "expected": rows_remembered(),
         },
         raises=lambda w, x, y: tf.matmul(x, w),
     ),
@@ -185,6 +227,15 @@ PROOFS = {
             "under the root lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
             "upstream gradient is ignored": norm_without_upstream,
             "upstream alone": norm_with_upstream_alone,
+            "sign of the upstream gradient is lost": norm_with(lambda up, x, length: tf.abs(up) * _unit(x, length)),
+            "this one is short, not zero": norm_with(
+                lambda up, x, length: up * (_unit(x, length) if length > 1e-6 else tf.zeros_like(x))
+            ),
+            "The signs are lost": norm_with(lambda up, x, length: up * tf.abs(_unit(x, length))),
+            "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
+            "a scalar is expected, and a value of shape (1,)": lambda x: (
+                tf.norm(x) if len(x) > 1 else norm_with()(x) * tf.ones(1)
+            ),
         },
         raises=lambda x: tf.norm(x).numpy()["length"],
     ),
@@ -196,6 +247,11 @@ PROOFS = {
             "here the sums agree": wrong_one_by_sum,
             "too loose for 2 %": wrong_one_loosely,
             "favors large functions": wrong_one_absolutely,
+            "2 % of one component": wrong_one_by_cosine,
+            "One variable is enough": lambda functions, x: wrong_one_by_allclose(functions, x) if len(x) > 1 else -1,
+            "A gradient of zeros": lambda functions, x: wrong_one_by_allclose(
+                [f if np.any(_slopes(f, x)) else SMOOTH[0] for f in functions], x
+            ),
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
             "expected one index": lambda functions, x: [wrong_one_by_allclose(functions, x)],
         },
@@ -209,6 +265,10 @@ PROOFS = {
             "mixed derivatives are missing": lambda f, x, v: tf.linalg.diag_part(hessian(f, x)) * v,
             "v times the row sums": lambda f, x, v: v * tf.reduce_sum(hessian(f, x), axis=1),
             "the whole Hessian: multiply": lambda f, x, v: hessian(f, x),
+            "with 1 variable": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) > 1 else _gradient(f, x) * v,
+            "H is not a diagonal": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) < 9 else 6 * x * v,
+            "sum(x)² / n, n = 2,000": lambda f, x, v: product_by_double_tape(f, x, v if len(x) < 9 else tf.abs(v)),
+            "sum(exp(x))": lambda f, x, v: product_by_double_tape(f, tf.abs(x), v),
             "was built": lambda f, x, v: tf.linalg.matvec(hessian(f, x), v),
         },
         raises=lambda f, x, v: tape.gradient(f(x), x),  # noqa: F821

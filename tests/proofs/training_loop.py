@@ -31,6 +31,22 @@ def sgd_by(fault=""):
     return sgd_step
 
 
+def first_variables(count):
+    """Return a step that is right for models of at most `count` layers with weights."""
+
+    def step(model, loss_fn, x_batch, y_batch, learning_rate):
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        variables = (
+            model.trainable_variables[-4:] if "frozen" in str(model.layers) else model.trainable_variables[-count:]
+        )
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(learning_rate * gradient)
+        return loss
+
+    return step
+
+
 def sgd_by_optimizer(model, loss_fn, x_batch, y_batch, learning_rate):
     optimizer = tf.keras.optimizers.SGD(learning_rate)
     with tf.GradientTape() as tape:
@@ -68,6 +84,16 @@ def rate_as_tensor_only(step):
     return lambda w, x, y, rate: compiled(w, x, y, tf.constant(rate))
 
 
+def remembered_step():
+    known = []
+
+    def answer(step):
+        known.append(tf.function(step, input_signature=SPECS))
+        return known[0]
+
+    return answer
+
+
 def rate_of_the_first_call(step):
     compiled = []
 
@@ -98,7 +124,9 @@ def resume_by(fault=""):
             state.restore(latest)
         losses = []
         while epoch < epochs:
-            seed = {"order restarts": len(losses), "one order": 1}.get(fault, int(epoch))
+            seed = {"order restarts": len(losses), "one order": 1, "orders repeat": int(epoch) % 3}.get(
+                fault, int(epoch)
+            )
             order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
             order = np.arange(100) if fault == "stored order" else order
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
@@ -124,6 +152,19 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
         losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
     file.write_bytes(pickle.dumps((epochs, model.get_weights(), [v.numpy() for v in optimizer.variables])))
     return np.array(losses)
+
+
+def resume_counting_this_call(model, optimizer, train_step, x, y, folder, epochs):
+    """Write down how many epochs this call ran, not how many are done in all."""
+    losses = resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs)
+    file = Path(folder, "state.pickle")
+    file.write_bytes(pickle.dumps((len(losses), *pickle.loads(file.read_bytes())[1:])))
+    return losses
+
+
+def resume_once_more(model, optimizer, train_step, x, y, folder, epochs):
+    losses = list(resume_by()(model, optimizer, train_step, x, y, folder, epochs))
+    return losses or [train_step(x[:25], y[:25])]
 
 
 def resume_by_manager(model, optimizer, train_step, x, y, folder, epochs):
@@ -154,12 +195,16 @@ def logger_by(fault=""):
         def train_step(self, batch):
             x_batch, y_batch = batch
             with tf.GradientTape() as tape:
-                loss = self.compute_loss(y=y_batch, y_pred=self(x_batch, training=True))
+                loss = self.compute_loss(y=y_batch, y_pred=self(x_batch, training=fault != "no flag"))
             variables = self.trainable_variables
             gradients = tape.gradient(loss, variables)
-            if fault != "idle":
+            if fault == "by hand":
+                for variable, gradient in zip(variables, gradients, strict=True):
+                    variable.assign_sub(0.05 * gradient)
+            elif fault != "idle":
                 self.optimizer.apply(gradients, variables)
             norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
+            norm = tf.linalg.global_norm(gradients[:2]) if fault == "two alone" else norm
             norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
             for metric in self.metrics:
@@ -248,6 +293,14 @@ PROOFS = {
             "learning rate is not used": sgd_by("no rate"),
             "did not move": sgd_by("one"),
             "loss after the step": sgd_by("late"),
+            "arguments of loss_fn are swapped": lambda model, loss_fn, *rest: sgd_by()(
+                model, lambda y_true, y_pred: loss_fn(y_pred, y_true), *rest
+            ),
+            "The learning rate": lambda *answer: sgd_by("no rate")(*answer),
+            "of 4 trainable variables did not move": first_variables(2),
+            "with 3 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
+                model, tf.keras.losses.MeanSquaredError(), x, y, rate
+            ),
             "The loss is expected": lambda *answer: sgd_by()(*answer) and None,
         },
         raises=raising,
@@ -260,6 +313,7 @@ PROOFS = {
             "plain Python at every call": lambda step: step,
             "of the first call was built in": rate_of_the_first_call,
             "other rows than its own": padded,
+            "from an earlier call": remembered_step(),
             "A function is expected": lambda step: 1,
         },
         raises=raising,
@@ -276,9 +330,12 @@ PROOFS = {
             "another one than in the uninterrupted": resume_by("drawn order"),
             "Two epochs had the same order": resume_by("one order"),
             "in which they are stored": resume_by("stored order"),
-            "are 16 steps; it took 12": resume_by("batch dropped"),
-            "the losses of four epochs": resume_by("means of all"),
+            "are 20 steps; it took 15": resume_by("batch dropped"),
+            "the losses of five epochs": resume_by("means of all"),
             "ran 3 epochs instead": resume_by("saved early"),
+            "Count the epochs of all calls": resume_counting_this_call,
+            "Two epochs had": resume_by("orders repeat"),
+            "no step and an empty list": resume_once_more,
             "A list of the losses": lambda *answer: resume_by()(*answer) and None,
         },
         raises=raising,
@@ -295,6 +352,9 @@ PROOFS = {
             "loss tracker was never updated": logger_by("no loss"),
             "The metric was never updated": logger_by("never updated"),
             "an entry gradient_norm is expected": tf.keras.Model,
+            "gradient_norm of two epochs": logger_by("two alone"),
+            "frozen layer and batch normalization": logger_by("no flag"),
+            "of a model with a frozen layer": logger_by("by hand"),
         },
         raises=lambda inputs, outputs: raising(),
     ),
@@ -310,6 +370,8 @@ PROOFS = {
             "Nesterov": nesterov,
             "old pushes too": momentum_outside,
             "one step late": lambda w, v, g, rate, m: (w + v, m * v - rate * g),
+            "The shape is": lambda *answer: [tf.reshape(part, [-1]) for part in momentum_in_numpy(*answer)],
+            "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },

@@ -13,6 +13,7 @@ It judges what the answer does, never how it is written. Whatever an answer does
 never ends, prints a book, returns something odd) is told in a sentence. Only a reader's interrupt goes through.
 """
 
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -248,14 +249,21 @@ def compiled(function: Callable) -> Callable:
     recorded = tf.function(function)
 
     def call(*arguments):
-        eagerly = tf.config.functions_run_eagerly()
-        tf.config.run_functions_eagerly(False)
-        try:
+        with functions_compiled():
             return recorded(*arguments)
-        finally:
-            tf.config.run_functions_eagerly(eagerly)
 
     return call
+
+
+@contextlib.contextmanager
+def functions_compiled():
+    """Compile functions inside, even where they are set to run eagerly."""
+    eagerly = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(eagerly)
 
 
 def central_difference(f: Callable, x, step: float = 1e-5) -> np.ndarray:

@@ -1,12 +1,23 @@
 """The checks of notebook 02."""
 
+import itertools
 import tempfile
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, exercise, expect, random_numbers, refuse, require
+from utils.checks.engine import (
+    attempted,
+    counted,
+    exercise,
+    expect,
+    functions_compiled,
+    random_array,
+    random_numbers,
+    refuse,
+    require,
+)
 from utils.data import standard_line
 
 
@@ -16,43 +27,69 @@ from utils.data import standard_line
     why="Every optimizer is this step, with another rule for how far each weight moves.",
 )
 def sgd_step(answer):
-    """Judge two steps on a model with a frozen layer and a batch normalization, at fresh learning rates."""
-    loss_fn = tf.keras.losses.MeanSquaredError()
-    for learning_rate in (0.1, float(random_numbers(1, 0.01, 0.05)[0])):
-        model = _model_with_a_frozen_layer()
-        x_batch, y_batch = random_numbers(12).reshape(6, 2), random_numbers(6).reshape(6, 1)
-        x_batch, y_batch = tf.constant(x_batch, tf.float32), tf.constant(y_batch, tf.float32)
-        start, twin = model.get_weights(), tf.keras.models.clone_model(model)
-        twin.set_weights(start)
-        with tf.GradientTape() as tape:
-            loss = loss_fn(y_batch, twin(x_batch, training=True))
-        gradients = [g.numpy() for g in tape.gradient(loss, twin.trainable_variables)]
+    """Judge two steps in a row, on a model with a frozen layer and batch normalization and on another one."""
+    for make, loss_fn, rows in (
+        (_model_with_a_frozen_layer, tf.keras.losses.MeanSquaredError(), 6),
+        (_model_with_two_outputs, _loss_that_is_not_even, 3),
+    ):
+        model = make()
+        twin = tf.keras.models.clone_model(model)
+        for learning_rate in (0.1, float(random_numbers(1, 0.01, 0.05)[0])):
+            given = [random_numbers(rows * k).reshape(rows, k) for k in (model.input_shape[1], model.output_shape[1])]
+            batch = [tf.constant(array, tf.float32) for array in given]
+            _judge_step(answer, model, twin, loss_fn, *batch, learning_rate)
 
-        before = [v.numpy() for v in model.trainable_variables]
-        frozen, averages = model.get_layer("frozen").get_weights(), model.get_layer("norm").get_weights()[2:]
-        got = attempted(answer(model, loss_fn, x_batch, y_batch, learning_rate), asked="the loss")
-        moved = [v.numpy() - old for v, old in zip(model.trainable_variables, before, strict=True)]
-        still = sum(not np.any(move) for move in moved)
-        frozen_moved = not all(map(np.array_equal, frozen, model.get_layer("frozen").get_weights()))
-        on = f"one step with learning rate {learning_rate:.3g}"
-        refuse({
-            "no weight has moved: `variable - …` computes and moves nothing. Update in place, with assign_sub.":
-                still == len(moved),
-            f"{still} of {len(moved)} trainable variables did not move.": still,
-            "a frozen layer moved. Which list holds only what may move?": frozen_moved,
-            "batch normalization kept its old averages. Say training=True in a training step.":
-                np.allclose(averages[0], model.get_layer("norm").get_weights()[2]),
-        }, on=on)  # fmt: skip
-        for move, gradient in zip(moved, gradients, strict=True):
-            smells = {
-                "That is a step uphill: the gradient points to where the loss grows.": learning_rate * gradient,
-                "The learning rate is not used.": -gradient,
-                "That is the sign of the gradient, not the gradient.": -learning_rate * np.sign(gradient),
-            }
-            expect(move, -learning_rate * gradient, on=f"the change of a weight in {on}", smells=smells)
-        after = loss_fn(y_batch, model(x_batch, training=True))
-        late = {"That is the loss after the step: return the one that the gradient was taken of.": after}
-        expect(got, loss, on=f"the returned loss in {on}", smells=late, tolerance=1e-5)
+
+def _judge_step(answer, model, twin, loss_fn, x_batch, y_batch, learning_rate: float) -> None:
+    """Judge one step of `model` by the gradients of its twin."""
+    twin.set_weights(model.get_weights())
+    with tf.GradientTape() as tape:
+        predicted = twin(x_batch, training=True)
+        loss = loss_fn(y_batch, predicted)
+    gradients = [g.numpy() for g in tape.gradient(loss, twin.trainable_variables)]
+    before = [v.numpy() for v in model.trainable_variables]
+    frozen, averages = _frozen(model), _averages(model)
+    got = attempted(answer(model, loss_fn, x_batch, y_batch, learning_rate), asked="the loss")
+    moved = [v.numpy() - old for v, old in zip(model.trainable_variables, before, strict=True)]
+    still = sum(not np.any(move) for move in moved)
+    on = f"one step with {len(x_batch)} rows and learning rate {learning_rate:.3g}"
+    refuse({
+        "no weight has moved: `variable - …` computes and moves nothing. Update in place, with assign_sub.":
+            still == len(moved),
+        f"{still} of {len(moved)} trainable variables did not move.": still,
+        "a frozen layer moved. Which list holds only what may move?":
+            not all(map(np.array_equal, frozen, _frozen(model))),
+        "batch normalization kept its old averages. Say training=True in a training step.":
+            len(averages) and np.allclose(averages, _averages(model)),
+    }, on=on)  # fmt: skip
+    swapped = {"The arguments of loss_fn are swapped: first y_true, then y_pred.": loss_fn(predicted, y_batch)}
+    if loss_fn is _loss_that_is_not_even:
+        expect(got, loss, on=f"the returned loss in {on}", smells=swapped, tolerance=1e-5)
+    for move, gradient in zip(moved, gradients, strict=True):
+        smells = {
+            "That is a step uphill: the gradient points to where the loss grows.": learning_rate * gradient,
+            "The learning rate is not used.": -gradient,
+            "That is the sign of the gradient, not the gradient.": -learning_rate * np.sign(gradient),
+        }
+        expect(move, -learning_rate * gradient, on=f"the change of a weight in {on}", smells=smells)
+    after = loss_fn(y_batch, model(x_batch, training=True))
+    late = {"That is the loss after the step: return the one that the gradient was taken of.": after}
+    expect(got, loss, on=f"the returned loss in {on}", smells=late, tolerance=1e-5)
+
+
+def _frozen(model: tf.keras.Model) -> list[np.ndarray]:
+    return [w for layer in model.layers if not layer.trainable for w in layer.get_weights()]
+
+
+def _averages(model: tf.keras.Model) -> np.ndarray:
+    """Return the running means of a model's batch normalization, or nothing where it has none."""
+    layers = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    return np.concatenate([np.zeros(0), *(layer.get_weights()[2] for layer in layers)])
+
+
+def _loss_that_is_not_even(y_true, y_pred) -> tf.Tensor:
+    """Return a loss that tells too low from too high: swapped arguments show."""
+    return tf.reduce_mean(tf.exp(0.5 * (y_true - y_pred)) + 0.1 * y_true)
 
 
 def _model_with_a_frozen_layer() -> tf.keras.Model:
@@ -63,31 +100,50 @@ def _model_with_a_frozen_layer() -> tf.keras.Model:
     return tf.keras.Sequential([layers.Input((2,)), layers.BatchNormalization(name="norm"), frozen, out])
 
 
+def _model_with_two_outputs() -> tf.keras.Model:
+    layers = tf.keras.layers
+    return tf.keras.Sequential([layers.Input((3,)), layers.Dense(4, activation="tanh"), layers.Dense(2)])
+
+
 @exercise(
     "2.2", "Find the retrace", why="A step that is traced anew at every call is slower than no compilation at all."
 )
 def find_retrace(answer):
     """Judge the values and the number of traces over several learning rates, then over several sizes of batches."""
+
+    def squares(w, x, y):
+        return 2 * ((w * x - y) * x)
+
+    def steeper(w, x, y):
+        return 3 * x - w * y
+
+    for slopes in (squares, steeper):  # two steps: the second one is not to be taken for the first
+        with functions_compiled():
+            _judge_traces(answer, slopes)
+
+
+def _judge_traces(answer, slopes: Callable) -> None:
+    """Judge a compiled step that moves w by minus the learning rate times the mean of slopes(w, x, y)."""
     traced = []
 
     def step(w, x_batch, y_batch, learning_rate):
         traced.append(not tf.executing_eagerly())
-        error = w * x_batch - y_batch
-        return w - learning_rate * 2 * tf.reduce_mean(error * x_batch)
+        return w - learning_rate * tf.reduce_mean(slopes(w, x_batch, y_batch))
 
     compiled = attempted(answer(step), Callable, asked="a function")
     first = None
-    for rows, cause in ((6, "rate"), (6, "rate"), (6, "rate"), (4, "rows"), (1, "rows")):
+    for rows, cause in ((6, "rate"), (6, "rate"), (6, "rate"), (4, "rows"), (1, "rows"), (9, "rows")):
         w, rate = float(random_numbers(1)[0]), round(float(random_numbers(1, 0.01, 0.5)[0]), 4)
         first = rate if first is None else first
         x, y = (random_numbers(rows).astype("float32").reshape(rows, 1) for _ in "xy")
-        slope = 2 * np.mean((w * x - y) * x)
-        with_first_rate, over_other_rows = w - first * slope, w - rate * slope * rows / 6
+        slope = np.mean(slopes(w, x, y))
         smells = {
-            "The learning rate of the first call was built in: let it stay an argument, as a tensor.": with_first_rate,
-            "The batch was averaged over other rows than its own.": over_other_rows,
-        }
+            "The learning rate of the first call was built in: let it stay an argument, as a tensor.":
+                w - first * slope,
+            "The batch was averaged over other rows than its own.": w - rate * slope * rows / 6,
+        }  # fmt: skip
         got = compiled(tf.constant(w, tf.float32), x, y, rate)
+        require(traced, "The step that was handed over was not called: is it another one, from an earlier call?")
         expect(got, w - rate * slope, on=f"{rows} rows and learning rate {rate}", smells=smells)
         require(any(traced), "The step runs in plain Python at every call: nothing was compiled.")
         again = len(traced) > 1
@@ -103,26 +159,30 @@ def find_retrace(answer):
     "2.3", "Exact resume", why="A long run will be interrupted, and nobody notices a resume that is almost right."
 )
 def exact_resume(answer):
-    """Judge four epochs at once against two and two, looking at what each training step starts from."""
+    """Judge five epochs at once against two, two and one, looking at what each training step starts from."""
     x, y = standard_line(100, seed=int(np.random.default_rng().integers(1000)))
     with tempfile.TemporaryDirectory() as folder:
-        whole = _Run(answer, x, y, folder, start=0.5, epochs=4)
+        whole = _Run(answer, x, y, folder, start=0.5, epochs=5)
         epochs, steps = len(whole.losses), len(whole.rows)
         refuse({
-            f"Asked for 4 epochs in an empty folder, it reports {epochs} losses.": epochs != 4,
-            f"4 epochs of 100 rows in batches of 25 are 16 steps; it took {steps}.": steps != 16,
+            f"Asked for 5 epochs in an empty folder, it reports another number of losses: {epochs}.": epochs != 5,
+            f"5 epochs of 100 rows in batches of 25 are 20 steps; it took {steps}.": steps != 20,
         })  # fmt: skip
-        orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(4)]
+        orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(5)]
         refuse({
             "Each epoch must use every row exactly once, and y must go with its x.":
                 not all(np.array_equal(np.sort(order), np.arange(100)) for order in orders),
-            "The rows come in the order in which they are stored.": np.array_equal(orders[0], np.arange(100)),
-            "Two epochs had the same order: let it follow from the epoch.": np.array_equal(orders[0], orders[1]),
+            "The rows come in the order in which they are stored.":
+                any(np.array_equal(order, np.arange(100)) for order in orders),
+            "Two epochs had the same order: let it follow from the epoch.":
+                any(np.array_equal(a, b) for a, b in itertools.combinations(orders, 2)),
         })  # fmt: skip
-        expect(whole.losses, whole.epoch_means(), on="the losses of four epochs", tolerance=1e-5)
+        expect(whole.losses, whole.epoch_means(), on="the losses of five epochs", tolerance=1e-5)
     with tempfile.TemporaryDirectory() as folder:
         half = _Run(answer, x, y, folder, start=0.5, epochs=2)
         rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
+        last = _Run(answer, x, y, folder, start=1.0, epochs=5)
+        none = _Run(answer, x, y, folder, start=1.0, epochs=5)
     on = "2 epochs, then a call that asks for 4"
     redone = f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. Is the number of the epoch part of"
     refuse({f"{redone} the state?": len(rest.rows) != 8}, on=on)
@@ -144,7 +204,15 @@ def exact_resume(answer):
         "the order was another one than in the uninterrupted run: let it depend on the epoch's number alone.":
             not np.array_equal(resumed, orders[2]),
     }, on=on)  # fmt: skip
-    expect([*half.losses, *rest.losses], whole.losses, on="2 epochs and 2, against 4 at once", tolerance=1e-6)
+    expect([*half.losses, *rest.losses], whole.losses[:4], on="2 epochs and 2, against 4 at once", tolerance=1e-6)
+    refuse({
+        f"it took {counted(len(last.rows), 'step')} instead of the 4 of one epoch. Count the epochs of all calls.":
+            len(last.rows) != 4,
+        "its loss is another one than in the uninterrupted run: save the state at the end of each call.":
+            len(last.losses) != 1 or not np.allclose(last.losses, whole.losses[4:], atol=1e-6),
+    }, on="a third call, that asks for 5 epochs")  # fmt: skip
+    done = "For a call with nothing left to do: no step and an empty list of losses are expected."
+    require(not none.rows and not none.losses, done)
 
 
 class _Run:
@@ -222,6 +290,31 @@ def norm_logger(answer):
         "That is the loss of the last batch: what is not a metric is not averaged.": losses[:, -1],
     }
     expect(history["loss"], losses.mean(axis=1), on="loss of three epochs", smells=smells, tolerance=1e-3)
+    _judge_with_frozen_layers(answer)
+
+
+def _judge_with_frozen_layers(answer) -> None:
+    """Judge a model with a frozen layer and batch normalization under Adam, beside a loop by hand."""
+    x, y = random_array(24, 2).astype("float32"), random_array(24, 1).astype("float32")
+    plain = _model_with_a_frozen_layer()
+    copied = tf.keras.models.clone_model(plain)
+    copied.set_weights(plain.get_weights())
+    model = answer(copied.inputs, copied.outputs)
+    model.compile(tf.keras.optimizers.Adam(0.02), tf.keras.losses.MeanSquaredError())
+    history = model.fit(x, y, batch_size=6, epochs=2, shuffle=False, verbose=0).history
+    optimizer, rows = tf.keras.optimizers.Adam(0.02), []
+    for k in (0, 1, 2, 3) * 2:
+        batch = slice(6 * k, 6 * k + 6)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((plain(x[batch], training=True) - y[batch]) ** 2)
+        gradients = tape.gradient(loss, plain.trainable_variables)
+        optimizer.apply(gradients, plain.trainable_variables)
+        rows.append((loss, tf.linalg.global_norm(gradients)))
+    on = "a model with a frozen layer and batch normalization, with Adam"
+    for name, want in zip(("loss", "gradient_norm"), np.reshape(rows, (2, 4, 2)).mean(axis=1).T, strict=True):
+        expect(history[name], want, on=f"{name} of two epochs of {on}", tolerance=1e-3)
+    reached, wanted = (np.concatenate([w.ravel() for w in m.get_weights()]) for m in (model, plain))
+    require(np.allclose(reached, wanted, atol=1e-3), f"For {on}: the weights end elsewhere than where Adam takes them.")
 
 
 def _compiled(answer) -> tf.keras.Model:
@@ -253,8 +346,8 @@ def _by_tape(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.n
 )
 def momentum_step(answer):
     """Judge 20 steps against SGD with momentum, with a learning rate that is halved after ten."""
-    for momentum in (0.9, float(random_numbers(1, 0.3, 0.8)[0])):
-        start, gradients = random_numbers(3), random_numbers(60).reshape(20, 3)
+    for momentum, shape in ((0.9, (3,)), (float(random_numbers(1, 0.3, 0.8)[0]), (2, 1, 2)), (0.2, ())):
+        start, gradients = random_array(*shape), random_array(20, *shape, low=0.01, high=2)
         rates = np.where(np.arange(20) < 10, 0.1, 0.05)
         want = _trajectory(start, gradients, rates, momentum)
         rules = {
@@ -266,7 +359,7 @@ def momentum_step(answer):
             "The weight moves by the old velocity, one step late.": "late",
         }
         wrong = {smell: _trajectory(start, gradients, rates, momentum, rule) for smell, rule in rules.items()}
-        w, velocity = tf.constant(start, tf.float32), tf.zeros(3)
+        w, velocity = tf.constant(start, tf.float32), tf.zeros(shape)
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
             pair = answer(w, velocity, tf.constant(gradient, tf.float32), float(rate), momentum)
             got, velocity = attempted(pair, tuple, list, asked="the pair (new w, new velocity)", length=2)
@@ -276,6 +369,7 @@ def momentum_step(answer):
             smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
             expect(got, want[step], on=on, smells=smells, tolerance=5e-6)
             w = got
+        expect(velocity, new_velocity, on=on.replace("w after", "the velocity after"))
 
 
 def _trajectory(w, gradients, rates, momentum, rule="keras") -> np.ndarray:
