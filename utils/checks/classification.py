@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, exercise, expect, refuse
+from utils.checks.engine import attempted, compiled, exercise, expect, refuse
 
 
 @exercise(
@@ -108,7 +108,7 @@ class _RecordedStep:
 )
 def warmup(answer):
     """Judge `warmup` before, at and after the end of the warm-up, on Python numbers and inside tf.function."""
-    compiled = tf.function(answer)
+    traced = compiled(answer)
     peak = float(np.random.default_rng().uniform(0.5, 2))
     for warmup_steps in (4, 10, 1):
         for step in (1, 0, 2, warmup_steps - 1, warmup_steps, 3 * warmup_steps):
@@ -123,7 +123,7 @@ def warmup(answer):
             }  # fmt: skip
             on = f"step {step}, peak {peak:.3g}, {warmup_steps} warm-up steps"
             expect(answer(step, peak, warmup_steps), peak * min(1, line), on=on, smells=smells)
-            got = compiled(tf.constant(step, tf.int64), peak, warmup_steps)
+            got = traced(tf.constant(step, tf.int64), peak, warmup_steps)
             expect(got, peak * min(1, line), on=f"{on}, inside tf.function", smells=smells)
 
 

@@ -16,7 +16,7 @@ from utils.checks.engine import (
     refuse,
     require,
 )
-from utils.checks.values import as_array
+from utils.checks.values import as_array, written
 
 _SHAPES = {"scalar": (), "vector": (4,), "matrix": (2, 3), "row": (1, 2), "cube": (2, 1, 3), "slices": (5, 2)}
 
@@ -366,7 +366,7 @@ class _Skips:
         flag = as_array(came)
         require(
             flag is not None and flag.shape == () and flag.dtype.kind == "b",
-            f"For {on}: got {came}. A boolean is expected: was the step taken?",
+            f"For {on}: got {written(came)}. A boolean is expected: was the step taken?",
         )
         return bool(flag)
 

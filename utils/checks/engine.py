@@ -244,9 +244,9 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def compiled(function: Callable) -> Callable:
-    """Return tf.function(function), which is compiled even where functions are set to run eagerly."""
-    recorded = tf.function(function)
+def compiled(function: Callable, **options) -> Callable:
+    """Return tf.function(function, **options), which is compiled even where functions are set to run eagerly."""
+    recorded = tf.function(function, **options)
 
     def call(*arguments):
         with functions_compiled():

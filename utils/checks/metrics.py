@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import exercise, expect, refuse
+from utils.checks.engine import compiled, exercise, expect, refuse
 
 RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
 AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
@@ -379,7 +379,7 @@ def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: d
 def _judge_compiled(make: Callable, batches: list, want) -> None:
     """Judge a metric whose `update_state` runs in a tf.function, traced once: often traced, it would warn."""
     any_size = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in batches[0]]
-    got = _run(make(), batches, partial(tf.function, input_signature=any_size))
+    got = _run(make(), batches, partial(compiled, input_signature=any_size))
     got = np.asarray(tf.convert_to_tensor(got))
     on = f"{len(batches)} batches, update_state in a tf.function"
     expect(got, want, on=on, smells={TRACED: got})

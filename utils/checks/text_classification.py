@@ -5,7 +5,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, exercise, expect, refuse, require
+from utils.checks.engine import attempted, compiled, exercise, expect, refuse, require
 
 NEGATIONS = "not|no|never"
 
@@ -51,8 +51,8 @@ def keep_negation(answer):
     column = tf.shape(answer(tf.constant(texts)[:, tf.newaxis])).numpy().tolist()
     kept = column == [len(texts), 1]
     require(kept, f"Texts of shape ({len(texts)}, 1) come back with shape {tuple(column)}: keep it.")
-    compiled = _strings(tf.function(answer)(tf.constant(texts)))
-    require(compiled == rows, "Inside tf.function it says something else: use tf.strings all the way.")
+    traced = _strings(compiled(answer)(tf.constant(texts)))
+    require(traced == rows, "Inside tf.function it says something else: use tf.strings all the way.")
     layer = tf.keras.layers.TextVectorization(standardize=answer)
     layer.adapt(tf.constant(texts[:1]))
     require("not_good" in layer.get_vocabulary(), "TextVectorization(standardize=...) does not know not_good.")
