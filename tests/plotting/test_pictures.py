@@ -124,6 +124,13 @@ def test_a_line_that_is_not_finite_ends_where_it_was_last_seen(shown):
     assert f"“run” rises from ≈ 1 to ≈ 10 ({extremes}), and ends early, at step ≈ 2." in shown.words
 
 
+def test_a_short_line_over_a_long_one_is_labeled_at_its_own_end(shown):
+    plotting.line_panels({"above": {"short": [1.0, 2.0, 3.0]}, "below": {"long": np.arange(1.0, 13.0)}}, xlabel="epoch")
+    above = shown.axes[0]
+    (label,) = [text for text in above.texts if text.get_text() == "short"]
+    assert abs(label.xy[0] - (above.transData + above.transAxes.inverted()).transform((3, 1))[0]) < 0.02
+
+
 def test_marked_words_say_the_sign_without_color_and_stay_on_the_page(shown):
     plotting.marked_words([(["not", "good"], [-2.0, 1.0], "blame"), (9 * ["a long word"], range(9), "praise")])
     (axes,) = shown.axes

@@ -48,6 +48,7 @@ def line_panels(
         _, top = (axes.transAxes + axes.transData.inverted()).transform((0, 1.06))
         axes.set_ylim(top=top)  # room for a cross at the limit
         few_ticks(axes)
+    for axes in stacked:  # when all are drawn: they share their horizontal axis
         label_lines(axes, left=False)
     stacked[0].set_title(title)
     stacked[-1].set_xlabel(xlabel)
