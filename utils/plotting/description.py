@@ -106,7 +106,7 @@ def standing_out(values: Sequence[float], at_most: int = 3) -> list[int]:
 
 def constant(values: np.ndarray) -> bool:
     """Tell whether values differ by no more than rounding might make them differ."""
-    return bool(np.ptp(values) <= 1e-4 * np.max(np.abs(values)))
+    return np.ptp(values) <= 1e-4 * np.max(np.abs(values))
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def between(first: Line, second: Line, yscale: str = "linear") -> tuple[np.ndarr
 def coincide(first: Line, second: Line, margin: float, yscale: str = "linear") -> bool:
     """Tell whether two lines are nowhere more than `margin` apart."""
     _, above = between(first, second, yscale)
-    return len(above) > 1 and bool(np.all(np.abs(above) <= margin))
+    return len(above) > 1 and np.all(np.abs(above) <= margin)
 
 
 def crossings(first: Line, second: Line, margin: float, yscale: str = "linear") -> list[float]:

@@ -78,7 +78,7 @@ def _in_words(x, y, heights, paths, best, over: str, title: str, saying: str) ->
     lowest = np.unravel_index(np.argmin(heights), heights.shape)
     label, point = best
     starts = np.array([path[0] for path in paths.values()])
-    together = len(starts) > 1 and bool(np.all(np.ptp(starts, axis=0) <= 1e-6 * np.abs(starts).max()))
+    together = len(starts) > 1 and np.all(np.ptp(starts, axis=0) <= 1e-6 * np.abs(starts).max())
     return described(
         f"{titled('Contours', title)}: heights over {over}",
         f"The least drawn height is {number(heights[lowest])}, at {_pair(x[lowest[1]], y[lowest[0]])}",
