@@ -113,8 +113,8 @@ def loop_speeds() -> dict[str, float]:
     step = lesson.make_train_step(lesson.make_model(), tf.keras.optimizers.Adam())
     epoch = lesson.make_train_epoch(lesson.make_model(), tf.keras.optimizers.Adam())
     tensors = tf.constant(x), tf.constant(y)
-    gathered, _ = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors, xla=False)
-    fused, _ = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors)
+    gathered = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors, xla=False)
+    fused = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors)
     lesson.training = tensors
     _, products_alone = lesson.compile_both()
     bound = tf.function(products_alone.python_function, jit_compile=True)
