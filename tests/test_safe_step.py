@@ -333,3 +333,13 @@ def test_one_piece_at_a_time_is_in_memory(lesson):
         step.get_concrete_function(x, y)
         peaks.append(peak_bytes(lambda step=step: step(x, y)))
     assert peaks[0] < peaks[1] / 10, "ten at a time would need a fifth"
+
+
+def test_xla_leaves_assertions_out_as_the_text_says():
+    def step(x):
+        tf.debugging.assert_less(x, 1.0)
+        return x
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.function(step)(tf.constant(5.0))
+    assert float(tf.function(step, jit_compile=True)(tf.constant(5.0))) == 5.0
