@@ -1,0 +1,3033 @@
+# Copyright 2026 the authors of the course. Licensed under the Apache License, Version 2.0 (the "License"); you may not
+# use this file except in compliance with the License. A copy is at https://www.apache.org/licenses/LICENSE-2.0. What is
+# distributed under the License is distributed "as is", without warranties or conditions of any kind.
+"""trust: ask a training set-up in TensorFlow whether it can be trusted. One file, to be copied into your project.
+
+    report = trust.audit(model, x, y, validation_data=(x_val, y_val))     # a compiled model
+    report = trust.audit(model, x, y, loss_fn=loss_fn, optimizer=optimizer, train_step=train_step)     # your own loop
+    print(report)
+    report.assert_ok()     # in a test
+
+Custom training code rarely crashes: it is silently wrong. The first half of the file has the habits of the course as
+functions of their own, each built in the open in the notebook that its heading names. The second half has the
+questions that `audit` asks, about forty of them. It needs TensorFlow 2.18 or later, with its Keras 3, and NumPy.
+"""
+
+import html
+import importlib
+import inspect
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The habits
+# ---------------------------------------------------------------------------------------------------------------------
+
+# 01, Autodiff
+
+
+def unreached(gradients, variables):
+    """Return the names of the variables that no gradient reaches."""
+    assert variables, "there are no variables to reach"
+    pairs = zip(gradients, variables, strict=True)
+    return [getattr(v, "path", v.name).split(":")[0] for g, v in pairs if g is None]
+
+
+# 02, The training loop
+
+
+def untracked(model, x):
+    """Return the names of the weights that a forward pass uses and the model does not train."""
+    with tf.GradientTape() as tape:
+        model(x)
+    known = {id(variable.value) for variable in model.trainable_variables}
+    return [variable.name for variable in tape.watched_variables() if id(variable) not in known]
+
+
+# 05, Clipping and accumulation
+
+
+def refuse(model, loss_fn, optimizer, clip_norm):
+    """Raise a ValueError with one sentence for what the safe step would get wrong."""
+    scales = isinstance(optimizer, tf.keras.optimizers.LossScaleOptimizer)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    averages = getattr(loss_fn, "reduction", None) in ("sum_over_batch_size", "mean")
+    refusals = {
+        "Build the model first, by calling it on a batch, and leave something to train.": not model.trainable_variables,
+        "loss_fn must be a keras.losses.Loss with the reduction 'sum_over_batch_size'.": not averages,
+        "Use sample weights of 0 in place of ignore_class.": getattr(loss_fn, "ignore_class", None) is not None,
+        "A float16 model needs a LossScaleOptimizer.": model.compute_dtype == "float16" and not scales,
+        "clip_norm must be positive, and at most 1e30.": not 0 < clip_norm <= 1e30,
+        "The safe step runs on one replica: with several, sum their gradients before you clip.": replicas > 1,
+    }
+    for sentence, is_so in refusals.items():
+        if is_so:
+            raise ValueError(sentence)
+
+
+def make_add_rows(model, loss_fn, optimizer, variables):
+    """Return a function that adds loss and gradients of some rows of a batch of n, times their share, to totals."""
+
+    def add_rows(totals, batch, rows, n):
+        x, y, *sample_weight = tf.nest.map_structure(lambda part: tf.gather(part, rows), batch)
+        share = tf.cast(tf.shape(rows)[0] / n, totals[0].dtype)
+        with tf.GradientTape() as tape:
+            y_pred = model(x, training=True)
+            if getattr(y_pred, "_keras_mask", None) is not None:
+                raise ValueError("A mask reaches the loss: use sample weights of 0 instead.")
+            parts = [loss_fn(y, y_pred, *sample_weight), *(tf.reduce_sum(penalty) for penalty in model.losses)]
+            loss = share * sum(tf.cast(part, share.dtype) for part in parts)
+            scaled_loss = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, variables)
+        if unused := [v.path for v, g in zip(variables, gradients, strict=True) if g is None]:
+            raise ValueError(f"No gradient reaches {unused}: freeze them, and make the step again.")
+        dense = [tf.cast(tf.convert_to_tensor(part), share.dtype) for part in (loss, *gradients)]
+        return [total + part for total, part in zip(totals, dense, strict=True)]
+
+    return add_rows
+
+
+def make_accumulator(model, loss_fn, optimizer, variables, micro_batch_size):
+    """Return a function that gives the loss of a batch and its gradients, from one micro-batch at a time."""
+    add_rows = make_add_rows(model, loss_fn, optimizer, variables)
+    dtype = tf.float64 if "float64" in {v.dtype for v in variables} else tf.float32
+
+    def accumulate(batch):
+        parts = tf.nest.flatten(batch)
+        n = tf.shape(parts[0])[0]
+        for part in parts:
+            tf.debugging.assert_equal(tf.shape(part)[0], n, message="x, y and sample_weight differ in length")
+        tail = n % micro_batch_size
+        totals = [tf.cast(tf.where(n > 0, 0.0, np.nan), dtype), *(tf.zeros(v.shape, dtype) for v in variables)]
+        for start in tf.range(0, n - tail, micro_batch_size):
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            totals = add_rows(totals, batch, start + tf.range(micro_batch_size), n)
+        if tail > 0:
+            totals = add_rows(totals, batch, tf.range(n - tail, n), n)
+        return totals
+
+    return accumulate
+
+
+def apply_or_skip(model, optimizer, variables, loss, gradients, kept, clip_norm):
+    """Apply clipped gradients, or restore `kept`; return the norm before clipping, and 1 if the step is skipped."""
+    scale = tf.cast(optimizer.scale_loss(1.0), loss.dtype)
+    clipped, norm = tf.clip_by_global_norm(gradients, clip_norm * scale)
+    broken = not tf.math.is_finite(norm + loss)
+    if not broken or isinstance(optimizer, tf.keras.optimizers.LossScaleOptimizer):
+        optimizer.apply_gradients([(tf.cast(g, v.dtype), v) for g, v in zip(clipped, variables, strict=True)])
+    if broken:
+        for variable, value in zip(model.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
+    return norm / scale, tf.cast(broken, tf.int32)
+
+
+def make_compiled_step(model, loss_fn, optimizer, variables, micro_batch_size, clip_norm):
+    """Return a function of a batch: loss, norm before clipping, steps skipped so far, and skipped in a row."""
+    accumulate = make_accumulator(model, loss_fn, optimizer, variables, micro_batch_size)
+    skipped, in_a_row = (tf.Variable(0, trainable=False) for _ in range(2))
+
+    @tf.function(reduce_retracing=True)
+    def compiled_step(batch):
+        kept = [tf.convert_to_tensor(variable) for variable in model.non_trainable_variables]
+        loss, *gradients = accumulate(batch)
+        norm, broken = apply_or_skip(model, optimizer, variables, loss, gradients, kept, clip_norm)
+        counts = {"skipped": skipped.assign_add(broken), "in_a_row": in_a_row.assign((in_a_row + 1) * broken)}
+        return {"loss": loss, "norm": norm, **counts}
+
+    return compiled_step
+
+
+def make_safe_step(model, loss_fn, optimizer, micro_batch_size, clip_norm):
+    """Return step(x, y, sample_weight=None), which accumulates, checks, clips and applies; see make_compiled_step."""
+    refuse(model, loss_fn, optimizer, clip_norm)
+    variables = list(model.trainable_variables)
+    if not optimizer.built:
+        optimizer.build(variables)
+    compiled_step = make_compiled_step(model, loss_fn, optimizer, variables, micro_batch_size, clip_norm)
+
+    def safe_step(x, y, sample_weight=None):
+        refuse(model, loss_fn, optimizer, clip_norm)
+        if list(map(id, model.trainable_variables)) != list(map(id, variables)):
+            raise ValueError("What is trainable has changed: make the step again.")
+        batch = (x, y) if sample_weight is None else (x, y, sample_weight)
+        if len({part.shape[0] for part in tf.nest.flatten(batch)} - {None}) > 1:
+            raise ValueError("x, y and sample_weight differ in length.")
+        return compiled_step(batch)
+
+    return safe_step
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The report
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one question of the audit came to."""
+
+    question: str
+    verdict: str  # "pass", "warn" (may be meant), "fail" (almost certainly a fault) or "skip"
+    sentence: str
+    where: str  # the notebook and the section that explain it
+
+
+class Report:
+    """The answers of an audit: prints as text, shows as a table in a notebook, `report["gradient flow"]` is one."""
+
+    def __init__(self, answers: list[Answer], seconds: float):
+        self.answers, self.seconds = answers, seconds
+
+    def __getitem__(self, question: str) -> Answer:
+        for answer in self.answers:
+            if answer.question == question:
+                return answer
+        raise KeyError(f"The audit did not ask {question!r}. It asked: {[a.question for a in self.answers]}.")
+
+    def __iter__(self):
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    @property
+    def failures(self) -> list[Answer]:
+        """The answers that are almost certainly faults."""
+        return [answer for answer in self.answers if answer.verdict == "fail"]
+
+    @property
+    def warnings(self) -> list[Answer]:
+        """The answers that may be meant."""
+        return [answer for answer in self.answers if answer.verdict == "warn"]
+
+    def assert_ok(self) -> None:
+        """Raise an AssertionError that lists the failures, if there are any."""
+        if self.failures:
+            raise AssertionError("\n".join(f"{a.question}: {a.sentence} ({a.where})" for a in self.failures))
+
+    def summary(self) -> str:
+        """One line: how many answers of each kind, and the time."""
+        counts = {verdict: sum(a.verdict == verdict for a in self) for verdict in ("fail", "warn", "pass", "skip")}
+        return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f" in {self.seconds:.1f} s"
+
+    def _by_weight(self) -> list[Answer]:
+        return sorted(self.answers, key=lambda answer: ("fail", "warn", "pass", "skip").index(answer.verdict))
+
+    def __str__(self) -> str:
+        lines = [
+            f"{a.verdict}  {a.question}: {a.sentence}" + f" [{a.where}]" * bool(a.where) for a in self._by_weight()
+        ]
+        return "\n".join([f"trust.audit: {self.summary()}", *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = [
+            f'<tr><th scope="row">{a.verdict}</th><td>{html.escape(a.question)}</td>'
+            f"<td>{html.escape(a.sentence)}</td><td>{html.escape(a.where)}</td></tr>"
+            for a in self._by_weight()
+        ]
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("verdict", "question", "answer", "notebook"))
+        caption = f"<caption>trust.audit: {self.summary()}</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
+
+
+class Skipped(Exception):
+    """A question that cannot be asked here; its text says why."""
+
+
+def passed(sentence: str) -> tuple[str, str]:
+    """Nothing wrong was seen."""
+    return "pass", sentence
+
+
+def warned(sentence: str) -> tuple[str, str]:
+    """It may be meant."""
+    return "warn", sentence
+
+
+def failed(sentence: str) -> tuple[str, str]:
+    """It is almost certainly a fault."""
+    return "fail", sentence
+
+
+QUESTIONS: dict[str, tuple[Callable, str, bool]] = {}
+
+
+def question(name: str, where: str, thorough: bool = False) -> Callable:
+    """Add the decorated function to the questions: of a Setup, it returns passed, warned or failed, or raises Skipped."""
+
+    def add(ask: Callable) -> Callable:
+        QUESTIONS[name] = (ask, where, thorough)
+        return ask
+
+    return add
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What an audit touches, and how it is put back
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def is_variable(thing: object) -> bool:
+    """Whether `thing` is a variable of Keras or of TensorFlow."""
+    return isinstance(thing, (tf.Variable, tf.keras.Variable))
+
+
+def reachable(*roots: object) -> list:
+    """Return the objects, lists, dicts and variables that hang on `roots`: what a training step could change."""
+    keras = tf.keras
+    known = (keras.Layer, keras.losses.Loss, keras.optimizers.Optimizer, keras.random.SeedGenerator, tf.Module)
+    known += (tf.random.Generator, np.random.Generator, np.random.RandomState, random.Random)
+    found, seen, waiting = [], set(), list(roots)
+    while waiting:
+        thing = waiting.pop()
+        thing = getattr(thing, "__wrapped__", getattr(thing, "_storage", thing)) if is_tracked(thing) else thing
+        if id(thing) in seen or isinstance(thing, (type, str, bytes, int, float, type(np), type(None))):
+            continue
+        seen.add(id(thing))
+        module = type(thing).__module__.split(".")[0]
+        if is_variable(thing) or (isinstance(thing, np.ndarray) and thing.size < 1e6):
+            found.append(thing)
+        elif isinstance(thing, dict):
+            found.append(thing)
+            waiting.extend(thing.values())
+        elif isinstance(thing, (list, tuple, set)):
+            found.append(thing)
+            waiting.extend(thing)
+        elif hasattr(thing, "python_function"):  # a tf.function
+            waiting.append(thing.python_function)
+        elif inspect.ismethod(thing):
+            waiting.extend([thing.__self__, thing.__func__])
+        elif inspect.isfunction(thing) and module != "keras":
+            names = [name for name in thing.__code__.co_names if name in thing.__globals__]
+            waiting.extend(thing.__globals__[name] for name in names)
+            waiting.extend(cell.cell_contents for cell in thing.__closure__ or () if cell_is_filled(cell))
+        elif isinstance(thing, known) or is_keras_state(thing) or module not in LIBRARIES:
+            found.append(thing)
+            waiting.append(getattr(thing, "__dict__", None))
+    return found
+
+
+def is_tracked(thing: object) -> bool:
+    """Whether `thing` is a list or dict that TensorFlow has put a wrapper around."""
+    return type(thing).__name__ in ("_DictWrapper", "ListWrapper", "_TupleWrapper")
+
+
+LIBRARIES = {"builtins", "keras", "tensorflow", "numpy", "functools", "collections", "weakref", "inspect", "typing"}
+LIBRARIES |= {
+    "_thread",
+    "threading",
+    "re",
+    "pathlib",
+    "google",
+    "jax",
+    "torch",
+    "itertools",
+    "enum",
+    "abc",
+    "types",
+    "pandas",
+}
+LIBRARIES |= {
+    "matplotlib",
+    "IPython",
+    "ipykernel",
+    "pytest",
+    "_pytest",
+    "traitlets",
+    "logging",
+    "absl",
+    "ast",
+    "h5py",
+    "PIL",
+}
+
+
+def cell_is_filled(cell: object) -> bool:
+    """Whether a closure's cell has contents."""
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def is_keras_state(thing: object) -> bool:
+    """Whether `thing` is an object of Keras that keeps state beside layers: metrics, what compile made, trackers."""
+    names = {"Metric", "CompileLoss", "CompileMetrics", "MetricsList", "Tracker", "DTypePolicyMap"}
+    return any(base.__name__ in names for base in type(thing).__mro__)
+
+
+class Frame:
+    """Everything that an audit may change, as it is now; `restore` puts it back."""
+
+    def __init__(self, *roots: object):
+        self.kept = [(thing, self.copy(thing)) for thing in reachable(*roots)]
+        self.randomness = randomness()
+
+    @staticmethod
+    def copy(thing: object) -> object:
+        """Return what is needed to put `thing` back."""
+        if is_variable(thing):
+            return np.array(thing)
+        if isinstance(thing, (np.ndarray, list, dict, set)):
+            return thing.copy() if isinstance(thing, np.ndarray) else type_of(thing)(thing)
+        if isinstance(thing, np.random.Generator):
+            return thing.bit_generator.state
+        if isinstance(thing, np.random.RandomState):
+            return thing.get_state()
+        if isinstance(thing, random.Random):
+            return thing.getstate()
+        return None
+
+    def restore(self) -> None:
+        """Put everything back, byte for byte."""
+        for thing, copy in self.kept:
+            if isinstance(thing, dict):
+                dict.clear(thing)
+                dict.update(thing, copy)
+            elif isinstance(thing, list):
+                list.__setitem__(thing, slice(None), copy)
+            elif isinstance(thing, set):
+                set.clear(thing)
+                set.update(thing, copy)
+            elif isinstance(thing, np.ndarray) and thing.flags.writeable:
+                thing[...] = copy
+            elif isinstance(thing, np.random.Generator):
+                thing.bit_generator.state = copy
+            elif isinstance(thing, np.random.RandomState):
+                thing.set_state(copy)
+            elif isinstance(thing, random.Random):
+                thing.setstate(copy)
+        for thing, copy in self.kept:
+            if is_variable(thing):
+                thing.assign(copy)
+        set_randomness(self.randomness)
+
+
+def type_of(thing: list | dict | set) -> type:
+    """The plain container that `thing`, perhaps one of Keras' tracked ones, derives from."""
+    return next(base for base in (list, dict, set) if isinstance(thing, base))
+
+
+def randomness() -> dict:
+    """Return the state of Python's, NumPy's, TensorFlow's and Keras' global random numbers."""
+    context = importlib.import_module("tensorflow.python.eager.context").context()
+    keras = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
+    generator = getattr(keras, "global_seed_generator", None)
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),
+        "tensorflow": (context._seed, context._rng and context._rng.getstate()),
+        "tf.random": np.array(tf.random.get_global_generator().state),
+        "keras": {k: (dict(v) if isinstance(v, dict) else v) for k, v in vars(keras).items()},
+        "seed": generator and np.array(generator.state),
+    }
+
+
+def set_randomness(state: dict) -> None:
+    """Put random states back as `randomness` returned them."""
+    context = importlib.import_module("tensorflow.python.eager.context").context()
+    keras = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    seed, generator_state = state["tensorflow"]
+    context._seed = seed
+    if generator_state is not None:
+        context._rng = context._rng or random.Random()
+        context._rng.setstate(generator_state)
+    tf.random.get_global_generator().state.assign(state["tf.random"])
+    for name in set(vars(keras)) - set(state["keras"]):
+        delattr(keras, name)
+    for name, value in state["keras"].items():
+        if isinstance(value, dict) and isinstance(getattr(keras, name, None), dict):
+            getattr(keras, name).clear()
+            getattr(keras, name).update(value)
+        else:
+            setattr(keras, name, value)
+    if state["seed"] is not None:
+        keras.global_seed_generator.state.assign(state["seed"])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The set-up that is asked about
+# ---------------------------------------------------------------------------------------------------------------------
+
+ROWS = 32  # rows of the batch that most questions are asked with
+SEEN = 2048  # rows that are looked at of a Dataset
+
+
+def take(parts: object, rows: object) -> object:
+    """Return the given rows of every array in a structure."""
+    return tf.nest.map_structure(lambda part: tf.gather(part, np.arange(length(parts))[rows]), parts)
+
+
+def length(parts: object) -> int:
+    """Return the number of rows of a structure of arrays."""
+    return int(tf.nest.flatten(parts)[0].shape[0])
+
+
+def join(many: list) -> object:
+    """Return structures of arrays as one, row after row."""
+    return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *many) if len(many) > 1 else many[0]
+
+
+def numbers(part: object) -> np.ndarray:
+    """Return an array or tensor as float64, for comparisons."""
+    return np.asarray(tf.convert_to_tensor(part)).astype("float64")
+
+
+def is_float(part: object) -> bool:
+    """Whether an array or tensor holds floating-point numbers."""
+    return tf.as_dtype(part.dtype).is_floating
+
+
+def apart(a: object, b: object) -> float:
+    """Return the largest difference between two structures, relative to the size of the second."""
+    pairs = [(numbers(p), numbers(q)) for p, q in zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True)]
+    return max(
+        (float(np.max(np.abs(p - q), initial=0)) / (float(np.max(np.abs(q), initial=0)) + 1e-12)) for p, q in pairs
+    )
+
+
+def spelled(names: list, limit: int = 4) -> str:
+    """Return names as text, the first few of them."""
+    more = f" and {len(names) - limit} more" * (len(names) > limit)
+    return ", ".join(str(name) for name in names[:limit]) + more
+
+
+def path(variable: object) -> str:
+    """Return the name of a variable, with its layer."""
+    return getattr(variable, "path", variable.name).split(":")[0]
+
+
+@dataclass
+class Output:
+    """One output of the model, with its labels, and the loss as a function of this output alone."""
+
+    name: str
+    y: np.ndarray
+    y_pred: np.ndarray
+    loss: Callable  # (y, y_pred, sample_weight=None) -> float
+    slope: Callable  # (y, y_pred) -> gradient of the loss
+
+
+class Setup:
+    """A model with its data, loss, optimizer, metrics and training step; what questions need is computed once."""
+
+    def __init__(self, model, x, y, loss_fn, optimizer, metrics, train_step, sample_weight, validation_data):
+        self.model, self.train_step = model, train_step
+        self.whole = not isinstance(x, tf.data.Dataset)  # whether all rows are seen
+        self.dataset = None if self.whole else x
+        self.x, self.y, self.weight = unpacked(x, y, sample_weight)
+        self.validation = None
+        if validation_data is not None:
+            parts = (validation_data,) if isinstance(validation_data, tf.data.Dataset) else validation_data
+            self.validation = unpacked(*parts, *[None] * (3 - len(parts)))
+        compiled = bool(getattr(model, "compiled", False))
+        self.direct = callable(loss_fn)  # the loss is called as it is, not through compile
+        self.loss_fn = loss_fn if loss_fn is not None else getattr(model, "loss", None) if compiled else None
+        self.optimizer = optimizer if optimizer is not None else getattr(model, "optimizer", None)
+        if isinstance(self.optimizer, (str, dict)):
+            self.optimizer = tf.keras.optimizers.get(self.optimizer)
+        self.metrics = metrics
+        self.own_loss = compiled and loss_fn is None
+        self.kept = {}
+
+    def rows(self, count: int = ROWS) -> np.ndarray:
+        """Return up to `count` row numbers, spread over the data, so that sorted labels are mixed."""
+        n = length(self.x)
+        return np.unique(np.linspace(0, n - 1, min(count, n)).astype(int))
+
+    def batch(self, count: int = ROWS) -> tuple:
+        """Return x, y and weight of up to `count` rows; what was not given is None."""
+        rows = self.rows(count)
+        return tuple(None if part is None else take(part, rows) for part in (self.x, self.y, self.weight))
+
+    def forward(self, x: object, training: bool = False) -> object:
+        """Return the model's answer."""
+        return self.model(x, training=training)
+
+    @cached_property
+    def penalties(self) -> bool:
+        """Whether the model adds losses of its own."""
+        self.forward(self.batch()[0], training=True)
+        return bool(self.model.losses)
+
+    @cached_property
+    def judge(self) -> object:
+        """A model of Keras that is compiled with the loss: the set-up's own, or an empty one."""
+        if self.own_loss:
+            return self.model
+        holder = tf.keras.Model()
+        holder.compile(loss=self.loss_fn)
+        return holder
+
+    def loss(self, y: object, y_pred: object, weight: object = None, x: object = None) -> tf.Tensor:
+        """Return the loss as a number, without what the model adds."""
+        if self.loss_fn is None and not self.own_loss:
+            raise Skipped("no loss was given")
+        if self.direct:
+            if weight is None:
+                return tf.reduce_mean(tf.cast(self.loss_fn(y, y_pred), tf.float32))
+            if not isinstance(self.loss_fn, tf.keras.losses.Loss):
+                raise Skipped("a loss function that is called directly takes no sample weights")
+            return tf.reduce_mean(self.loss_fn(y, y_pred, sample_weight=weight))
+        judge = self.judge
+        if type(judge).compute_loss is not tf.keras.Model.compute_loss:
+            added = tf.add_n([tf.reduce_sum(part) for part in judge.losses]) if judge.losses else 0.0
+            return judge.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight) - added
+        if judge._compile_loss is None:
+            raise Skipped("the model was compiled without a loss")
+        return judge._compile_loss(y, y_pred, weight)
+
+    def total(self, x: object, y: object, weight: object = None, training: bool = True) -> tf.Tensor:
+        """Return the loss that a training step takes the gradient of."""
+        y_pred = self.forward(x, training)
+        losses = [self.loss(y, y_pred, weight, x)] if self.loss_fn is not None else []
+        losses += [tf.reduce_sum(part) for part in self.model.losses]
+        return tf.add_n([tf.cast(part, losses[0].dtype) for part in losses])
+
+    def gradients(self, x: object, y: object, weight: object = None, training: bool = True) -> list:
+        """Return the gradient of the total loss for each trainable variable, as dense tensors or None."""
+        with tf.GradientTape() as tape:
+            total = self.total(x, y, weight, training)
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(total, variables)
+        return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    @cached_property
+    def outputs(self) -> list[Output]:
+        """The model's outputs, each with its labels and its own view of the loss."""
+        x, y, _ = self.batch()
+        y_pred = self.forward(x)
+        if y is None:
+            raise Skipped("no labels were given")
+        names = (
+            list(y_pred) if isinstance(y_pred, dict) else [f"output {i}" for i in range(len(tf.nest.flatten(y_pred)))]
+        )
+        labels, answers = matched(y, y_pred), tf.nest.flatten(y_pred)
+        if len(labels) != len(answers):
+            raise Skipped(f"{len(answers)} outputs and {len(labels)} arrays of labels")
+
+        def view(i):
+            def loss(y_i, p_i, weight=None):
+                def put(values, value):
+                    return [
+                        value if j == i else tf.gather(v, np.arange(len(value)) % len(v)) for j, v in enumerate(values)
+                    ]
+
+                p_i = tf.cast(p_i, answers[i].dtype)
+                y_new = tf.nest.pack_sequence_as(y, put(tf.nest.flatten(y), y_i)) if len(labels) > 1 else y_i
+                return self.loss(y_new, tf.nest.pack_sequence_as(y_pred, put(answers, p_i)), weight, x)
+
+            def slope(y_i, p_i):
+                p_i = tf.convert_to_tensor(p_i)
+                with tf.GradientTape() as tape:
+                    tape.watch(p_i)
+                    value = loss(y_i, p_i)
+                return tape.gradient(value, p_i)
+
+            return Output(
+                names[i] if len(names) > 1 else "the output", np.asarray(labels[i]), np.asarray(answers[i]), loss, slope
+            )
+
+        return [view(i) for i in range(len(answers))]
+
+    @contextmanager
+    def unchanged(self):
+        """Put everything that hangs on the set-up back at the end."""
+        frame = self.frame()
+        try:
+            yield frame
+        finally:
+            frame.restore()
+
+    def frame(self) -> Frame:
+        """Return everything that an audit may change, as it is now."""
+        own = [getattr(type(self.model), name, None) for name in ("call", "train_step", "test_step", "compute_loss")]
+        return Frame(self.model, self.loss_fn, self.optimizer, self.metrics, self.train_step, own)
+
+    @cached_property
+    def learned(self) -> dict:
+        """Train on 16 rows with Adam for a second or two; return the losses and what the weights then are and say."""
+        x, y, weight = self.batch(16)
+        variables = self.model.trainable_variables
+        if not variables:
+            raise Skipped("there is nothing to train")
+        with self.unchanged():
+            optimizer = tf.keras.optimizers.Adam(0.01)
+            optimizer.build(variables)
+
+            def step():
+                gradients = self.gradients(x, y, weight)
+                optimizer.apply(
+                    [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables)], variables
+                )
+                return self.loss(y, self.forward(x, training=True), weight, x)
+
+            losses, start = [float(self.loss(y, self.forward(x, training=True), weight, x))], time.perf_counter()
+            compiled = step if self.eager_only else tf.function(step)
+            while len(losses) < 151 and time.perf_counter() - start < 2.5:
+                losses.append(float(compiled()))
+            gradients = self.gradients(x, y, weight)
+            weights = [np.array(variable) for variable in variables]
+            everything = [np.array(variable) for variable in self.model.variables]
+            return {"losses": losses, "gradients": gradients, "weights": weights, "all": everything}
+
+    @property
+    def eager_only(self) -> bool:
+        """Whether the model was compiled to run eagerly."""
+        return bool(getattr(self.model, "run_eagerly", False))
+
+    @cached_property
+    def layers(self) -> list:
+        """Return all layers inside the model that hold no others, in the order of the list that Keras keeps."""
+        return [layer for layer in self.model._flatten_layers(include_self=False) if not layer._layers]
+
+    @cached_property
+    def spied(self) -> list[tuple]:
+        """Return (layer, first argument, result) for every call of a layer in one training pass, in the order of calls."""
+        return self.spy(training=True)
+
+    def spy(self, training: bool) -> list[tuple]:
+        """Run one pass, and return what went into and came out of every innermost layer."""
+        calls = []
+
+        def watched(layer, call):
+            def wrapper(*args, **kwargs):
+                result = call(*args, **kwargs)
+                calls.append((layer, args[0] if args else None, result, kwargs.get("training")))
+                return result
+
+            return wrapper
+
+        with self.unchanged():
+            for layer in self.layers:
+                layer.__dict__["call"] = watched(layer, layer.call)
+            try:
+                self.forward(self.batch()[0], training=training)
+            finally:
+                for layer in self.layers:
+                    layer.__dict__.pop("call", None)
+        return calls
+
+
+def unpacked(x: object, y: object, weight: object) -> tuple:
+    """Return x, y and weight as structures of arrays, from arrays or from the first batches of a Dataset."""
+    if isinstance(x, tf.data.Dataset):
+        batches, seen = [], 0
+        for batch in x:
+            batches.append(batch if isinstance(batch, tuple) else (batch,))
+            seen += length(batches[-1])
+            if seen >= SEEN:
+                break
+        if not batches:
+            raise ValueError("The Dataset has no batches.")
+        try:
+            parts = [join(list(part)) for part in zip(*batches, strict=True)]
+        except (tf.errors.InvalidArgumentError, ValueError):  # padded to other lengths in each batch
+            parts = batches[0]
+        return tuple([*parts, None, None][:3])
+    return tuple(None if part is None else as_arrays(part) for part in (x, y, weight))
+
+
+def as_arrays(part: object) -> object:
+    """Return a structure whose leaves are arrays or tensors; a list of numbers or texts is one array."""
+    if isinstance(part, dict):
+        return {name: as_arrays(value) for name, value in part.items()}
+    if isinstance(part, (list, tuple)) and part and all(hasattr(value, "shape") and len(value.shape) for value in part):
+        return tuple(as_arrays(value) for value in part)
+    if tf.is_tensor(part):
+        return part
+    values = np.asarray(part)
+    return values.astype(str) if values.dtype == object else values
+
+
+def matched(y: object, y_pred: object) -> list:
+    """Return the labels in the order of the flat predictions."""
+    if isinstance(y, dict) and isinstance(y_pred, dict):
+        return [y[name] for name in sorted(y_pred) if name in y]
+    return tf.nest.flatten(y)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: the model and its outputs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@question("finite outputs", "05, nan and inf: no clipping helps")
+def finite_outputs(setup: Setup) -> tuple:
+    """Are the answers finite, and different for different examples?
+
+    Cannot see: an output that is finite on these rows only. Cost: two forward passes. Built in 05.
+    """
+    x = setup.batch()[0]
+    for training in (False, True):
+        for answer in tf.nest.flatten(setup.forward(x, training)):
+            broken = 1 - np.mean(np.isfinite(numbers(answer)))
+            if broken:
+                return failed(f"{broken:.0%} of the outputs are nan or infinite, with training={training}.")
+    learned = setup.learned["all"] if setup.model.trainable_variables else None
+    with setup.unchanged():
+        for variable, value in zip(setup.model.variables, learned or [], strict=False):
+            variable.assign(value)
+        answers = [numbers(answer) for answer in tf.nest.flatten(setup.forward(x))]
+    same = [np.max(np.ptp(a, axis=0)) <= 1e-6 * (np.max(np.abs(a)) + 1e-12) for a in answers if len(a) > 1]
+    if any(same) and length(x) > 1:
+        return failed(f"All {length(x)} examples get the same answer, also after learning a batch.")
+    return passed(f"{length(x)} examples, all finite and not all alike.")
+
+
+@question("shapes", "02, Trap: labels without their axis; 03, Trap: a missing axis")
+def shapes(setup: Setup) -> tuple:
+    """Do labels and outputs fit, without broadcasting, and can the outputs express the labels?
+
+    Cannot see: axes of the same size that are swapped. Cost: a forward pass. Built in 02 and 03.
+    """
+    for output in setup.outputs:
+        y, y_pred, kind = output.y, output.y_pred, kind_of(output)
+        if kind == "sparse":
+            classes, low, high = y_pred.shape[-1], y.min(), y.max()
+            if low < 0 or high >= classes:
+                return failed(
+                    f"{output.name}: labels from {low:g} to {high:g} for {classes} outputs, 0 to {classes - 1}."
+                )
+            everything = numbers(matched(setup.y, setup.forward(setup.batch(2)[0]))[setup.outputs.index(output)])
+            if low >= 1 and everything.min() >= 1:
+                return warned(
+                    f"{output.name}: no label is 0, the least is {everything.min():g}: output 0 has no examples."
+                )
+        elif setup.loss_fn is not None and y.shape != y_pred.shape and y.size == y_pred.size:
+            together = float(output.loss(y, y_pred))
+            alone = np.mean([float(output.loss(y[i : i + 1], y_pred[i : i + 1])) for i in range(len(y))])
+            if abs(together - alone) > 1e-3 * abs(alone) + 1e-7:
+                return failed(
+                    f"{output.name}: labels {y.shape} against predictions {y_pred.shape} broadcast: the loss of the batch is "
+                    f"{together:.3g}, the mean over its examples {alone:.3g}."
+                )
+        elif len(y) != len(y_pred):
+            return failed(f"{output.name}: {len(y)} labels for {len(y_pred)} predictions.")
+        elif (
+            setup.loss_fn is not None
+            and y.ndim == y_pred.ndim
+            and y.size != y_pred.size
+            and 1 in (y.shape[-1], y_pred.shape[-1])
+        ):
+            if kind == "number" and not takes_more(output):
+                return warned(f"{output.name}: labels {y.shape} are spread over predictions {y_pred.shape}.")
+    return passed("; ".join(f"{o.name}: labels {o.y.shape}, predictions {o.y_pred.shape}" for o in setup.outputs) + ".")
+
+
+def takes_more(output: Output) -> bool:
+    """Whether the loss reads the columns of the prediction differently, as one for mean and spread does."""
+    wider = np.roll(output.y_pred, 1, axis=-1)
+    return abs(float(output.loss(output.y, wider)) - float(output.loss(output.y, output.y_pred))) > 1e-5
+
+
+def kind_of(output: Output) -> str:
+    """Return what the labels are: 'sparse' (class numbers), 'one-hot', 'binary' or 'number'."""
+    y, y_pred = output.y, output.y_pred
+    if y.dtype.kind not in "biuf" or y_pred.dtype.kind == "c":
+        return "other"
+    values, columns = numbers(y), y_pred.shape[-1] if y_pred.ndim > 1 else 1
+    whole = bool(np.all(values == np.round(values)))
+    flat = y.shape[:-1] if y.ndim > 1 and y.shape[-1] == 1 and y.ndim == y_pred.ndim else y.shape
+    if whole and columns > 1 and flat == y_pred.shape[:-1]:
+        return "sparse" if looks_sparse(output) else "number"
+    if whole and values.min(initial=0) >= 0 and values.max(initial=0) <= 1 and y.size == y_pred.size:
+        one = columns > 1 and y.shape == y_pred.shape and np.all(values.sum(-1) == 1)
+        return "one-hot" if one else "binary"
+    return "number"
+
+
+def looks_sparse(output: Output) -> bool:
+    """Whether the loss treats labels as class numbers: a high value at the label's place costs less than elsewhere."""
+    right = 4 * one_hot(output.y, output.y_pred)
+    try:
+        costs = [float(output.loss(output.y, values)) for values in (right + 0.1, np.roll(right, 1, axis=-1) + 0.1)]
+    except (Skipped, ValueError, TypeError, tf.errors.OpError):
+        return True
+    return not costs[0] >= costs[1]
+
+
+def one_hot(y: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    """Return labels in the shape of predictions: 1 at the right place, 0 elsewhere."""
+    if y.size == y_pred.size:
+        return numbers(y).reshape(y_pred.shape).astype("float32")
+    return np.eye(y_pred.shape[-1], dtype="float32")[
+        numbers(y).astype(int).reshape(y_pred.shape[:-1]) % y_pred.shape[-1]
+    ]
+
+
+def expects(output: Output) -> str:
+    """Return what the loss takes predictions for: 'logits', 'probabilities' or 'numbers'.
+
+    Four times the right answer is better than once, to a loss of logits; the same, to one of probabilities; far too
+    large, to one that measures a distance.
+    """
+    kind = kind_of(output)
+    if kind not in ("sparse", "one-hot", "binary"):
+        return "numbers"
+    right = one_hot(output.y, output.y_pred)
+    wrong = np.roll(right, 1, axis=-1) if kind != "binary" else 1 - right
+    once, four, other = (float(output.loss(output.y, values)) for values in (right, 4 * right, wrong))
+    if kind == "binary" and right.min() == right.max() == 0:
+        return "numbers"
+    if four < 0.95 * once - 1e-6:
+        return "logits"
+    return "probabilities" if abs(four - once) < 1e-3 * abs(once) + 1e-5 and not other < once + 3 else "numbers"
+
+
+@question("alone and in company", "02, Trap: dropout left on at evaluation; 08, Trap: padding")
+def company(setup: Setup) -> tuple:
+    """Does an example get the same answer alone, in a batch, and beside longer ones?
+
+    Cannot see: padding that your pipeline added before the model. Cost: ten forward passes. Built in 02 and 08.
+    """
+    x = setup.batch()[0]
+    among = setup.forward(x)
+    for i in range(min(4, length(x))):
+        alone = setup.forward(take(x, slice(i, i + 1)))
+        if any(a.shape[1:] != b.shape[1:] for a, b in zip(tf.nest.flatten(alone), tf.nest.flatten(among), strict=True)):
+            raise Skipped("the shape of an answer depends on the batch")
+        gap = apart(alone, take(among, slice(i, i + 1)))
+        if gap > 5e-3:
+            return failed(
+                f"Alone an example gets an answer that differs by {gap:.2g} of its size from that in a batch of {length(x)}."
+            )
+    parts, longer = tf.nest.flatten(x), longer_company(setup, x)
+    if longer is not None:
+        alone, beside = setup.forward(take(x, slice(0, 1))), take(setup.forward(longer), slice(0, 1))
+        gap = apart(alone, beside)
+        if gap > 5e-3:
+            return failed(
+                f"Beside a longer example, the answer to a shorter one changes by {gap:.2g} of its size: padding counts."
+            )
+    return passed(f"{min(4, len(parts[0]))} examples alone and among {length(x)}: the same answers.")
+
+
+def longer_company(setup: Setup, x: object) -> object:
+    """Return the first row beside a longer one, where the model takes texts or ids of any length; else None."""
+    if isinstance(x, (dict, tuple)):
+        return None
+    first, values = x[:1], np.asarray(x)
+    if values.dtype.kind in "SUO":
+        text = np.ravel(values[:1])[0]
+        text = text.decode() if isinstance(text, bytes) else str(text)
+        return tf.constant(np.array([text, " ".join([text] * 5)]).reshape(2, *values.shape[1:]))
+    open_ended = getattr(setup.model, "input_shape", None)
+    open_ended = isinstance(open_ended, tuple) and len(open_ended) == 2 and open_ended[1] is None
+    padded = values.ndim == 2 and values.dtype.kind in "iu" and np.any(values[:, -1] == 0)
+    if not (open_ended and padded):
+        return None
+    short = tf.concat([first, tf.zeros_like(first)], 1)
+    return tf.concat([short, tf.concat([tf.where(first == 0, tf.reduce_max(first), first)] * 2, 1)], 0)
+
+
+@question("two passes", "02, Trap: dropout left on at evaluation; 09, Augmentation")
+def two_passes(setup: Setup) -> tuple:
+    """Do two passes for inference agree, leave the weights alone, and does the flag `training` arrive?
+
+    Cannot see: chance that comes up rarely. Cost: four forward passes. Built in 02 and 09.
+    """
+    x = setup.batch()[0]
+    with setup.unchanged():
+        before = [np.array(variable) for variable in setup.model.variables]
+        first, second = setup.forward(x), setup.forward(x)
+        gap = apart(second, first)
+        if gap > 1e-5:
+            return failed(f"Two passes with training=False differ by {gap:.2g} of their size: something random is on.")
+        moved = [
+            path(v)
+            for v, b in zip(setup.model.variables, before, strict=True)
+            if not np.array_equal(np.array(v), b, equal_nan=b.dtype.kind == "f")
+        ]
+        if moved:
+            return failed(f"A pass with training=False changes {spelled(moved)}.")
+        noisy = [layer for layer in setup.layers if is_noisy(layer)]
+        if noisy and apart(setup.forward(x, True), setup.forward(x, True)) == 0:
+            return failed(f"{noisy[0].name} is never on: two passes with training=True agree to the last digit.")
+        norms = [layer for layer in setup.layers if hasattr(layer, "moving_mean") and layer.trainable]
+        still = norms and not any(used for layer, _, _, used in setup.spied if layer in norms)
+        if still:
+            return failed(f"{norms[0].name} is called with training=False when the model is called with training=True.")
+    return passed(f"Two passes agree on {length(x)} examples and change no variable.")
+
+
+def is_noisy(layer: object) -> bool:
+    """Whether a layer draws random numbers in training."""
+    rate = getattr(layer, "rate", getattr(layer, "stddev", None))
+    return hasattr(layer, "seed_generator") and isinstance(rate, (int, float)) and rate > 0
+
+
+@question("inputs read", "10, Inputs that mean something")
+def inputs_read(setup: Setup) -> tuple:
+    """Does every input, and every feature of it, change the answer?
+
+    Several probes: rows are exchanged, and features moved up and down, before and after a batch is learned. Cannot see:
+    a feature that is read and useless. Cost: a few forward passes. Built in 10.
+    """
+    x = setup.batch(16)[0]
+    structure, parts = x, tf.nest.flatten(x)
+    names = list(x) if isinstance(x, dict) else [f"input {i}" for i in range(len(parts))]
+    names = sorted(names) if isinstance(x, dict) else names
+    states = [None, setup.learned["all"]] if setup.model.trainable_variables else [None]
+    with setup.unchanged() as frame:
+
+        def moves(change: Callable) -> bool:
+            for state in states:
+                frame.restore()
+                for variable, value in zip(setup.model.variables, state or [], strict=False):
+                    variable.assign(value)
+                before = setup.forward(structure)
+                for probe in range(3):
+                    changed = tf.nest.pack_sequence_as(structure, change(probe))
+                    if apart(setup.forward(changed), before) > 1e-6:
+                        return True
+            return False
+
+        for i, part in enumerate(parts):
+            if len(np.unique(np.asarray(part), axis=0)) < 2:
+                continue
+            if not moves(lambda probe, i=i: [tf.roll(p, probe + 1, 0) if j == i else p for j, p in enumerate(parts)]):
+                return failed(f"{names[i]} is never read: exchanging its rows changes no answer.")
+        unread = []
+        for i, part in enumerate(parts):
+            columns = part.shape[-1] if len(part.shape) > 1 else 0
+            if not is_float(part) or len(part.shape) > 4 or not 1 < columns <= 128 or len(parts) > 8:
+                continue
+            size = float(np.std(numbers(part))) + 1e-6
+            for column in range(columns):
+                shift = np.eye(columns, dtype=part.dtype.as_numpy_dtype)[column] * size
+
+                def pushed(probe, i=i, shift=shift):
+                    return [p + (3, -3, 10)[probe] * shift if j == i else p for j, p in enumerate(parts)]
+
+                if np.ptp(numbers(part)[..., column]) > 0 and not moves(pushed):
+                    unread.append(f"feature {column} of {names[i]}" if len(parts) > 1 else f"feature {column}")
+        if unread:
+            return failed(f"Never read: {spelled(unread)}. No change of it changes an answer.")
+    return passed(
+        f"{len(parts)} input{'s' * (len(parts) > 1)}: each, and each feature that was tried, changes the answer."
+    )
+
+
+@question("first loss", "06, Trap: softmax, and from_logits=True as well")
+def first_loss(setup: Setup) -> tuple:
+    """Is the loss before training near what ignorance costs: the best constant answer?
+
+    Cannot see: faults that leave the start as it is. Cost: a forward pass. Built in 06.
+    """
+    said = []
+    for output in setup.outputs:
+        first, ignorance = float(output.loss(output.y, output.y_pred)), cost_of_ignorance(output)
+        if ignorance is None:
+            continue
+        said.append(f"{output.name}: {first:.3g}, ignorance costs {ignorance:.3g}")
+        if not np.isfinite(first):
+            return failed(f"{output.name}: the first loss is {first}.")
+        if first > 10 * ignorance + 1 and first > (20 if expects(output) == "probabilities" else 10) * ignorance:
+            return warned(
+                f"{output.name}: the first loss is {first:.3g}, ignorance costs {ignorance:.3g}: the start is far off."
+            )
+    if not said:
+        raise Skipped("the cost of the best constant answer is not known for this loss")
+    return passed("; ".join(said) + ".")
+
+
+def cost_of_ignorance(output: Output) -> float | None:
+    """Return the loss of the best constant answer, or None if it is not known."""
+    kind = kind_of(output)
+    if kind == "other" or (
+        kind == "number" and output.y.shape != output.y_pred.shape and output.y.size != output.y_pred.size
+    ):
+        return None
+    right = one_hot(output.y, output.y_pred) if kind != "number" else numbers(output.y).reshape(output.y_pred.shape)
+    mean = np.mean(right, axis=tuple(range(right.ndim - 1)) if right.ndim > 1 else 0, keepdims=True)
+    if kind != "number":
+        mean = np.clip(mean, 0.01, 0.99)
+        if expects(output) == "logits":
+            mean = np.log(mean) if kind != "binary" else np.log(mean / (1 - mean))
+    cost = float(output.loss(output.y, np.broadcast_to(mean, right.shape).astype("float32")))
+    return cost if np.isfinite(cost) and cost > 0 else None
+
+
+@question(
+    "output and loss", "03, Trap: probabilities, taken for logits; 06, Trap: softmax, and from_logits=True as well"
+)
+def output_and_loss(setup: Setup) -> tuple:
+    """Does the loss take the outputs for what they are, and can the outputs reach the labels?
+
+    The last weights are made a hundred times larger, with both signs: so each output shows its range. Cannot see:
+    outputs of a kind that the probes do not know. Cost: five forward passes. Built in 03 and 06.
+    """
+    said = []
+    for i, output in enumerate(setup.outputs):
+        kind, wanted = kind_of(output), expects(output)
+        reach = reached(setup, i)
+        low, high = float(reach.min()), float(reach.max())
+        columns = reach.shape[-1] if reach.ndim > 1 else 1
+        normal = columns > 1 and np.allclose(reach.sum(-1), 1, atol=1e-2)
+        inside = low >= -1e-6 and high <= 1 + 1e-6
+        if kind == "sparse" and columns == 1:
+            continue
+        if wanted == "logits" and inside:
+            return failed(
+                f"{output.name} lies between {low:.2g} and {high:.2g}, probabilities, and the loss takes it for logits."
+            )
+        if wanted == "logits" and low >= 0 and np.ptp(reach) > 0:
+            return warned(
+                f"{output.name} is never below 0 and the loss takes it for logits: is there an activation too many?"
+            )
+        if wanted == "probabilities" and not inside:
+            return failed(
+                f"{output.name} reaches from {low:.2g} to {high:.2g}, and the loss takes it for probabilities."
+            )
+        if columns == 1 and np.ptp(reach) < 1e-6 and inside and kind != "number":
+            return failed(
+                f"{output.name} has one unit, and is {high:.2g} whatever the weights are: softmax over one unit."
+            )
+        if kind in ("sparse", "one-hot") and wanted == "probabilities" and not normal:
+            return failed(
+                f"{output.name} has {columns} probabilities that do not add up to 1, for labels of one class each."
+            )
+        if wanted in ("logits", "probabilities") and inside and (high < 0.95 or (columns == 1 and low > 0.05)):
+            return failed(f"{output.name} cannot leave {low:.2g} to {high:.2g}: one activation after another.")
+        if (
+            kind == "binary"
+            and wanted == "probabilities"
+            and normal
+            and columns > 1
+            and np.any(one_hot(output.y, output.y_pred).sum(-1) != 1)
+        ):
+            return failed(f"{output.name}: softmax shares out one answer, and an example has several labels or none.")
+        y = numbers(output.y)
+        if kind == "number" and output.y.size == output.y_pred.size and np.ptp(reach) > 0:
+            margin = 0.02 * (high - low)
+            beyond = np.mean((y < low - margin) | (y > high + margin))
+            bounded = saturates(setup, i)
+            if bounded and beyond > 0.02:
+                return failed(
+                    f"{output.name} stays between {low:.2g} and {high:.2g}; {beyond:.0%} of the labels lie beyond."
+                )
+        said.append(f"{output.name} is taken for {wanted}")
+    return passed("; ".join(said) + ".") if said else passed("Nothing to object.")
+
+
+def last_kernels(setup: Setup) -> list:
+    """Return the variables of the last layer with a kernel that is called before each output ends."""
+    with_kernel = [layer for layer, _, _, _ in setup.spied if kernel_of(layer) is not None]
+    if not with_kernel:
+        raise Skipped("no layer with a kernel was found")
+    last = {id(layer): layer for layer in with_kernel[-len(tf.nest.flatten(setup.outputs)) :]}
+    return [variable for layer in last.values() for variable in layer.trainable_variables or layer.variables]
+
+
+def kernel_of(layer: object) -> object:
+    """Return the kernel of a layer, or None."""
+    kernel = getattr(layer, "kernel", getattr(layer, "_kernel", None))
+    return kernel if is_variable(kernel) else None
+
+
+def reached(setup: Setup, i: int, factors: tuple = (1, 100, -100)) -> np.ndarray:
+    """Return what output i says when the last weights are multiplied by each factor, all rows together."""
+    x, found = setup.batch()[0], []
+    with setup.unchanged():
+        variables = last_kernels(setup)
+        generator = np.random.default_rng(0)
+        start = [np.array(v) + 0.1 * generator.normal(size=v.shape) for v in variables]
+        for factor in factors:
+            for variable, value in zip(variables, start, strict=True):
+                variable.assign(np.clip(factor * value, -1e4, 1e4))
+            found.append(numbers(tf.nest.flatten(setup.forward(x))[i]))
+    return np.concatenate(found)
+
+
+def saturates(setup: Setup, i: int) -> bool:
+    """Whether output i has a limit: ten times the weights bring it no further, on one side at least."""
+    near, far = reached(setup, i, (1, 100, -100)), reached(setup, i, (1, 1000, -1000))
+    return far.max() < 2 * abs(near.max()) + 1e-6 or far.min() > -2 * abs(near.min()) - 1e-6
+
+
+@question("untracked weights", "02, Trap: plain variables in a model")
+def untracked_weights(setup: Setup) -> tuple:
+    """Does the model know every weight that its forward pass and its loss use, and is there anything to train?
+
+    Cannot see: weights that are not trainable, and those that the pass does not read. Cost: a forward pass. Built in 02.
+    """
+    if not setup.model.trainable_variables:
+        return failed("There is nothing to train: the model has no trainable weights.")
+    x, y, weight = setup.batch(8)
+    unknown = untracked(setup.model, x)
+    if unknown:
+        return failed(f"The forward pass uses weights that the model does not know: {spelled(unknown)}.")
+    if setup.loss_fn is not None:
+        with tf.GradientTape() as tape:
+            setup.total(x, y, weight)
+        known = {id(variable.value) for variable in setup.model.trainable_variables}
+        extra = [path(v) for v in tape.watched_variables() if id(v) not in known]
+        if extra:
+            return warned(f"The loss has weights that the model does not train: {spelled(extra)}.")
+    return passed(f"{len(setup.model.trainable_variables)} trainable variables, all known to the model.")
+
+
+@question("symmetry", "01, Where weights start")
+def symmetry(setup: Setup) -> tuple:
+    """Do the units of each layer differ after a batch was learned?
+
+    Cannot see: pairs of equal units among others. Cost: uses the learned batch. Built in 01.
+    """
+    for variable, value in zip(setup.model.trainable_variables, setup.learned["weights"], strict=True):
+        if value.ndim >= 2 and value.shape[-1] > 1 and "embedding" not in path(variable).lower():
+            spread = np.max(np.ptp(value, axis=-1))
+            if spread <= 1e-6 * np.max(np.abs(value)) and not is_last(setup, variable):
+                return failed(
+                    f"All {value.shape[-1]} units of {path(variable)} are equal, and stay equal: they started so."
+                )
+    return passed("No layer consists of equal units.")
+
+
+def is_last(setup: Setup, variable: object) -> bool:
+    """Whether a variable belongs to the layer that comes last."""
+    return any(variable is v for v in last_kernels(setup))
+
+
+@question("dead units", "07, Trap: dead units")
+def dead_units(setup: Setup) -> tuple:
+    """Do the units that can be silent (relu) fire on some example?
+
+    Cannot see: units that die later. Cost: one forward pass. Built in 07.
+    """
+    worst, where = 0.0, ""
+    for layer, _, result, _ in setup.spied:
+        if not tf.is_tensor(result) or not result.dtype.is_floating or len(result.shape) < 2 or is_noisy(layer):
+            continue
+        if (
+            kernel_of(layer) is None
+            and "activation" not in type(layer).__name__.lower()
+            and type(layer).__name__ != "ReLU"
+        ):
+            continue
+        values = numbers(result).reshape(-1, result.shape[-1])
+        if values.min() == 0 and values.shape[-1] > 1 and np.mean(values == 0) > 0.05:
+            silent = float(np.mean(np.all(values == 0, axis=0)))
+            if silent > worst:
+                worst, where = silent, layer.name
+    if worst >= 0.8:
+        return (failed if worst == 1 else warned)(
+            f"{worst:.0%} of the units of {where} are 0 for all {len(setup.rows())} examples."
+        )
+    return passed(f"At most {worst:.0%} of a layer's units are 0 for all {len(setup.rows())} examples.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: what goes in
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@question("input range", "07, Trap: inputs as they come; 09, The tutorial's two faults")
+def input_range(setup: Setup) -> tuple:
+    """Are the numbers that reach the first weights of about unit size, and no branch drowned by another?
+
+    Cannot see: inputs that are of the right size and wrong. Cost: one forward pass. Built in 07 and 09.
+    """
+    for part in tf.nest.flatten(setup.x):
+        heavy = part.dtype == "float64" and setup.model.compute_dtype != "float64"
+        if heavy and (len(part.shape) > 2 or np.prod(part.shape) * 8 >= 1e6):
+            return warned(
+                f"Inputs {tuple(part.shape)} are float64: {np.prod(part.shape) * 8 / 1e6:.1f} MB where float32 takes half."
+            )
+    sizes, taken = {}, set()
+    for layer, given, result, _ in setup.spied:
+        values = numbers(given) if tf.is_tensor(given) and given.dtype.is_floating else None
+        if values is not None and id(given) not in taken and (kernel_of(layer) is not None or hasattr(layer, "cell")):
+            sizes[layer.name] = float(np.sqrt(np.mean(values**2))), float(np.max(np.abs(values), initial=0))
+        for made in tf.nest.flatten(result):
+            if kernel_of(layer) is not None or hasattr(layer, "cell") or hasattr(layer, "embeddings"):
+                taken.add(id(made))
+    for name, (size, largest) in list(sizes.items())[:8]:
+        if size > 12:
+            return warned(
+                f"The numbers that reach {name} have a size of {size:.3g}, up to {largest:.3g}: scale them to about 1."
+            )
+        if 0 < largest < 0.02:
+            return warned(f"The numbers that reach {name} are at most {largest:.2g}: scaled twice?")
+    joined = [given for layer, given, _, _ in setup.spied if type(layer).__name__ == "Concatenate"]
+    for branches in joined:
+        size = [float(np.sqrt(np.mean(numbers(branch) ** 2))) for branch in tf.nest.flatten(branches)]
+        if min(size) > 0 and max(size) > 50 * min(size):
+            return warned(
+                f"Of the branches that are joined, one has a size of {max(size):.3g} and one of {min(size):.3g}."
+            )
+    spread = ", ".join(f"{name} {size:.2g}" for name, (size, _) in list(sizes.items())[:3])
+    return passed(
+        f"The size of what reaches the first weights: {spread}." if sizes else "No plain numbers reach a kernel."
+    )
+
+
+@question("label scale", "07, Any units")
+def label_scale(setup: Setup) -> tuple:
+    """Are labels that are numbers of the size that the outputs start with?
+
+    Cannot see: whether the loss scales them itself, unless outputs and labels have the same unit. Cost: none. Built in 07.
+    """
+    said = []
+    for output in setup.outputs:
+        if kind_of(output) == "number" and output.y.size == output.y_pred.size and expects(output) == "numbers":
+            size = float(np.sqrt(np.mean(numbers(output.y) ** 2)))
+            ours = float(np.sqrt(np.mean(numbers(output.y_pred) ** 2)))
+            said.append(f"{output.name}: labels of size {size:.3g}, outputs {ours:.3g}")
+            if ours > 0 and not 1e-3 < size / ours < 1e3 and abs(cares_for_scale(output)) > 1e-6:
+                return warned(
+                    f"{output.name}: labels of size {size:.3g}, where the outputs start at {ours:.3g}: scale the labels."
+                )
+    if not said:
+        raise Skipped("no output is compared with plain numbers")
+    return passed("; ".join(said) + ".")
+
+
+def cares_for_scale(output: Output) -> float:
+    """Return how much the loss changes when the prediction is a tenth longer: 0 for a loss of angles."""
+    return float(output.loss(output.y, 1.1 * output.y_pred)) - float(output.loss(output.y, output.y_pred))
+
+
+@question("nan in data", "05, nan and inf: no clipping helps")
+def nan_in_data(setup: Setup) -> tuple:
+    """Are all numbers of inputs, labels and weights finite?
+
+    Cannot see: a value that stands for "missing", such as -999. Cost: one pass over the data. Built in 05.
+    """
+    named = {"inputs": setup.x, "labels": setup.y, "sample weights": setup.weight, "validation": setup.validation}
+    for name, parts in named.items():
+        for part in tf.nest.flatten(parts):
+            if part is not None and is_number(part):
+                broken = int(np.sum(~np.isfinite(numbers(part))))
+                if broken:
+                    return failed(f"{broken} of the {np.size(part)} numbers of the {name} are nan or infinite.")
+    return passed(f"{length(setup.x)} rows, all finite.")
+
+
+def is_number(part: object) -> bool:
+    """Whether an array or tensor holds numbers."""
+    return tf.as_dtype(part.dtype).is_floating or tf.as_dtype(part.dtype).is_integer or tf.as_dtype(part.dtype).is_bool
+
+
+@question("constant features", "10, Missing values")
+def constant_features(setup: Setup) -> tuple:
+    """Does every column of a table vary, and is none of them the label?
+
+    Cannot see: pictures and texts, where some places are always empty. Cost: one pass over the data. Built in 10.
+    """
+    tables = [numbers(p) for p in tf.nest.flatten(setup.x) if len(p.shape) == 2 and is_float(p) and p.shape[1] <= 1000]
+    if not tables:
+        raise Skipped("no input is a table of numbers")
+    for table in tables:
+        constant = np.flatnonzero(np.ptp(table, axis=0) == 0) if len(table) > 1 else []
+        if len(constant) and table.shape[1] < 400:
+            return warned(
+                f"{len(constant)} of {table.shape[1]} columns never change, the first is column {constant[0]}."
+            )
+        for y in [numbers(part) for part in tf.nest.flatten(setup.y) if part is not None and is_number(part)]:
+            if len(y) > 8 and y.size == len(y) and np.ptp(y) > 0 and table.shape[1] > 1:
+                same = [c for c in range(table.shape[1]) if abs(correlation(table[:, c], y.ravel())) > 0.99999]
+                if same:
+                    return warned(f"Column {same[0]} is the label, up to a factor.")
+    return passed(f"{sum(table.shape[1] for table in tables)} columns, all of which vary.")
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return Pearson's correlation of two columns, 0 if one is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    size = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / size) if size > 0 else 0.0
+
+
+@question("rows in both parts", "08, Exercise 8.3; 09, Trap: split, then augment")
+def rows_in_both_parts(setup: Setup) -> tuple:
+    """Does a row of the validation part stand in the training part as well?
+
+    Cannot see: near copies, such as shifted pictures. Cost: one pass over the data. Built in 08 and 09.
+    """
+    if setup.validation is None:
+        raise Skipped("no validation_data was given")
+    train, val = row_keys(setup.x), row_keys(setup.validation[0])
+    if len(set(train)) < 0.5 * len(train):
+        raise Skipped("rows repeat inside the training part already")
+    both = (
+        np.mean([key in set(train) for key in val])
+        if len(val) < 50
+        else len([k for k in val if k in (s := set(train))]) / len(val)
+    )
+    if both > 0.01:
+        return failed(f"{both:.0%} of the validation rows stand in the training part, too.")
+    return passed(f"{both:.1%} of {len(val)} validation rows stand in the training part.")
+
+
+def row_keys(parts: object) -> list:
+    """Return one hashable value for each row of a structure."""
+    arrays = [np.asarray(part) for part in tf.nest.flatten(parts)]
+    arrays = [array.astype("float32") if array.dtype.kind == "f" else array for array in arrays]
+    return [
+        b"|".join(array[i].tobytes() if array.dtype.kind != "O" else str(array[i]).encode() for array in arrays)
+        for i in range(len(arrays[0]))
+    ]
+
+
+@question("label order", "06, Trap: no shuffle; 08, Trap: labels in order")
+def label_order(setup: Setup) -> tuple:
+    """Are the labels mixed, and does a pipeline give another order each time?
+
+    Cannot see: what `fit` shuffles itself, as it does with arrays. Cost: two passes over a Dataset. Built in 06.
+    """
+    labels = [numbers(y).reshape(len(y), -1) for y in tf.nest.flatten(setup.y) if y is not None and is_number(y)]
+    if labels:
+        y = labels[0].argmax(-1) if labels[0].shape[1] > 1 else labels[0][:, 0]
+        y = y if np.all(labels[0] == np.round(labels[0])) else np.round(8 * (y - y.min()) / (np.ptp(y) or 1))
+        changes, kinds = int(np.sum(np.diff(y) != 0)), len(np.unique(y))
+        expected = (len(y) - 1) * (1 - np.sum((np.unique(y, return_counts=True)[1] / len(y)) ** 2))
+        if kinds > 1 and len(y) >= 16 and changes < 0.3 * expected:
+            return warned(
+                f"The labels come in runs: {changes} changes in {len(y)} rows, {expected:.0f} expected in a mixed order."
+            )
+    if setup.dataset is not None and length(setup.x) > 1:
+        again, _, _ = unpacked(setup.dataset, None, None)
+        first, second = row_keys(setup.x), row_keys(again)
+        if first == second:
+            return warned("The pipeline gives the same order each time: shuffle it, and again in each epoch.")
+    return passed(
+        "The labels are mixed." if setup.dataset is None else "The labels are mixed, in another order each time."
+    )
+
+
+@question("class balance", "04, Trap: accuracy on rare cases")
+def class_balance(setup: Setup) -> tuple:
+    """Is there more than one class, and is accuracy alone not mistaken for skill?
+
+    Cannot see: classes that are rare in the world and common here. Cost: none. Built in 04.
+    """
+    said = []
+    for y, output in zip(matched(setup.y, [o.y for o in setup.outputs]), setup.outputs, strict=False):
+        kind = kind_of(output)
+        if kind not in ("sparse", "one-hot", "binary") or (expects(output) == "numbers" and kind != "binary"):
+            continue
+        values = numbers(y)
+        classes = values.argmax(-1).ravel() if kind == "one-hot" else values.ravel()
+        if kind == "binary" and values.ndim > 1 and values.shape[-1] > 1:
+            continue
+        counts = np.unique(classes, return_counts=True)[1]
+        if len(counts) == 1 and len(classes) > 8:
+            return failed(f"{output.name}: all {len(classes)} labels are the same.")
+        share = counts.max() / counts.sum()
+        said.append(f"the most common label of {output.name} makes up {share:.0%}")
+        names = [name_of(metric) for metric in flat_metrics(setup)]
+        if share >= 0.9 and len(classes) >= 50 and names and all("acc" in name for name in names):
+            return warned(
+                f"An answer that is always the same has an accuracy of {share:.2f}, and accuracy is the only metric."
+            )
+    if not said:
+        raise Skipped("no output is a class")
+    return passed("; ".join(said).capitalize() + ".")
+
+
+@question("validation range", "07, Train, validation, test")
+def validation_range(setup: Setup) -> tuple:
+    """Are validation inputs and labels prepared as those of training are?
+
+    Cannot see: small differences. Cost: one pass over the data. Built in 07.
+    """
+    if setup.validation is None:
+        raise Skipped("no validation_data was given")
+    for name, ours, theirs in (("inputs", setup.x, setup.validation[0]), ("labels", setup.y, setup.validation[1])):
+        for a, b in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=False):
+            if a is None or b is None or not is_number(a) or not is_number(b):
+                continue
+            if (
+                a.shape[1:] != b.shape[1:]
+                and name == "inputs"
+                and None not in (a.shape[-1], b.shape[-1])
+                and len(a.shape) != len(b.shape)
+            ):
+                return failed(f"Training {name} have the shape {tuple(a.shape)}, validation {name} {tuple(b.shape)}.")
+            a, b = numbers(a), numbers(b)
+            if (
+                name == "labels"
+                and np.all(a == np.round(a))
+                and a.size == len(a)
+                and len(np.unique(a)) <= 50
+                and len(np.unique(a)) < len(a) / 4
+            ):
+                strangers = set(np.unique(b)) - set(np.unique(a))
+                if strangers:
+                    return failed(
+                        f"The validation part has labels that training does not have: {spelled(sorted(strangers))}."
+                    )
+                shares = [np.array([np.mean(part == value) for value in np.unique(a)]) for part in (a, b)]
+                if len(b) >= 50 and np.max(np.abs(shares[0] - shares[1])) > 0.4:
+                    return warned("The classes have very different shares in training and validation.")
+                continue
+            spread = np.std(a) + 1e-12
+            shift, ratio = abs(np.mean(b) - np.mean(a)) / spread, (np.std(b) + 1e-12) / spread
+            if len(b) >= 8 and (shift > 2 or not 0.25 < ratio < 4):
+                return failed(
+                    f"Validation {name} have mean {np.mean(b):.3g} and spread {np.std(b):.3g}, training {np.mean(a):.3g} and {np.std(a):.3g}."
+                )
+            if name == "inputs" and a.ndim == 2 and b.ndim == 2 and a.shape[1] == b.shape[1] <= 1000 and len(b) >= 30:
+                each = np.std(a, axis=0) + 1e-12
+                far = np.flatnonzero((np.abs(b.mean(0) - a.mean(0)) / each > 2) & (np.std(a, axis=0) > 0))
+                if len(far):
+                    return failed(
+                        f"Column {far[0]} of validation has mean {b.mean(0)[far[0]]:.3g}, of training {a.mean(0)[far[0]]:.3g}."
+                    )
+    return passed("Training and validation have about the same range.")
+
+
+@question("adapted layers", "07, Trap: adapt on everything; 08, Trap: adapt before the split")
+def adapted_layers(setup: Setup) -> tuple:
+    """Were the layers that learn from data by `adapt` adapted, on the training part, and on nothing else?
+
+    Cannot see: preprocessing outside the model. Cost: one pass over the data. Built in 07 and 08.
+    """
+    said = []
+    for layer, given, result, _ in setup.spied:
+        if hasattr(layer, "adapt_mean") or type(layer).__name__ == "Normalization":
+            out = numbers(result)
+            axes = tuple(range(out.ndim - 1))
+            mean, spread = np.abs(out.mean(axes)).max(), out.std(axes)
+            if mean > 2 or spread.max() > 5 or spread.max() < 0.2:
+                return failed(
+                    f"{layer.name} was not adapted to these inputs: behind it means reach {mean:.2g}, spreads {spread.max():.2g}."
+                )
+            leak = leak_of(setup, layer, given)
+            if leak:
+                return failed(f"{layer.name} was adapted on training and validation together.")
+            said.append(f"{layer.name}: mean within {mean:.1g}")
+        elif hasattr(layer, "get_vocabulary") and hasattr(layer, "vocabulary_size"):
+            texts = words_of(setup, layer)
+            if texts is None:
+                continue
+            unknown = unknown_share(layer, texts)
+            if unknown > 0.5:
+                return failed(f"{layer.name} does not know {unknown:.0%} of the words of training.")
+            if setup.whole and setup.validation is not None:
+                extra = never_seen_in(layer, texts)
+                theirs = words_of(setup, layer, setup.validation[0])
+                also = np.setdiff1d(extra, never_seen_in(layer, theirs)) if theirs is not None else []
+                if len(also):
+                    return failed(
+                        f"{layer.name} knows {len(also)} words that stand in no training text, and in validation."
+                    )
+            said.append(f"{layer.name}: {unknown:.0%} of the words unknown")
+    if not said:
+        raise Skipped("no layer of the model learns by adapt")
+    return passed("; ".join(said) + ".")
+
+
+def leak_of(setup: Setup, layer: object, given: object) -> bool:
+    """Whether a Normalization layer fits training and validation together, and not training alone."""
+    if setup.validation is None or not setup.whole or isinstance(setup.x, (dict, tuple)) or layer.mean is None:
+        return False
+    x, x_val = numbers(setup.x), numbers(setup.validation[0])
+    if given is None or x.shape[1:] != given.shape[1:] or x.ndim != 2 or x_val.ndim != 2:
+        return False
+    mean = numbers(layer.mean).ravel()
+    alone, both = x.mean(0), np.concatenate([x, x_val]).mean(0)
+    scale = x.std(0) + 1e-12
+    if len(mean) != len(alone):
+        return False
+    return np.max(np.abs(mean - both) / scale) < 1e-4 < 1e-3 < np.max(np.abs(mean - alone) / scale)
+
+
+def words_of(setup: Setup, layer: object, parts: object = None) -> tf.Tensor | None:
+    """Return the texts or categories that reach `layer`, of all rows, or None if they cannot be told apart."""
+    leaves = [p for p in tf.nest.flatten(setup.x if parts is None else parts)]
+    wanted = "string" if type(layer).__name__ != "IntegerLookup" else "int"
+    fits = [leaf for leaf in leaves if (tf.convert_to_tensor(leaf[:1]).dtype == tf.string) == (wanted == "string")]
+    return tf.convert_to_tensor(fits[0]) if len(fits) == 1 else None
+
+
+def ids_of(layer: object, texts: tf.Tensor) -> np.ndarray:
+    """Return the numbers of the vocabulary's entries that occur in texts, one for each occurrence if the layer says so."""
+    found = layer(texts)
+    found = found.flat_values if isinstance(found, tf.RaggedTensor) else found
+    if getattr(layer, "_output_mode", getattr(layer, "output_mode", "int")) != "int":
+        return np.nonzero(numbers(found))[-1]
+    return np.ravel(np.asarray(found)).astype(int)
+
+
+def unknown_share(layer: object, texts: tf.Tensor) -> float:
+    """Return the share of unknown words in texts; empty places do not count."""
+    ids, unknown = ids_of(layer, texts), getattr(layer, "num_oov_indices", 1)
+    first = (
+        1
+        if (getattr(layer, "mask_token", "") is not None and hasattr(layer, "_split"))
+        or getattr(layer, "mask_token", None)
+        else 0
+    )
+    ids = ids[ids >= first]
+    return float(np.mean(ids < first + unknown)) if len(ids) else 1.0
+
+
+def never_seen_in(layer: object, texts: tf.Tensor) -> np.ndarray:
+    """Return the numbers of the vocabulary's words that occur in none of the texts."""
+    return np.setdiff1d(np.arange(2, layer.vocabulary_size()), ids_of(layer, texts))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: the loss
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def perfect(output: Output) -> np.ndarray | None:
+    """Return the prediction that should cost least, or None if it is not known."""
+    wanted = expects(output)
+    if wanted == "logits":
+        return (30 * (2 * one_hot(output.y, output.y_pred) - 1)).astype("float32")
+    if wanted == "probabilities":
+        return one_hot(output.y, output.y_pred)
+    if output.y.size == output.y_pred.size and output.y.dtype.kind in "biuf":
+        return numbers(output.y).reshape(output.y_pred.shape).astype("float32")
+    return None
+
+
+@question("loss at the truth", "03, A checker for losses")
+def loss_at_the_truth(setup: Setup) -> tuple:
+    """Does a perfect answer cost least, and is it finite there and far from it?
+
+    Cannot see: losses whose best answer is not the label (it says nothing then). Cost: none. Built in 03.
+    """
+    said = []
+    for output in setup.outputs:
+        truth = perfect(output)
+        if truth is None or kind_of(output) == "other":
+            continue
+        wanted, least = expects(output), float(output.loss(output.y, truth))
+        size = float(np.std(numbers(output.y))) + 1e-3
+        if wanted == "numbers":
+            others = [truth + np.float32(step * size) for step in (-1, -0.3, 0.3, 1)]
+        else:
+            turned = (
+                np.roll(truth, 1, axis=-1)
+                if kind_of(output) != "binary"
+                else (1 - truth if wanted == "probabilities" else -truth)
+            )
+            others = [turned]
+        costs = [float(output.loss(output.y, other)) for other in others]
+        if not np.all(np.isfinite([least, *costs])):
+            return failed(
+                f"{output.name}: the loss is {least:.3g} at the truth and {costs[-1]:.3g} far from it: not finite."
+            )
+        tolerance = 1e-6 + 1e-4 * abs(least)
+        better = [cost for cost in costs if cost < least - tolerance]
+        if better and (wanted != "numbers" or len(better) == len(costs) or (least > 0 and is_distance(output, truth))):
+            return failed(f"{output.name}: the truth costs {least:.3g}, another answer {min(better):.3g}.")
+        smooth = bool(getattr(setup.loss_fn, "label_smoothing", 0))
+        if wanted != "numbers" and not smooth:
+            best = (
+                min(float(output.loss(output.y, truth * share)) for share in (1, 0.5, 0.1, 0.05))
+                if wanted == "logits"
+                else least
+            )
+            ignorance = cost_of_ignorance(output)
+            if ignorance and best > 0.6 * ignorance:
+                return warned(f"{output.name}: a perfect answer costs {best:.3g}, ignorance {ignorance:.3g}.")
+        said.append(f"{output.name}: {least:.3g} at the truth, at least {min(costs):.3g} elsewhere")
+    if not said:
+        raise Skipped("the perfect answer is not known for this loss")
+    return passed("; ".join(said) + ".")
+
+
+def is_distance(output: Output, truth: np.ndarray) -> bool:
+    """Whether the loss grows on both sides of some value near the truth, as a distance does."""
+    far = [float(output.loss(output.y, truth + np.float32(step))) for step in (-1e3, 1e3)]
+    return min(far) > float(output.loss(output.y, truth))
+
+
+@question("loss weights", "03, Trap: a class that reduces too early")
+def loss_weights(setup: Setup) -> tuple:
+    """Is a sample weight of 0 the same as absence?
+
+    Cannot see: a function that your own loop calls without weights. Cost: none. Built in 03.
+    """
+    said = []
+    for output in setup.outputs:
+        n = len(output.y)
+        half = n // 2
+        if half < 2:
+            raise Skipped("more than three rows are needed")
+        generator = np.random.default_rng(0)
+        y_pred = jittered(output, generator)
+        weight = (np.arange(n) < half).astype("float32")
+        try:
+            weighted = float(output.loss(output.y, y_pred, weight))
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError):
+            weighted = float(output.loss(output.y, y_pred, weight.reshape(-1, *[1] * (output.y.ndim - 1))))
+        absent, whole = float(output.loss(output.y[:half], y_pred[:half])), float(output.loss(output.y, y_pred))
+        if absent == 0 and weighted == 0:
+            continue
+        if not any(np.isclose(weighted * factor, absent, rtol=2e-3, atol=1e-6) for factor in (n / half, 1)):
+            ignored = " The weights are ignored." * bool(np.isclose(weighted, whole, rtol=1e-5))
+            return failed(
+                f"{output.name}: with weight 0 for half of {n} rows the loss is {weighted * n / half:.4g} a row, without these rows {absent:.4g}.{ignored}"
+            )
+        said.append(output.name)
+    return passed(f"Weight 0 is absence, for {spelled(said)}." if said else "The loss is 0.")
+
+
+def jittered(output: Output, generator: np.random.Generator) -> np.ndarray:
+    """Return predictions of the kind of the output's, other than those of an untrained model."""
+    y_pred = numbers(output.y_pred)
+    if expects(output) == "probabilities" or (y_pred.min() >= 0 and y_pred.max() <= 1):
+        values = generator.uniform(0.05, 0.95, y_pred.shape)
+        many = y_pred.ndim > 1 and y_pred.shape[-1] > 1 and np.allclose(y_pred.sum(-1), 1, atol=1e-2)
+        return (values / values.sum(-1, keepdims=True) if many else values).astype("float32")
+    size = np.std(numbers(output.y)) if kind_of(output) == "number" and output.y.size == y_pred.size else 1.0
+    return (y_pred + (size + 1e-3) * generator.normal(size=y_pred.shape)).astype("float32")
+
+
+@question("loss reduction", "03, Trap: the mean of means; 03, Trap: mean over the wrong axis")
+def loss_reduction(setup: Setup) -> tuple:
+    """Is the loss of a batch the mean (or the sum) over its examples, whatever their number?
+
+    Cannot see: what is divided later. Cost: none. Built in 03.
+    """
+    said = []
+    for output in setup.outputs:
+        n, generator = len(output.y), np.random.default_rng(1)
+        if n < 8:
+            raise Skipped("more rows are needed")
+        y_pred, cut = jittered(output, generator), n // 4
+        weight = generator.uniform(0.2, 2, n).astype("float32") if setup.weight is not None else None
+        w = (lambda rows: None) if weight is None else (lambda rows: weight[rows])
+        parts = [slice(0, cut), slice(cut, n)]
+        whole = float(output.loss(output.y, y_pred, w(slice(0, n))))
+        costs = np.array([float(output.loss(output.y[rows], y_pred[rows], w(rows))) for rows in parts])
+        mean, total = costs @ [cut / n, 1 - cut / n], costs.sum()
+        if np.isclose(whole, mean, rtol=2e-3, atol=1e-6):
+            said.append(f"{output.name}: a mean over examples")
+        elif np.isclose(whole, total, rtol=2e-3, atol=1e-6):
+            said.append(f"{output.name}: a sum, which grows with the batch")
+        else:
+            return warned(
+                f"{output.name}: the loss of {n} rows is {whole:.4g}, put together from {cut} and {n - cut} rows {mean:.4g}: "
+                "it depends on which rows share a batch."
+            )
+    return passed("; ".join(said) + ".")
+
+
+@question("loss slope", "03, A checker for losses; 01, Exercise 1.5")
+def loss_slope(setup: Setup) -> tuple:
+    """Is the loss's gradient its slope, by central differences, and alive for a very wrong answer?
+
+    Cannot see: kinks between the points that are tried. Cost: about 20 evaluations. Built in 01 and 03.
+    """
+    for output in setup.outputs:
+        generator, wanted = np.random.default_rng(2), expects(output)
+        y, y_pred = output.y[:4], jittered(output, generator)[:4]
+        slope = output.slope(y, y_pred)
+        if slope is None:
+            return failed(f"{output.name}: the loss has no gradient: it leaves TensorFlow, or rounds.")
+        slope = numbers(slope)
+        if not np.all(np.isfinite(slope)):
+            return failed(f"{output.name}: {np.mean(~np.isfinite(slope)):.0%} of the loss's gradient is not finite.")
+        off = []
+        for _ in range(6):
+            direction = generator.normal(size=y_pred.shape)
+            scale = max(float(np.std(y_pred)), 1e-3) if wanted == "numbers" else 1.0
+            rises = []
+            for h in (0.01 * scale, 0.002 * scale):
+                ends = [float(output.loss(y, (y_pred + s * h * direction).astype("float32"))) for s in (-1, 0, 1)]
+                noise = 1e-6 * max(map(abs, ends)) / h
+                left, right = (ends[1] - ends[0]) / h, (ends[2] - ends[1]) / h
+                rises.append((left, right, noise))
+            low = min(min(left, right) - noise for left, right, noise in rises)
+            high = max(max(left, right) + noise for left, right, noise in rises)
+            judged, margin = float(np.sum(slope * direction)), 0.05 * np.linalg.norm(slope * direction) + 1e-7
+            off.append(max(low - margin - judged, judged - high - margin, 0) / (abs(high) + abs(low) + 1e-9))
+        if np.median(off) > 0.05:
+            return failed(
+                f"{output.name}: the loss's gradient is not its slope: off by {np.median(off):.0%} along random directions."
+            )
+        if wanted == "logits":
+            wrong = -perfect(output)[:4] if kind_of(output) == "binary" else np.roll(perfect(output)[:4], 1, axis=-1)
+            pull = output.slope(y, wrong)
+            if pull is None or not np.all(np.isfinite(numbers(pull))) or not np.any(numbers(pull)):
+                return failed(f"{output.name}: for logits of 30 that are wrong the gradient is 0 or not finite.")
+    return passed("The gradient is the slope, along six random directions.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: gradients, weights and the optimizer
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@question("gradient flow", "01, None: four causes")
+def gradient_flow(setup: Setup) -> tuple:
+    """Does a gradient reach every trainable variable: not None, not 0 throughout, not nan?
+
+    Cannot see: a gradient that is wrong. Cost: a forward and a backward pass. Built in 01.
+    """
+    x, y, weight = setup.batch()
+    variables = setup.model.trainable_variables
+    gradients = setup.gradients(x, y, weight)
+    missing = unreached(gradients, variables)
+    if missing:
+        return failed(f"No gradient reaches {spelled(missing)}.")
+    broken = [path(v) for g, v in zip(gradients, variables, strict=True) if not np.all(np.isfinite(numbers(g)))]
+    if broken:
+        return failed(f"The gradient of {spelled(broken)} is not finite.")
+    zero = [
+        path(v)
+        for g, v, later in zip(gradients, variables, setup.learned["gradients"], strict=True)
+        if later is not None and not np.any(numbers(g)) and not np.any(numbers(later))
+    ]
+    if zero:
+        return failed(f"The gradient of {spelled(zero)} is 0 throughout, before and after a batch is learned.")
+    return passed(f"A gradient reaches each of {len(variables)} variables.")
+
+
+@question("gradients under XLA", "01, Trap: a guard for the value only")
+def gradients_under_xla(setup: Setup) -> tuple:
+    """Are the gradients the same when XLA compiles them, as it does with a GPU, and are they finite for rows of zeros?
+
+    Cannot see: values that neither the data nor a row of zeros has. Cost: compiling, a second or two. Built in 01.
+    """
+    x, y, weight = setup.batch(8)
+    if setup.eager_only or setup.model.count_params() > 2_000_000:
+        raise Skipped("the model runs eagerly" if setup.eager_only else "the model has more than two million weights")
+    if any(not is_number(part) for part in tf.nest.flatten(x)):
+        raise Skipped("XLA takes no text")
+    zeros = tf.nest.map_structure(lambda part: tf.tensor_scatter_nd_update(part, [[0]], tf.zeros_like(part[:1])), x)
+    plain = setup.gradients(zeros, y, weight, training=False)
+    try:
+        compiled = tf.function(
+            lambda: [g for g in setup.gradients(zeros, y, weight, False) if g is not None], jit_compile=True
+        )()
+    except (
+        tf.errors.InvalidArgumentError,
+        tf.errors.UnimplementedError,
+        tf.errors.NotFoundError,
+        tf.errors.InternalError,
+    ) as error:
+        raise Skipped(f"XLA cannot compile it: {str(error).splitlines()[0][:80]}") from None
+    known = [(v, g) for v, g in zip(setup.model.trainable_variables, plain, strict=True) if g is not None]
+    for (variable, gradient), other in zip(known, compiled, strict=True):
+        a, b = numbers(gradient), numbers(other)
+        if not np.all(np.isfinite(a)):
+            return failed(f"For a row of zeros the gradient of {path(variable)} is not finite.")
+        if not np.all(np.isfinite(b)):
+            return failed(f"Under XLA the gradient of {path(variable)} is not finite, eagerly it is.")
+        size = max(np.max(np.abs(numbers(g)), initial=0) for _, g in known)
+        if np.max(np.abs(a - b), initial=0) > 0.02 * size:
+            return failed(f"Under XLA the gradient of {path(variable)} is another one.")
+    return passed(f"The same gradients for {len(known)} variables.")
+
+
+def learning_rates(optimizer: object) -> list[float]:
+    """Return the rates of the next steps: one number, or those that a schedule gives for 0, 1, 10, 100 and 1,000 steps."""
+    rate = optimizer._learning_rate if hasattr(optimizer, "_learning_rate") else optimizer.learning_rate
+    if callable(rate) and not is_variable(rate):
+        now = int(np.array(optimizer.iterations))
+        return [float(np.array(rate(now + ahead))) for ahead in (0, 1, 10, 100, 1000)]
+    return [float(np.array(rate))]
+
+
+def innermost(optimizer: object) -> object:
+    """Return the optimizer inside a LossScaleOptimizer, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+@question("optimizer", "02, Trap: an optimizer for another model; 05, Trap: each tensor clipped by itself")
+def optimizer_question(setup: Setup) -> tuple:
+    """Is the optimizer built for these variables and no others, with a rate that is not 0, and clipping that is global?
+
+    Cannot see: an optimizer that only your step knows. Cost: none. Built in 02 and 05.
+    """
+    if setup.optimizer is None:
+        raise Skipped("no optimizer was given")
+    optimizer, model = innermost(setup.optimizer), setup.model
+    rates = learning_rates(optimizer)
+    if max(rates[:4]) <= 0:
+        return failed(f"The learning rate is {rates[0]:g}, and stays so.")
+    if max(rates) < 1e-9:
+        return failed(f"The learning rate is at most {max(rates):.2g}: nothing will move.")
+    name, adaptive = type(optimizer).__name__, not type(optimizer).__name__.startswith("SGD")
+    if adaptive and "Adadelta" not in name and rates[0] > 0.3:
+        return warned(
+            f"A learning rate of {rates[0]:g} is far too large for {name}, whose steps have about that length."
+        )
+    if optimizer.built:
+        owned = {id(v) for v in getattr(optimizer, "_trainable_variables", model.trainable_variables)}
+        missing = [path(v) for v in model.trainable_variables if id(v) not in owned]
+        if missing:
+            return failed(
+                f"The optimizer was built without {spelled(missing)}: another model's, or compile again after unfreezing."
+            )
+        strange = owned - {id(v) for v in model.trainable_variables}
+        frozen = [path(v) for v in model.variables if id(v) in strange]
+        if frozen and setup.train_step is None and getattr(model, "train_function", None) is not None:
+            return failed(f"Frozen, and still trained until you compile again: {spelled(frozen)}.")
+    if optimizer.clipnorm or optimizer.clipvalue:
+        what = f"clipnorm={optimizer.clipnorm}" if optimizer.clipnorm else f"clipvalue={optimizer.clipvalue}"
+        return warned(
+            f"{what} treats each tensor by itself and turns the gradient; global_clipnorm keeps its direction."
+        )
+    decay = optimizer.weight_decay or 0
+    if isinstance(decay, (int, float)) and decay * max(rates) > 0.02:
+        return warned(f"Weight decay takes {decay * max(rates):.1%} of each weight in every step.")
+    return passed(
+        f"{name}, learning rate {rates[0]:g}{'' if len(rates) == 1 else f', {rates[3]:.2g} after 100 steps'}."
+    )
+
+
+@question("one batch by heart", "06, Trap: softmax, and from_logits=True as well")
+def one_batch_by_heart(setup: Setup) -> tuple:
+    """Can the model learn 16 examples by heart, with Adam and a rate of 0.01?
+
+    Cannot see: whether your own optimizer can, and whether it learns more than these. Cost: up to three seconds. Built in 06.
+    """
+    losses = np.array(setup.learned["losses"])
+    if not np.all(np.isfinite(losses)):
+        return failed(f"The loss is not finite after {int(np.argmin(np.isfinite(losses)))} steps on one batch.")
+    first, last = losses[0], losses[-5:].min()
+    floor = 0.0
+    try:
+        costs = [float(o.loss(o.y, perfect(o))) for o in setup.outputs if perfect(o) is not None]
+        floor = min(sum(costs), last) if len(costs) == len(setup.outputs) else 0.0
+    except (Skipped, ValueError):
+        pass
+    floor = min(floor, last, 0.0 if last >= 0 else last)
+    fall = (first - last) / (first - floor + 1e-12)
+    sentence = f"{len(losses) - 1} steps on {length(setup.batch(16)[0])} examples: loss {first:.3g} → {last:.3g}"
+    if first - floor < 1e-3 * (abs(first) + 1e-3):
+        return passed(f"{sentence}; it was at the bottom already.")
+    if fall < 0.02:
+        return failed(f"{sentence}: it does not learn them.")
+    return warned(f"{sentence}: it hardly learns them.") if fall < 0.15 and len(losses) > 60 else passed(f"{sentence}.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: the training step
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def eagerly():
+    """Run every tf.function as plain Python inside: nothing is traced that would outlive the audit."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def plainly(optimizer: object) -> None:
+    """Make an optimizer subtract the gradient as it is (until a Frame is restored): so steps can be compared."""
+
+    def update_step(gradient, variable, learning_rate):
+        variable.assign_sub(tf.cast(tf.convert_to_tensor(gradient), variable.dtype))
+
+    optimizer = innermost(optimizer)
+    optimizer.__dict__["update_step"] = update_step
+    optimizer.__dict__["gradient_accumulation_steps"] = None
+    optimizer.__dict__["weight_decay"] = None
+
+
+def own_step(setup: Setup) -> Callable | None:
+    """Return the set-up's own training step as a function of a batch, or None where Keras' own is used."""
+    if setup.train_step is not None:
+        takes = step_parameters(setup.train_step)
+        return lambda batch: setup.train_step(*[part for part in batch[: max(takes, 2)] if part is not None])
+    if type(setup.model).train_step is not tf.keras.Model.train_step and getattr(setup.model, "compiled", False):
+        return lambda batch: setup.model.train_step(batch if batch[2] is not None else batch[:2])
+    return None
+
+
+def step_parameters(step: Callable) -> int:
+    """Return how many of x, y and sample_weight a step takes."""
+    try:
+        names = list(inspect.signature(getattr(step, "python_function", step)).parameters)
+    except (TypeError, ValueError):
+        return 2
+    return 3 if any("weight" in name or name in ("w", "weights", "mask") for name in names[2:]) else min(len(names), 2)
+
+
+def moved_by(setup: Setup, step: Callable, batch: tuple) -> tuple[list, object]:
+    """Return how far one step moves each trainable variable, and what it returns; everything is put back."""
+    variables = setup.model.trainable_variables
+    with setup.unchanged(), eagerly():
+        if setup.optimizer is not None:
+            plainly(setup.optimizer)
+        before = [np.array(variable, dtype="float64") for variable in variables]
+        result = step(batch)
+        result = tf.nest.map_structure(
+            lambda value: np.array(value) if tf.is_tensor(value) or is_variable(value) else value, result
+        )
+        return [np.array(v, dtype="float64") - b for v, b in zip(variables, before, strict=True)], result
+
+
+def kerass_step(setup: Setup, training: bool = True, penalties: float = 1.0) -> Callable:
+    """Return the step that Keras takes: the gradient of the mean loss and of what the model adds, once."""
+
+    def step(batch):
+        with tf.GradientTape() as tape:
+            total = setup.total(*batch, training=training)
+            added = [tf.reduce_sum(part) for part in setup.model.losses]
+            total = total + (penalties - 1) * tf.cast(tf.add_n(added), total.dtype) if added else total
+            scaled = setup.optimizer.scale_loss(total) if setup.optimizer is not None else total
+        variables = setup.model.trainable_variables
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+        if setup.optimizer is not None:
+            setup.optimizer.apply_gradients(pairs)
+        else:
+            for gradient, variable in pairs:
+                variable.assign_sub(tf.convert_to_tensor(gradient))
+        return {"loss": total}
+
+    return step
+
+
+def flat(moves: list) -> np.ndarray:
+    """Return a list of arrays as one long vector."""
+    return np.concatenate([move.ravel() for move in moves])
+
+
+def compared(ours: list, keras: list) -> tuple[float, float]:
+    """Return the cosine between two moves, and the length of the first over that of the second."""
+    a, b = flat(ours), flat(keras)
+    sizes = np.linalg.norm(a), np.linalg.norm(b)
+    return float(a @ b / (sizes[0] * sizes[1] + 1e-30)), float(sizes[0] / (sizes[1] + 1e-30))
+
+
+def step_or_skip(setup: Setup) -> Callable:
+    """Return the set-up's own step, or raise Skipped."""
+    step = own_step(setup)
+    if step is None:
+        raise Skipped("the training step is Keras' own")
+    if setup.loss_fn is None and not setup.own_loss:
+        raise Skipped("no loss was given to compare with")
+    return step
+
+
+@question("train step", "02, fit, with a step of your own; 05, The safe step")
+def train_step_question(setup: Setup) -> tuple:
+    """Does your step move the weights as Keras' own would, with plain gradient descent?
+
+    A step that is shorter in the same direction is taken for clipping if its length is limited. Cannot see: what happens
+    every n-th step. Cost: eight steps. Built in 02 and 05.
+    """
+    step, batch = step_or_skip(setup), setup.batch()
+    ours, result = moved_by(setup, step, batch)
+    keras, _ = moved_by(setup, kerass_step(setup), batch)
+    if not np.any(flat(keras)):
+        raise Skipped("Keras' own step moves nothing")
+    if not np.any(flat(ours)):
+        return failed("The step moves no weight of this model.")
+    cosine, ratio = compared(ours, keras)
+    exact = setup.optimizer is not None
+    if cosine > 0.9999 and (abs(ratio - 1) < 0.01 or not exact):
+        return reported(setup, result, batch)
+    for sentence, other in slips(setup):
+        with_slip, _ = moved_by(setup, other, batch)
+        again, size = compared(ours, with_slip)
+        if again > 0.9999 and (abs(size - 1) < 0.01 or not exact) and cosine < 0.99999:
+            return failed(f"The step moves the weights as one does {sentence}.")
+    still = [
+        path(v)
+        for v, a, b in zip(setup.model.trainable_variables, ours, keras, strict=True)
+        if not np.any(a) and np.any(b)
+    ]
+    if still:
+        return failed(f"The step leaves {spelled(still)} where they are; Keras' own moves them.")
+    if cosine > 0.9999:
+        return limited(setup, step, ratio)
+    return warned(
+        f"The step goes another way than Keras' own: the cosine of the angle is {cosine:.3f}, its length {ratio:.3g} times."
+    )
+
+
+def slips(setup: Setup) -> list[tuple[str, Callable]]:
+    """Return steps with a slip that is often made, each with what it is."""
+    found = [("without training=True", kerass_step(setup, training=False))]
+    if setup.penalties:
+        found += [("without model.losses", kerass_step(setup, penalties=0.0))]
+        found += [("that counts model.losses twice", kerass_step(setup, penalties=2.0))]
+    return found
+
+
+def limited(setup: Setup, step: Callable, ratio: float) -> tuple:
+    """Say whether a step in the right direction is clipped (its length is limited) or scaled (always the same factor)."""
+    lengths, ratios = [], []
+    for rows in (slice(0, 8), slice(8, 16), slice(16, 24)):
+        batch = tuple(None if part is None else take(part, rows) for part in setup.batch())
+        ours, keras = moved_by(setup, step, batch)[0], moved_by(setup, kerass_step(setup), batch)[0]
+        lengths.append(np.linalg.norm(flat(ours)))
+        ratios.append(compared(ours, keras)[1])
+    if ratio < 1 and np.ptp(lengths) < 0.02 * max(lengths) and np.ptp(ratios) > 0.02 * max(ratios):
+        return passed(f"The step is Keras' own, clipped to a length of {lengths[0]:.3g}.")
+    return failed(f"The step goes the right way and is {ratio:.3g} times as long as Keras' own.")
+
+
+def reported(setup: Setup, result: object, batch: tuple) -> tuple:
+    """Compare the loss that a step reports with the loss of its batch."""
+    with setup.unchanged():
+        judged = [float(setup.total(*batch))]
+        judged += [float(setup.loss(batch[1], setup.forward(batch[0], True), batch[2], batch[0]))]
+    value = (
+        result.get("loss")
+        if isinstance(result, dict)
+        else (result[0] if isinstance(result, (tuple, list)) and result else result)
+    )
+    if isinstance(value, np.ndarray) and value.shape == () and not any(is_noisy(layer) for layer in setup.layers):
+        if not any(np.isclose(value, j, rtol=1e-2, atol=1e-5) for j in judged):
+            return failed(
+                f"The step is right; the loss that it reports is {float(value):.4g}, and that of its batch {judged[0]:.4g}."
+            )
+    if isinstance(result, dict) and getattr(setup.model, "compiled", False) and setup.train_step is None:
+        with setup.unchanged(), eagerly():
+            keras = tf.keras.Model.train_step(setup.model, batch if batch[2] is not None else batch[:2])
+            keras = {name: np.array(value) for name, value in keras.items()}
+        wrong = [
+            n
+            for n in keras
+            if n in result and n != "loss" and not np.allclose(numbers(result[n]), keras[n], rtol=2e-2, atol=1e-3)
+        ]
+        if wrong and not any(is_noisy(layer) for layer in setup.layers):
+            return failed(
+                f"The step is right; it reports {wrong[0]} {float(result[wrong[0]]):.4g}, and Keras' own {float(keras[wrong[0]]):.4g}."
+            )
+    return passed("The step moves the weights as Keras' own does.")
+
+
+def same_relation(setup: Setup, batch: tuple, what: str) -> tuple:
+    """Compare the set-up's step with Keras' own on another batch than the usual one, and with how they compare there."""
+    step, usual = step_or_skip(setup), setup.batch(24)
+    usual = (*usual[:2], None) if batch[2] is not None else usual
+    cosine, ratio = compared(moved_by(setup, step, usual)[0], moved_by(setup, kerass_step(setup), usual)[0])
+    if cosine < 0.999 or ratio < 0.99:
+        raise Skipped("the step differs from Keras' own, or clips, already without it")
+    ours, keras = moved_by(setup, step, batch)[0], moved_by(setup, kerass_step(setup), batch)[0]
+    other_cosine, other = compared(ours, keras)
+    if other_cosine < 0.999 or abs(other / ratio - 1) > 0.02:
+        return failed(
+            f"{what} the step is {other / ratio:.3g} times as long as Keras' own, the cosine of the angle {other_cosine:.3f}."
+        )
+    return passed(f"{what} the step moves the weights as Keras' own does.")
+
+
+@question("train step with weights", "02, fit, with a step of your own")
+def train_step_with_weights(setup: Setup) -> tuple:
+    """Does your step use sample weights as Keras does?
+
+    Cannot see: weights inside x or y. Cost: four steps. Built in 02.
+    """
+    step_or_skip(setup)
+    if setup.train_step is not None and step_parameters(setup.train_step) < 3:
+        if setup.weight is not None:
+            return failed("Sample weights were given, and the step takes none.")
+        raise Skipped("the step takes no sample weights")
+    if setup.direct and not isinstance(setup.loss_fn, tf.keras.losses.Loss):
+        raise Skipped("the loss function takes no sample weights")
+    x, y, weight = setup.batch(24)
+    weight = tf.constant(np.random.default_rng(3).uniform(0, 2, length(x)), tf.float32) if weight is None else weight
+    if len(tf.nest.flatten(y)) > 1:
+        raise Skipped("several outputs")
+    try:
+        return same_relation(setup, (x, y, weight), "With sample weights")
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        return warned(f"With sample weights the step raises: {str(error).splitlines()[0][:100]}")
+
+
+@question("train step with a ragged batch", "02, The last batch; 05, Trap: the ragged tail")
+def train_step_with_a_ragged_batch(setup: Setup) -> tuple:
+    """Is your step right for a batch of another size as well?
+
+    Cannot see: sizes that were not tried (it takes 5 rows). Cost: four steps. Built in 02 and 05.
+    """
+    step_or_skip(setup)
+    try:
+        return same_relation(setup, setup.batch(5), "With a batch of 5")
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        return warned(f"With a batch of 5 the step raises: {str(error).splitlines()[0][:100]}")
+
+
+@question("train step in float16", "05, Deeper: mixed precision")
+def train_step_in_float16(setup: Setup) -> tuple:
+    """Does your step scale the loss under mixed precision, as Keras' own does?
+
+    Cannot see: a model that was built with a policy of its own for some layers. Cost: four steps. Built in 05.
+    """
+    step, batch = step_or_skip(setup), setup.batch(24)
+    if setup.train_step is not None or setup.optimizer is None:
+        raise Skipped("it needs a model whose train_step uses self.optimizer")
+    if setup.model.compute_dtype != "float32":
+        scaled = hasattr(setup.optimizer, "inner_optimizer")
+        if setup.model.compute_dtype == "float16" and not scaled:
+            return failed("A float16 model without a LossScaleOptimizer: small gradients become 0.")
+    moves = []
+    for take_step in (step, kerass_step(setup)):
+        with setup.unchanged():
+            for layer in setup.model._flatten_layers():
+                layer.dtype_policy = "mixed_float16"
+            scaling = tf.keras.optimizers.LossScaleOptimizer(tf.keras.optimizers.SGD(1.0), initial_scale=64.0)
+            scaling.build(setup.model.trainable_variables)
+            setup.model.optimizer, kept = scaling, setup.optimizer
+            setup.optimizer = scaling
+            try:
+                moves.append(moved_by(setup, take_step, batch)[0])
+            finally:
+                setup.optimizer = kept
+    cosine, ratio = compared(*moves)
+    if abs(ratio - 1) > 0.2 and ratio < 0.2:
+        return failed(
+            f"Under mixed_float16 the step is {ratio:.2g} times as long as Keras' own: scale_loss is missing."
+        )
+    return passed(f"Under mixed_float16 the step is {ratio:.3g} times as long as Keras' own.")
+
+
+@question("train step on two replicas", "06, Trap: the mean of each replica")
+def train_step_on_two_replicas(setup: Setup) -> tuple:
+    """Does your step give the weights of one device, and report the same loss, on two?
+
+    Cannot see: models that cannot be rebuilt from their configuration. Cost: two steps on each. Built in 06.
+    """
+    step_or_skip(setup)
+    devices = [d.name.replace("/device:", "") for d in tf.config.list_logical_devices()]
+    devices = (
+        [d for d in devices if d.startswith("GPU")]
+        if len([d for d in devices if d.startswith("GPU")]) > 1
+        else [d for d in devices if d.startswith("CPU")]
+    )
+    if len(devices) < 2:
+        raise Skipped("there is one device; tf.config.set_logical_device_configuration makes two of a CPU")
+    if setup.train_step is not None or not setup.own_loss:
+        raise Skipped("it needs a compiled model that has a train_step of its own")
+    if any(is_noisy(layer) or hasattr(layer, "moving_mean") for layer in setup.layers):
+        raise Skipped("the model draws random numbers, or averages over a batch")
+    x, y, _ = setup.batch(16)
+    strategy, values = tf.distribute.MirroredStrategy(devices[:2]), {}
+    for name, cls in (("ours", type(setup.model)), ("keras", tf.keras.Model)):
+        with strategy.scope():
+            model = type(setup.model).from_config(setup.model.get_config())
+            model.compile(tf.keras.optimizers.SGD(1.0), loss=setup.model.loss)
+        model.build_from_config(setup.model.get_build_config() or {})
+        for variable, value in zip(model.variables, setup.model.variables, strict=False):
+            variable.assign(np.array(value))
+        dataset = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices((x, y)).batch(16))
+        before = [np.array(variable, dtype="float64") for variable in model.trainable_variables]
+        run = tf.function(
+            lambda batch, model=model, cls=cls: strategy.run(lambda data: cls.train_step(model, data), args=(batch,))
+        )
+        result = None
+        for batch in dataset:
+            result = run(batch)
+        loss = result.get("loss") if isinstance(result, dict) else None
+        loss = None if loss is None else float(strategy.reduce("MEAN", loss, axis=None))
+        values[name] = (
+            [np.array(v, dtype="float64") - b for v, b in zip(model.trainable_variables, before, strict=True)],
+            loss,
+        )
+    cosine, ratio = compared(values["ours"][0], values["keras"][0])
+    losses = values["ours"][1], values["keras"][1]
+    if abs(ratio - 1) > 0.02 or cosine < 0.999:
+        return failed(
+            f"On two replicas the step is {ratio:.3g} times as long as Keras' own, the cosine of the angle {cosine:.3f}."
+        )
+    if None not in losses and abs(losses[0] / losses[1] - 1) > 0.02:
+        return failed(f"On two replicas the step reports a loss of {losses[0]:.3g}, Keras' own {losses[1]:.3g}.")
+    return passed("On two replicas the step moves the weights as Keras' own does, and reports its loss.")
+
+
+@question("test step", "02, fit, with a step of your own")
+def test_step_question(setup: Setup) -> tuple:
+    """Does your test_step report what Keras' own would, and change nothing?
+
+    Cannot see: evaluation code outside the model. Cost: two passes. Built in 02.
+    """
+    model = setup.model
+    if type(model).test_step is tf.keras.Model.test_step or not getattr(model, "compiled", False):
+        raise Skipped("the test step is Keras' own")
+    batch = setup.batch()
+    batches = [batch[:2]] + (
+        [(*batch[:2], tf.constant(np.linspace(0, 2, length(batch[0])), tf.float32))]
+        if len(tf.nest.flatten(batch[1])) == 1
+        else []
+    )
+    for data in batches:
+        said = {}
+        for name, cls in (("ours", type(model)), ("keras", tf.keras.Model)):
+            with setup.unchanged(), eagerly():
+                metric_ids = {id(v) for metric in model.metrics for v in metric.variables}
+                before = [(v, np.array(v)) for v in model.variables if id(v) not in metric_ids]
+                try:
+                    result = cls.test_step(model, data)
+                except (ValueError, TypeError) as error:
+                    return warned(f"With sample weights test_step raises: {str(error).splitlines()[0][:100]}")
+                said[name] = {k: np.array(v) for k, v in (result or {}).items()}
+                moved = [path(v) for v, b in before if not np.array_equal(np.array(v), b)]
+                if moved and name == "ours" and not any("seed" in m for m in moved):
+                    return failed(f"test_step changes {spelled(moved)}.")
+        for key, value in said["keras"].items():
+            if key in said["ours"] and not np.allclose(said["ours"][key], value, rtol=1e-3, atol=1e-5):
+                weighted = " With sample weights" * (len(data) > 2)
+                return failed(
+                    f"{weighted} test_step reports {key} {float(said['ours'][key]):.4g}, Keras' own {float(value):.4g}.".strip()
+                )
+        missing = set(said["keras"]) - set(said["ours"])
+        if missing == {"loss"} and said["ours"]:
+            return warned("test_step reports no loss.")
+    return passed("test_step reports what Keras' own does.")
+
+
+@question("weights move", "02, Trap: the cell with the model runs again")
+def weights_move(setup: Setup) -> tuple:
+    """Does one step move each trainable weight, and nothing that is frozen?
+
+    Moving averages of frozen layers count as frozen. Cannot see: a freeze after the first epoch. Cost: a step. Built in 02.
+    """
+    step = own_step(setup) or (kerass_step(setup) if setup.optimizer is not None else None)
+    if step is None:
+        raise Skipped("neither a step nor an optimizer was given")
+    with setup.unchanged(), eagerly():
+        frozen = {id(v): v for layer in setup.model._flatten_layers() if not layer.trainable for v in layer.variables}
+        kept = {key: np.array(v) for key, v in frozen.items() if "seed" not in path(v)}
+        before = [np.array(variable) for variable in setup.model.trainable_variables]
+        variables = setup.model.trainable_variables
+        if setup.optimizer is not None:
+            plainly(setup.optimizer)
+        step(setup.batch())
+        moved = [path(frozen[key]) for key, value in kept.items() if not np.array_equal(np.array(frozen[key]), value)]
+        still = [path(v) for v, b in zip(variables, before, strict=True) if np.array_equal(np.array(v), b)]
+    if moved:
+        return failed(f"Frozen, and moved by a step: {spelled(moved)}.")
+    held = [
+        path(v)
+        for v, g in zip(variables, setup.learned["gradients"], strict=True)
+        if g is None or not np.any(numbers(g))
+    ]
+    first = dict(zip(map(path, variables), setup.gradients(*setup.batch()), strict=True))
+    still = [
+        name
+        for name in still
+        if name not in held and first[name] is not None and np.max(np.abs(numbers(first[name]))) > 1e-6
+    ]
+    if still:
+        return failed(f"A step leaves {spelled(still)} where they are.")
+    averages = (
+        [
+            layer
+            for layer in setup.model._flatten_layers()
+            if hasattr(layer, "moving_mean") and layer.trainable and not layer.gamma_is_trained(setup)
+        ]
+        if False
+        else []
+    )
+    return passed(f"One step moves {len(before)} variables; {len(kept)} are frozen." if not averages else "")
+
+
+@question("learning rate", "02, Trap: a learning rate in the graph")
+def learning_rate_question(setup: Setup) -> tuple:
+    """Does your step follow the optimizer's learning rate when it changes?
+
+    Cannot see: a rate that is changed by a schedule of its own. Cost: tracing the step. Built in 02.
+    """
+    step, optimizer = setup.train_step, setup.optimizer
+    if step is None or optimizer is None or not optimizer.built:
+        raise Skipped("it needs a step of your own, and its optimizer, built")
+    if len(learning_rates(innermost(optimizer))) > 1:
+        raise Skipped("the rate follows a schedule")
+    x, y, _ = setup.batch(16)
+    own = getattr(step, "python_function", None)
+    with setup.unchanged() as frame:
+        again = tf.function(own) if own is not None else step
+        run = (lambda: again(x, y)) if own is not None else lambda: step(x, y)
+        with eagerly() if own is None else warnings.catch_warnings():
+            run()
+            frame.restore()
+            innermost(optimizer).learning_rate.assign(0.0)
+            before = [np.array(variable) for variable in setup.model.trainable_variables]
+            run()
+            moved = [
+                path(v)
+                for v, b in zip(setup.model.trainable_variables, before, strict=True)
+                if not np.array_equal(np.array(v), b)
+            ]
+    if moved:
+        return failed(
+            f"With a learning rate of 0 the step still moves {spelled(moved)}: the rate is not the optimizer's."
+        )
+    return passed("With a learning rate of 0 the step moves nothing.")
+
+
+@question("traces", "02, Trap: a Python number retraces")
+def traces(setup: Setup) -> tuple:
+    """Is the step traced once for batches of one size, and not anew for each Python number?
+
+    Cannot see: traces of functions inside it. Cost: three traces. Built in 02.
+    """
+    own = getattr(setup.train_step, "python_function", None)
+    if own is None or setup.optimizer is None or not setup.optimizer.built:
+        raise Skipped("it needs a step that is a tf.function, and an optimizer that is built")
+    x, y, _ = setup.batch(16)
+    batches = [tuple(take(part, rows) for part in (x, y)) for rows in (slice(0, 8), slice(8, 16), slice(2, 10))]
+    parameters = list(inspect.signature(own).parameters.values())[2:]
+    plain = [p.name for p in parameters if isinstance(p.default, (int, float)) and not isinstance(p.default, bool)]
+    with setup.unchanged():
+        count, step = [0], None
+
+        def counted(*args, **kwargs):
+            count[0] += 1
+            return own(*args, **kwargs)
+
+        step = tf.function(counted)
+        for batch in batches:
+            step(*batch)
+        if count[0] > 2:
+            return warned(f"{count[0]} traces for {len(batches)} batches of one size.")
+        if plain:
+            before = count[0]
+            for value in (0.011, 0.012, 0.013):
+                step(*batches[0], **{plain[0]: value})
+            if count[0] - before > 1:
+                return warned(
+                    f"Each new Python number for {plain[0]} is a new trace: {count[0] - before} for three. Hand over a tensor."
+                )
+    return passed("One trace for three batches of one size.")
+
+
+@question("accumulated equals big", "05, Trap: the ragged tail")
+def accumulated_equals_big(setup: Setup) -> tuple:
+    """Are the gradients of pieces of a batch, each times its share, those of the whole batch?
+
+    Cannot see: your own accumulation, which "train step" compares. Cost: four gradients. Built in 05.
+    """
+    if any(hasattr(layer, "moving_mean") and layer.trainable for layer in setup.layers) or any(
+        map(is_noisy, setup.layers)
+    ):
+        raise Skipped("batch normalization and dropout make pieces differ by nature")
+    x, y, _ = setup.batch(21)
+    n, cuts = length(x), (slice(0, 8), slice(8, 16), slice(16, 21))
+    if n < 21:
+        raise Skipped("more rows are needed")
+    whole = setup.gradients(x, y)
+    pieces = [setup.gradients(take(x, rows), take(y, rows)) for rows in cuts]
+    for variable, gradient, *parts in zip(setup.model.trainable_variables, whole, *pieces, strict=True):
+        if gradient is None or any(part is None for part in parts):
+            continue
+        shares = [(rows.stop - rows.start) / n for rows in cuts]
+        total, plain = sum(s * numbers(p) for s, p in zip(shares, parts, strict=True)), sum(numbers(p) for p in parts)
+        size = np.max(np.abs(numbers(gradient)), initial=0) + 1e-9
+        gap = min(np.max(np.abs(other - numbers(gradient)), initial=0) for other in (total, plain)) / size
+        if gap > 0.02 and size > 1e-7:
+            return warned(
+                f"For {path(variable)} the pieces add up to a gradient that is off by {gap:.0%}: the loss depends on the company."
+            )
+    return passed(f"Pieces of 8, 8 and 5 rows give the gradient of {n} rows.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: metrics
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def name_of(metric: object) -> str:
+    """Return the name of a metric, a function or a string."""
+    return str(
+        metric if isinstance(metric, str) else getattr(metric, "name", getattr(metric, "__name__", metric))
+    ).lower()
+
+
+def flat_metrics(setup: Setup) -> list:
+    """Return the metrics as they were given: objects, functions and strings, of all outputs."""
+    return [metric for _, metric, _ in placed_metrics(setup)]
+
+
+def placed_metrics(setup: Setup) -> list[tuple]:
+    """Return (number of the output, metric as given, whether it was given as weighted)."""
+    given = [(setup.metrics, True)]
+    if setup.metrics is None and getattr(setup.model, "compiled", False):
+        compiled = getattr(setup.model, "_compile_metrics", None)
+        given = [
+            (getattr(compiled, "_user_metrics", None), False),
+            (getattr(compiled, "_user_weighted_metrics", None), True),
+        ]
+    found = []
+    for metrics, weighted in given:
+        if metrics is None:
+            continue
+        count = len(setup.outputs)
+        if isinstance(metrics, dict):
+            names = list(getattr(setup.model, "output_names", [])) or [o.name for o in setup.outputs]
+            pairs = [(names.index(key), value) for key, value in metrics.items() if key in names]
+        elif isinstance(metrics, (list, tuple)) and count > 1 and len(metrics) == count:
+            pairs = list(enumerate(metrics))
+        else:
+            pairs = [(0, metrics)] if count == 1 else []
+        for i, value in pairs:
+            for metric in value if isinstance(value, (list, tuple)) else [value]:
+                if metric is not None and i < count:
+                    found.append((i, metric, weighted))
+    return found
+
+
+def resolved(metric: object, output: Output) -> object:
+    """Return the metric object that compile makes of `metric`, for labels and predictions like these."""
+    if isinstance(metric, tf.keras.metrics.Metric):
+        return metric
+    holder = tf.keras.Model()
+    holder.compile(metrics=[metric])
+    holder.compute_metrics(None, output.y, output.y_pred, None)
+    return holder._compile_metrics.metrics[0]
+
+
+def asked_metrics(setup: Setup) -> list[tuple]:
+    """Return (metric object, as given, output, labels, predictions) for each; raises Skipped if there are none."""
+    found = []
+    for i, metric, _ in placed_metrics(setup):
+        output = setup.outputs[i]
+        y_pred = jittered(output, np.random.default_rng(4))
+        found.append((resolved(metric, output), metric, output, output.y, y_pred))
+    if not found:
+        raise Skipped("there are no metrics")
+    return found
+
+
+def ours(metric: object) -> bool:
+    """Whether a metric is the set-up's own and not one of Keras'."""
+    return not type(metric).__module__.startswith("keras")
+
+
+def measured(metric: object, y: object, y_pred: object, cuts: tuple = (), weight: object = None) -> np.ndarray:
+    """Return the result of a metric after a reset and an update for each piece between `cuts`."""
+    metric.reset_state()
+    edges = [0, *cuts, len(y)]
+    for start, stop in zip(edges, edges[1:], strict=False):
+        weights = {} if weight is None else {"sample_weight": weight[start:stop]}
+        metric.update_state(y[start:stop], y_pred[start:stop], **weights)
+    return flat_result(metric.result())
+
+
+def flat_result(result: object) -> np.ndarray:
+    """Return a metric's result, which may be a dict, as one array."""
+    return np.concatenate([numbers(part).ravel() for part in tf.nest.flatten(result)])
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two results differ by more than rounding; nan equals nan."""
+    return not np.allclose(a, b, rtol=1e-3, atol=1e-5, equal_nan=True)
+
+
+def shown(result: np.ndarray) -> str:
+    """Return a result as text."""
+    return ", ".join(f"{value:.4g}" for value in result[:3])
+
+
+@question("metric splits", "04, The split must not matter")
+def metric_splits(setup: Setup) -> tuple:
+    """Is a metric the same however the rows are cut into batches?
+
+    Cannot see: splits that were not tried. Cost: none. Built in 04.
+    """
+    for metric, given, _, y, y_pred in asked_metrics(setup):
+        if isinstance(given, tf.keras.metrics.Metric) and len(y) > 8:
+            whole, cut = measured(metric, y, y_pred), measured(metric, y, y_pred, (1, 4, len(y) - 6))
+            if differ(whole, cut):
+                return failed(f"{name_of(metric)} is {shown(whole)} at once, and {shown(cut)} in four batches.")
+    return passed("Batches of any size give the same results.")
+
+
+@question("metric functions", "04, Trap: F1 averaged over batches")
+def metric_functions(setup: Setup) -> tuple:
+    """Is a plain function in `metrics`, which Keras averages over batches, the mean over examples that this needs?
+
+    Cannot see: functions outside `metrics`. Cost: none. Built in 04.
+    """
+    said = []
+    for metric, given, _, y, y_pred in asked_metrics(setup):
+        if not callable(given) or isinstance(given, tf.keras.metrics.Metric):
+            continue
+        whole, cut = measured(metric, y, y_pred), measured(metric, y, y_pred, (1, 4, len(y) - 6))
+        if differ(whole, cut):
+            return failed(
+                f"{name_of(given)} is {shown(whole)} at once and {shown(cut)} as Keras averages it over four batches."
+            )
+        said.append(name_of(given))
+    if not said:
+        raise Skipped("no metric is a plain function")
+    return passed(f"The mean over batches is right for {spelled(said)}.")
+
+
+@question("metric reset", "04, Trap: no reset between epochs")
+def metric_reset(setup: Setup) -> tuple:
+    """Does a metric start anew after a reset, and is a result that you keep a number of its own?
+
+    Cannot see: who calls the reset. Cost: none. Built in 04.
+    """
+    for metric, _, _, y, y_pred in asked_metrics(setup):
+        first = measured(metric, y, y_pred)
+        kept = metric.result()
+        metric.update_state(y[:3], y_pred[::-1][:3])
+        if any(is_variable(part) for part in tf.nest.flatten(kept)):
+            return failed(f"{name_of(metric)}: result() hands out its variable: a result that you keep changes later.")
+        with setup.unchanged():
+            measured(metric, y[::-1], np.roll(y_pred, 1, 0))
+        again = measured(metric, y, y_pred)
+        fresh = rebuilt(metric)
+        if differ(first, again):
+            return failed(f"{name_of(metric)} is {shown(first)}, and after a reset {shown(again)} on the same rows.")
+        if fresh is not None and ours(metric) and differ(measured_fresh(fresh, y, y_pred), again):
+            return failed(
+                f"{name_of(metric)} is {shown(again)} after a reset, and {shown(measured_fresh(rebuilt(metric), y, y_pred))} fresh."
+            )
+    return passed("A reset metric is as good as new.")
+
+
+def rebuilt(thing: object) -> object:
+    """Return a new metric or loss from the configuration of `thing`, or None if that fails."""
+    try:
+        return type(thing).from_config(thing.get_config())
+    except Exception:
+        return None
+
+
+def measured_fresh(metric: object, y: object, y_pred: object) -> np.ndarray:
+    """Return the result of a new metric, without a reset before."""
+    metric.update_state(y, y_pred)
+    return flat_result(metric.result())
+
+
+@question("metric weights", "04, Trap: a weight in the signature")
+def metric_weights(setup: Setup) -> tuple:
+    """Does a metric that takes sample weights use them: is weight 0 absence?
+
+    Cannot see: metrics that take none. Cost: none. Built in 04.
+    """
+    said = []
+    for metric, given, _, y, y_pred in asked_metrics(setup):
+        takes = "sample_weight" in inspect.signature(metric.update_state).parameters
+        if not takes or len(y) < 8 or (callable(given) and not isinstance(given, tf.keras.metrics.Metric)):
+            continue
+        half = len(y) // 2
+        weight = (np.arange(len(y)) < half).astype("float32")
+        weighted, absent = measured(metric, y, y_pred, weight=weight), measured(metric, y[:half], y_pred[:half])
+        if differ(weighted, absent):
+            return failed(
+                f"{name_of(metric)} with weight 0 for half of the rows is {shown(weighted)}, without these rows {shown(absent)}."
+            )
+        said.append(name_of(metric))
+    unweighted = [name_of(m) for _, m, weighted in placed_metrics(setup) if not weighted]
+    if setup.weight is not None and unweighted and setup.metrics is None:
+        return warned(f"{spelled(unweighted)} in `metrics` sees no sample weights; `weighted_metrics` does.")
+    if not said:
+        raise Skipped("no metric takes sample weights")
+    return passed(f"Weight 0 is absence for {spelled(said)}.")
+
+
+@question("metric empty", "04, Trap: a result before the first batch")
+def metric_empty(setup: Setup) -> tuple:
+    """Is a metric finite before it has seen a row?
+
+    Cannot see: whether its value there misleads. Cost: none. Built in 04.
+    """
+    for metric, _, _, _, _ in asked_metrics(setup):
+        if ours(metric):
+            metric.reset_state()
+            empty = flat_result(metric.result())
+            if not np.all(np.isfinite(empty)):
+                return failed(f"{name_of(metric)} is {shown(empty)} before the first update.")
+    return passed("Finite before the first update.")
+
+
+@question("metric in a graph", "04, Trap: state that is not a variable")
+def metric_in_a_graph(setup: Setup) -> tuple:
+    """Does a metric count the same inside tf.function, where Python runs once?
+
+    Cannot see: metrics of models that run eagerly. Cost: a trace for each metric of your own. Built in 04.
+    """
+    said = []
+    for metric, given, _, y, y_pred in asked_metrics(setup):
+        if not ours(metric) and not (callable(given) and not isinstance(given, tf.keras.metrics.Metric)):
+            continue
+        if setup.eager_only:
+            raise Skipped("the model runs eagerly")
+        half = len(y) // 2
+        batches = [
+            (tf.constant(y[rows]), tf.constant(y_pred[rows])) for rows in (slice(0, half), slice(half, 2 * half))
+        ]
+        metric.reset_state()
+        for batch in batches:
+            metric.update_state(*batch)
+        eager = flat_result(metric.result())
+        metric.reset_state()
+        update = tf.function(metric.update_state)
+        try:
+            for batch in batches:
+                update(*batch)
+        except Exception as error:
+            return warned(f"{name_of(metric)} does not run inside tf.function: {type(error).__name__}.")
+        compiled = flat_result(metric.result())
+        if differ(eager, compiled):
+            return failed(
+                f"{name_of(metric)} is {shown(eager)}, and {shown(compiled)} when it runs inside tf.function."
+            )
+        said.append(name_of(metric))
+    if not said:
+        raise Skipped("no metric is your own")
+    return passed(f"The same inside tf.function: {spelled(said)}.")
+
+
+@question("metric thresholds", "04, Trap: a threshold applied to logits")
+def metric_thresholds(setup: Setup) -> tuple:
+    """Do metrics that compare with a threshold between 0 and 1 get probabilities, and is accuracy asked of classes?
+
+    Cannot see: thresholds in code of your own. Cost: none. Built in 04.
+    """
+    for i, (metric, given, output, y, _) in enumerate(asked_metrics(setup)):
+        inner = getattr(metric, "_fn", None)
+        about = f"{type(metric).__name__} {getattr(inner, '__name__', '')}".lower()
+        bars = getattr(metric, "thresholds", None) is not None or "binary" in about or "iou" in about
+        logits = expects(output) == "logits" or numbers(output.y_pred).min() < 0 or numbers(output.y_pred).max() > 1
+        threshold = getattr(metric, "_fn_kwargs", {}).get("threshold", getattr(metric, "threshold", 0.5))
+        if (
+            bars
+            and not ours(metric)
+            and logits
+            and not getattr(metric, "_from_logits", getattr(metric, "from_logits", False))
+        ):
+            if "iou" not in about and "crossentropy" not in about and threshold not in (0, 0.0):
+                return failed(
+                    f"{name_of(metric)} compares with a threshold between 0 and 1, and the outputs are logits."
+                )
+        if "crossentropy" in about and expects(output) in ("logits", "probabilities"):
+            truth = perfect(output)
+            cost = float(np.ravel(measured(metric, y, truth))[0])
+            if cost > 0.5:
+                return failed(
+                    f"{name_of(metric)} charges {cost:.3g} for a perfect answer: logits taken for probabilities, or the reverse."
+                )
+        values = numbers(y)
+        if "accuracy" in about and kind_of(output) == "number" and np.any(values != np.round(values)):
+            return failed(
+                f"{name_of(metric)} of numbers such as {values.ravel()[0]:.3g}: two numbers are hardly ever equal."
+            )
+    return passed("Each metric gets what it is made for.")
+
+
+@question("metric at the truth", "04, Trap: a class that is missing")
+def metric_at_the_truth(setup: Setup) -> tuple:
+    """Is accuracy 1 for a perfect answer, and is every metric another for a wrong one?
+
+    Cannot see: metrics whose best value is not known. Cost: none. Built in 04.
+    """
+    said = []
+    for metric, _, output, y, y_pred in asked_metrics(setup):
+        truth = perfect(output)
+        if truth is None or kind_of(output) == "other":
+            continue
+        kind = kind_of(output)
+        wrong = (
+            np.roll(truth, 1, -1)
+            if kind in ("sparse", "one-hot")
+            else (np.roll(truth, 1, 0) if kind == "number" else one_minus(output, truth))
+        )
+        best, worst = measured(metric, y, truth), measured(metric, y, wrong)
+        if (
+            "accuracy" in f"{name_of(metric)} {type(metric).__name__.lower()}"
+            and len(best) == 1
+            and best[0] < 0.999
+            and "top" not in name_of(metric)
+        ):
+            return failed(f"{name_of(metric)} of a perfect answer is {best[0]:.3g}.")
+        if not differ(best, worst) and not np.array_equal(truth, wrong):
+            return warned(f"{name_of(metric)} is {shown(best)} for a perfect answer and for a wrong one.")
+        said.append(f"{name_of(metric)} {shown(best)}")
+    if not said:
+        raise Skipped("the perfect answer is not known")
+    return passed(f"For a perfect answer: {spelled(said)}.")
+
+
+def one_minus(output: Output, truth: np.ndarray) -> np.ndarray:
+    """Return the opposite of a perfect answer of yes and no."""
+    return -truth if expects(output) == "logits" else 1 - truth
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The questions: resuming and saving
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@question("resumed", "02, Checkpoints, and exact resume")
+def resumed(setup: Setup) -> tuple:
+    """Do two steps after a resume from the variables equal steps three and four of one run?
+
+    Cannot see: what your own code saves and forgets. Cost: six steps. Built in 02.
+    """
+    step = own_step(setup) or (kerass_step(setup) if setup.optimizer is not None else None)
+    if step is None or not setup.model.trainable_variables:
+        raise Skipped("neither a step nor an optimizer was given")
+    batch = setup.batch(16)
+    with setup.unchanged(), eagerly():
+        state = [thing for thing in reachable(setup.model, setup.optimizer, setup.loss_fn) if is_variable(thing)]
+        for _ in range(2):
+            step(batch)
+        state = list({id(v): v for v in [*state, *reachable(setup.optimizer)] if is_variable(v)}.values())
+        kept, whole, again = [np.array(variable) for variable in state], [], []
+        for losses in (whole, again):
+            for variable, value in zip(state, kept, strict=True):
+                variable.assign(value)
+            for _ in range(2):
+                step(batch)
+                losses.append(flat([np.array(v, dtype="float64") for v in setup.model.trainable_variables]))
+        gap = max(np.max(np.abs(a - b)) / (np.max(np.abs(a)) + 1e-12) for a, b in zip(whole, again, strict=True))
+    if gap > 1e-5:
+        return failed(
+            f"Resumed from its variables the run differs by {gap:.1g}: something that steps depend on is in no variable."
+        )
+    return passed("Two steps from the restored variables equal the two that were taken before.")
+
+
+@question("saved", "07, The model that you ship; 08, Trap: the vocabulary")
+def saved(setup: Setup) -> tuple:
+    """Does the model answer the same after it is saved and loaded?
+
+    Cannot see: preprocessing outside the model. Cost: a file of the size of the model. Built in 07 and 08.
+    """
+    x = setup.batch(8)[0]
+    before, classes = setup.forward(x), {}
+    for thing in [setup.model, *setup.model._flatten_layers()]:
+        if not type(thing).__module__.startswith("keras"):
+            classes[type(thing).__name__] = type(thing)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            setup.model.save(Path(folder) / "model.keras")
+            again = tf.keras.models.load_model(
+                Path(folder) / "model.keras", custom_objects=classes, compile=False, safe_mode=False
+            )
+            after = again(x, training=False)
+        except Exception as error:
+            raise Skipped(f"it cannot be saved and loaded: {' '.join(str(error).split())[:120]}") from None
+    gap = apart(after, before)
+    if gap > 1e-4:
+        return failed(f"Loaded again, the model's answers differ by {gap:.2g} of their size.")
+    return passed(f"Saved and loaded, the same answers for {length(x)} examples.")
+
+
+@question("losses and metrics saved", "03, Trap: a loss without get_config; 04, Trap: a threshold that is not saved")
+def losses_and_metrics_saved(setup: Setup) -> tuple:
+    """Do losses and metrics of your own keep their arguments in their configuration?
+
+    Cannot see: whether their classes are registered where you load them. Cost: none. Built in 03 and 04.
+    """
+    said = []
+    losses = [part for part in tf.nest.flatten(setup.loss_fn) if isinstance(part, tf.keras.losses.Loss) and ours(part)]
+    for loss in losses:
+        try:
+            again = type(loss).from_config(loss.get_config())
+        except Exception as error:
+            return warned(
+                f"{type(loss).__name__} cannot be made from its configuration: {' '.join(str(error).split())[:100]}"
+            )
+        changed = changed_arguments(loss, again)
+        if changed:
+            return failed(f"{type(loss).__name__} forgets {spelled(changed)} in its configuration.")
+        said.append(type(loss).__name__)
+    metrics = [metric for metric in flat_metrics(setup) if isinstance(metric, tf.keras.metrics.Metric) and ours(metric)]
+    for metric in metrics:
+        try:
+            again = type(metric).from_config(metric.get_config())
+        except Exception as error:
+            return warned(
+                f"{type(metric).__name__} cannot be made from its configuration: {' '.join(str(error).split())[:100]}"
+            )
+        changed = changed_arguments(metric, again)
+        if changed:
+            return failed(f"{type(metric).__name__} forgets {spelled(changed)} in its configuration.")
+        said.append(type(metric).__name__)
+    if not said:
+        raise Skipped("no loss or metric is a class of your own")
+    return passed(f"Made anew from their configurations: {spelled(said)}.")
+
+
+def changed_arguments(one: object, other: object) -> list[str]:
+    """Return the plain attributes (numbers, texts, flags, tuples) in which two objects of a class differ."""
+    plain = (int, float, str, bool, tuple, type(None))
+    names = [name for name, value in vars(one).items() if isinstance(value, plain) and not name.startswith("_")]
+    return [name for name in names if name != "name" and vars(other).get(name) != vars(one)[name]]
+
+
+@question("exported", "07, The model that you ship", thorough=True)
+def exported(setup: Setup) -> tuple:
+    """Does the exported model answer the same in another process?
+
+    Cannot see: raw inputs, if the preprocessing is outside the model. Cost: a process that imports TensorFlow, 10 s. Built in 07.
+    """
+    import subprocess
+    import sys
+
+    x = setup.batch(8)[0]
+    if len(tf.nest.flatten(x)) > 1 or not is_number(tf.nest.flatten(x)[0]):
+        raise Skipped("one input of numbers is needed")
+    script = "import sys, numpy as np, tensorflow as tf; m = tf.saved_model.load(sys.argv[1]); np.save(sys.argv[3], m.serve(np.load(sys.argv[2])))"
+    with tempfile.TemporaryDirectory() as folder:
+        setup.model.export(f"{folder}/model", verbose=False)
+        np.save(f"{folder}/x.npy", np.asarray(tf.nest.flatten(x)[0]))
+        subprocess.run(
+            [sys.executable, "-c", script, f"{folder}/model", f"{folder}/x.npy", f"{folder}/y.npy"],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        after = np.load(f"{folder}/y.npy")
+    gap = apart(after, setup.forward(x))
+    return (
+        failed(f"Exported, the answers differ by {gap:.2g} of their size.")
+        if gap > 1e-4
+        else passed("Exported, and the same in another process.")
+    )
+
+
+@question("label signal", "10, Do the labels carry a signal?", thorough=True)
+def label_signal(setup: Setup) -> tuple:
+    """Do held-out rows fit the labels better after training than after training on permuted labels?
+
+    Cannot see: weak signals, for want of rows. Cost: 600 steps. Built in 10.
+    """
+    n = length(setup.x)
+    if n < 64 or setup.y is None:
+        raise Skipped("more rows are needed")
+    order = np.random.default_rng(0).permutation(min(n, SEEN))
+    train, held = order[: 3 * len(order) // 4], order[3 * len(order) // 4 :]
+    scores = []
+    for labels in (train, *[np.random.default_rng(seed).permutation(train) for seed in (1, 2)]):
+        with setup.unchanged():
+            optimizer = tf.keras.optimizers.Adam(0.003)
+            variables = setup.model.trainable_variables
+            optimizer.build(variables)
+
+            @tf.function
+            def step(x, y, optimizer=optimizer, variables=variables):
+                gradients = setup.gradients(x, y)
+                optimizer.apply(
+                    [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)],
+                    variables,
+                )
+
+            best = np.inf
+            for i in range(200):
+                rows = np.random.default_rng(i).choice(len(train), 32)
+                step(take(setup.x, train[rows]), take(setup.y, labels[rows]))
+                if i % 20 == 19:
+                    best = min(
+                        best,
+                        float(
+                            setup.loss(
+                                take(setup.y, held), setup.forward(take(setup.x, held)), None, take(setup.x, held)
+                            )
+                        ),
+                    )
+            scores.append(best)
+    if scores[0] > min(scores[1:]) - 0.01 * abs(min(scores[1:])):
+        return warned(
+            f"Held-out loss {scores[0]:.3g}; after training on permuted labels {min(scores[1:]):.3g}: no signal was found."
+        )
+    return passed(f"Held-out loss {scores[0]:.3g}; after training on permuted labels {min(scores[1:]):.3g}.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The audit
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def audit(
+    model: tf.Module,
+    x: object,
+    y: object = None,
+    *,
+    loss_fn: object = None,
+    optimizer: object = None,
+    metrics: object = None,
+    train_step: Callable | None = None,
+    sample_weight: object = None,
+    validation_data: object = None,
+    only: list[str] | None = None,
+    skip: list[str] = (),
+    thorough: bool = False,
+) -> Report:
+    """Ask a training set-up every question of this file, and leave the set-up as it was.
+
+    Args:
+        model: a Keras model; compiled, it brings its own loss, optimizer and metrics. One without weights yet is built.
+        x: inputs of shape (n, …): an array, texts, a dict or tuple of them, or a tf.data.Dataset of batches (x, y) or
+            (x, y, sample_weight), of which the first 2,048 rows are looked at.
+        y: labels of shape (n, …), or a structure of them.
+        loss_fn: a loss, a function (y_true, y_pred), a name, or a structure of them.
+        optimizer: the optimizer that the training step uses.
+        metrics: metric objects, functions or names; a dict or a list of lists for several outputs.
+        train_step: your own step, train_step(x_batch, y_batch) or train_step(x_batch, y_batch, sample_weight).
+        sample_weight: weights of shape (n,).
+        validation_data: (x, y) or (x, y, sample_weight), or a Dataset.
+        only: names of questions; no others are asked.
+        skip: names of questions that are not asked.
+        thorough: ask also what takes longer than a few seconds.
+
+    Returns:
+        A Report. No question raises: one that fails is a "skip" that says why.
+
+    Raises:
+        TypeError: if `model` is no Keras model, and ValueError for the name of a question that does not exist, or no rows.
+    """
+    if not isinstance(model, tf.keras.Model):
+        raise TypeError(f"trust.audit needs a Keras model, and got {type(model).__name__}.")
+    unknown = [name for name in [*(only or []), *skip] if name not in QUESTIONS]
+    if unknown:
+        raise ValueError(f"There is no question {unknown[0]!r}. The questions are: {', '.join(QUESTIONS)}.")
+    start, state = time.perf_counter(), randomness()
+    asked = [name for name in QUESTIONS if name in (only or QUESTIONS) and name not in skip]
+    try:
+        setup = Setup(model, x, y, loss_fn, optimizer, metrics, train_step, sample_weight, validation_data)
+        if length(setup.x) < 1:
+            raise ValueError("There are no rows to ask with.")
+        setup.forward(setup.batch(2)[0])  # builds the model
+        frame = setup.frame()
+        answers = []
+        try:
+            for name in asked:
+                answers.append(answered(setup, name, thorough or only is not None, frame))
+        finally:
+            frame.restore()
+    finally:
+        set_randomness(state)
+    return Report(answers, time.perf_counter() - start)
+
+
+def answered(setup: Setup, name: str, thorough: bool, frame: Frame) -> Answer:
+    """Ask one question; whatever it raises becomes a skip, and everything is put back."""
+    ask, where, costly = QUESTIONS[name]
+    if costly and not thorough:
+        return Answer(name, "skip", "Asked with thorough=True.", where)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            verdict, sentence = ask(setup)
+    except Skipped as reason:
+        verdict, sentence = "skip", f"{str(reason)[:1].upper()}{str(reason)[1:]}."
+    except Exception as error:
+        said = " ".join(str(error).split())[:160]
+        verdict, sentence = "skip", f"The question itself failed: {type(error).__name__}: {said}"
+    finally:
+        frame.restore()
+    return Answer(name, verdict, sentence, where)
