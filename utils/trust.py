@@ -421,43 +421,43 @@ def type_of(thing: list | dict | set) -> type:
     return next(base for base in (list, dict, set) if isinstance(thing, base))
 
 
+KERAS_STATE = ("global_seed_generator", "rng_seed", "object_name_uids")  # the last numbers the names of layers
+
+
 def randomness() -> dict:
     """Return the state of Python's, NumPy's, TensorFlow's and Keras' global random numbers."""
     context = importlib.import_module("tensorflow.python.eager.context").context()
-    keras = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
-    generator = getattr(keras, "global_seed_generator", None)
+    keras = vars(importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER)
+    generator = keras.get("global_seed_generator")
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(),
         "tensorflow": (context._seed, context._rng and context._rng.getstate()),
         "tf.random": np.array(tf.random.get_global_generator().state),
-        "keras": {k: (dict(v) if isinstance(v, dict) else v) for k, v in vars(keras).items()},
-        "seed": generator and np.array(generator.state),
+        "keras": {k: dict(v) if isinstance(v, dict) else v for k, v in keras.items() if k in KERAS_STATE},
+        "seed": None if generator is None else np.array(generator.state),
     }
 
 
 def set_randomness(state: dict) -> None:
     """Put random states back as `randomness` returned them."""
     context = importlib.import_module("tensorflow.python.eager.context").context()
-    keras = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
+    keras = vars(importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER)
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
-    seed, generator_state = state["tensorflow"]
-    context._seed = seed
+    context._seed, generator_state = state["tensorflow"]
     if generator_state is not None:
-        context._rng = context._rng or random.Random()
         context._rng.setstate(generator_state)
     tf.random.get_global_generator().state.assign(state["tf.random"])
-    for name in set(vars(keras)) - set(state["keras"]):
-        delattr(keras, name)
-    for name, value in state["keras"].items():
-        if isinstance(value, dict) and isinstance(getattr(keras, name, None), dict):
-            getattr(keras, name).clear()
-            getattr(keras, name).update(value)
-        else:
-            setattr(keras, name, value)
+    for name in KERAS_STATE:
+        kept, now = state["keras"].get(name), keras.get(name)
+        if isinstance(kept, dict) and isinstance(now, dict):
+            now.clear()
+            now.update(kept)
+        elif kept is not now:
+            keras[name] = kept
     if state["seed"] is not None:
-        keras.global_seed_generator.state.assign(state["seed"])
+        keras["global_seed_generator"].state.assign(state["seed"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
