@@ -160,7 +160,7 @@ def attention_normalized_over_the_batch(faulty):
     class Attention(keras.layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            self.score = keras.Sequential([keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+            self.score = keras.Sequential([keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, use_bias=False)])
 
         def build(self, shape):
             self.score.build(shape)
@@ -274,7 +274,7 @@ def time_brought_to_the_front_by_a_reshape(faulty):
 
         def call(self, x):  # (batch, 10, 2)
             steps = tf.reshape(x, (10, -1, 2)) if faulty else tf.transpose(x, (1, 0, 2))
-            state = tf.zeros((tf.shape(x)[0], 12))
+            state = tf.zeros((tf.shape(x)[0], 12), x.dtype)
             for step in range(10):
                 state = tf.tanh(tf.concat([steps[step], state], axis=1) @ self.kernel + self.bias)
             return state
@@ -640,23 +640,6 @@ def every_weight_starts_at_the_same_value(faulty):
 
 @pair(
     check="symmetry",
-    symptom="Six branches start equal and stay equal: accuracy 0.91 where 0.97 is possible.",
-    source="keras-hub#352, deel-lip#64: one initializer for several layers draws the same numbers for each",
-)
-def branches_that_share_a_seed(faulty):
-    x, y = numbers()
-    inputs = keras.Input((8,))
-    start = keras.initializers.HeNormal(seed=7)
-    branches = []
-    for branch in range(6):
-        own = start if faulty else keras.initializers.HeNormal(seed=branch)
-        branches.append(keras.layers.Dense(2, "relu", kernel_initializer=own)(inputs))
-    answer = keras.layers.Dense(1, "sigmoid")(keras.layers.add(branches))
-    return compiled(keras.Model(inputs, answer), x, y)
-
-
-@pair(
-    check="symmetry",
     symptom="Four heads are one: accuracy 0.93 where 0.98 is possible, with 40 weights in place of 121.",
     source="yaoppeng/U-Net_v2#10, acids-ircam/ddsp_pytorch#37",
 )
@@ -691,7 +674,7 @@ def a_prior_meant_for_the_output_layer_only(faulty):
 
 @pair(
     check="gradient flow",
-    symptom="The layer before the gate never moves: accuracy 0.84 where 0.94 is possible.",
+    symptom="The layer before the gate never moves: accuracy 0.86 where 0.91 is possible.",
     source="ericjang/gumbel-softmax#12, keras#9396: what goes inside `stop_gradient`",
 )
 def a_straight_through_that_cancels_itself(faulty):
@@ -703,7 +686,14 @@ def a_straight_through_that_cancels_itself(faulty):
             return hard + soft - soft if faulty else hard + soft - tf.stop_gradient(soft)
 
     x, y = numbers()
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(24), Gate(), keras.layers.Dense(1, "sigmoid")])
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(24),
+            Gate(),
+            keras.layers.Dense(1, "sigmoid", kernel_initializer="random_normal"),
+        ]
+    )
     return compiled(model, x, y)
 
 
@@ -764,7 +754,7 @@ def a_custom_gradient_without_what_comes_from_above(faulty):
 
 @pair(
     check="gradients under XLA",
-    symptom="Compiled with XLA, every weight is nan after the first step; without XLA it trains to 0.99.",
+    symptom="Compiled with XLA, the encoder is nan after the first step; without XLA the accuracy reaches 0.99.",
     source="01, Trap: nan from the branch not taken; tensorflow#118674, keras#9097",
 )
 def a_distance_guarded_for_eager_mode(faulty):
@@ -784,7 +774,7 @@ def a_distance_guarded_for_eager_mode(faulty):
     right = np.where(near, left + 0.3 * generator.normal(size=left.shape), generator.normal(size=left.shape))
     right[near[:, 0].nonzero()[0][:5]] = left[near[:, 0].nonzero()[0][:5]]  # a few pairs are the same thing twice
     inputs = [keras.Input((6,), name="left"), keras.Input((6,), name="right")]
-    encoder = keras.layers.Dense(8)
+    encoder = keras.layers.Dense(8, use_bias=False)
     distance = Distance()(encoder(inputs[0]), encoder(inputs[1]))
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(distance))
     return compiled(model, [left, right.astype("float32")], near.astype("float32"), jit_compile=True)
@@ -817,7 +807,7 @@ def a_call_compiled_for_each_batch_size(faulty):
 
 @pair(
     check="two passes",
-    symptom="After 30 epochs batch normalization still has its first averages, all 0; the loss is 0.17 instead of 0.11.",
+    symptom="Batch normalization does nothing: its averages stay 0, and the loss at 0.20 where 0.11 is possible.",
     source="keras-hub#1500",
 )
 def a_model_that_takes_no_training_flag(faulty):
@@ -826,7 +816,7 @@ def a_model_that_takes_no_training_flag(faulty):
     class Deep(keras.Model):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            self.hidden = [keras.layers.Dense(12) for _ in range(4)]
+            self.hidden = [keras.layers.Dense(12, use_bias=False) for _ in range(4)]
             self.normalize = [keras.layers.BatchNormalization(momentum=0.9) for _ in range(4)]
             self.answer = keras.layers.Dense(1, "sigmoid")
 
