@@ -81,7 +81,7 @@ def one_number_for_the_whole_batch(faulty):
 
 @pair(
     check="loss reduction",
-    symptom="Long labels rule the batch, and short ones do not count: the mean cosine of a row ends at 0.89, not at 0.98.",
+    symptom="Long labels rule the batch, short ones hardly count: the mean cosine of a row ends at 0.89, not at 0.98.",
     source="03, Trap: a mean over the wrong axis (an axis of a norm)",
 )
 def a_norm_over_the_batch(faulty):
@@ -98,6 +98,43 @@ def a_norm_over_the_batch(faulty):
     model = network(5, 3)
     model.compile(keras.optimizers.Adam(0.01), direction)
     return {"model": model, "x": x, "y": y}
+
+
+@pair(
+    check="train step with weights",
+    symptom="Labels with a weight of 0 are learned too: the squared error on the others ends at 0.06, not at 0.03.",
+    source="02, Your loop inside `fit` (its `train_step` with weights); keras#15373",
+)
+def weights_that_the_step_only_takes(faulty):
+    x, y = numbers(columns=5)
+    rng = np.random.default_rng(1)
+    weights = rng.choice([0.0, 0.5, 1.5], len(x)).astype("float32")
+    y += np.where(weights[:, np.newaxis] > 0, 0.0, rng.normal(size=y.shape)).astype("float32")  # a worn instrument's
+    keras.utils.set_random_seed(0)
+    inputs = {"place": keras.Input((2,), name="place"), "house": keras.Input((3,), name="house")}
+    hidden = keras.layers.Concatenate()([keras.layers.Dense(8, activation="tanh")(each) for each in inputs.values()])
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    loss_fn, optimizer = keras.losses.MeanSquaredError(), keras.optimizers.Adam(0.01)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def train_step(x_batch, y_batch, sample_weight=None):
+        with tf.GradientTape() as tape:
+            y_pred = model(x_batch, training=True)
+            loss = loss_fn(y_batch, y_pred, sample_weight=None if faulty else sample_weight)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return {
+        "model": model,
+        "x": {"place": x[:, :2], "house": x[:, 2:]},
+        "y": y,
+        "sample_weight": weights,
+        "loss_fn": loss_fn,
+        "optimizer": optimizer,
+        "train_step": train_step,
+    }
 
 
 @pair(
@@ -120,7 +157,7 @@ def a_sum_for_a_mean(faulty):
 )
 def divided_by_the_batch_size_that_was_planned(faulty):
     x, y = numbers(rows=300)
-    model, optimizer = network(), keras.optimizers.SGD(0.05)
+    model, optimizer = network(), keras.optimizers.SGD(0.1)
     squared = keras.losses.MeanSquaredError(reduction="none")
 
     @tf.function(reduce_retracing=True)
@@ -140,14 +177,14 @@ def divided_by_the_batch_size_that_was_planned(faulty):
 
 @pair(
     check="train step",
-    symptom="A third of the steps are padding and are learned too: of the real steps 88 % come out right, not 98 %.",
+    symptom="A quarter of the steps is padding, and learned too: of the real ones 92 % come out right, not 98 %.",
     source="tensorflow#39146, tensorflow#26784; 03, Means of what is there",
 )
 def padded_steps_counted(faulty):
     keras.utils.set_random_seed(0)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     x = rng.integers(1, 12, size=(192, 9))
-    x[np.arange(9) >= rng.integers(2, 10, size=(192, 1))] = 0  # 0 is padding
+    x[np.arange(9) >= rng.integers(3, 10, size=(192, 1))] = 0  # 0 is padding
     y = np.where(x > 0, (x + np.roll(x, 1, axis=1)) % 3, 0)  # a class for each step, from it and the step before
     inputs = keras.Input((9,), dtype="int32")
     hidden = keras.layers.Embedding(12, 16, mask_zero=True)(inputs)
@@ -340,7 +377,7 @@ def a_custom_gradient_without_its_upstream(faulty):
 @pair(
     check="loss slope",
     symptom="Mistakes are charged in the loss, twice each, and training is the same to the last digit without.",
-    source="03, Trap: a loss that counts; keras#4175",
+    source="03, Trap: a loss that counts; keras#11157",
 )
 def a_count_of_mistakes_in_the_loss(faulty):
     @keras.saving.register_keras_serializable("zoo")

@@ -119,7 +119,7 @@ def a_minimum_that_is_reset_to_zero(faulty):
 
 @pair(
     check="metric reset",
-    symptom="The error of the second epoch is halved, and that of the thirtieth is 0.004 for 0.12: rows are never reset.",
+    symptom="The error of the second epoch is halved, that of the thirtieth is 0.004 for 0.12: rows add up for ever.",
     source="04, A metric is a state and three functions",
 )
 def a_reset_that_forgets_the_count(faulty):
@@ -149,7 +149,7 @@ def a_reset_that_forgets_the_count(faulty):
 @pair(
     check="metric weights",
     symptom="Of the errors 27 % are large, it says; of those that have a weight, 3 %.",
-    source="04, Trap: a weight in the signature; tensorflow#42922",
+    source="04, Trap: a weight in the signature",
 )
 def a_weight_in_the_signature_only(faulty):
     @keras.saving.register_keras_serializable("zoo")
@@ -188,7 +188,7 @@ def absent_rows_in_the_denominator(faulty):
 @pair(
     check="metric weights",
     symptom="The reported error is 0.26 for 0.11: rows with a weight of 0 are in it, and not in the loss beside it.",
-    source="04, Trap: sample weights in `evaluate`; keras#15373",
+    source="04, Trap: sample weights in `evaluate`; keras#15373, tensorflow#42922",
 )
 def metrics_where_weighted_metrics_are_meant(faulty):
     where = "metrics" if faulty else "weighted_metrics"
@@ -277,7 +277,7 @@ def a_flag_that_python_keeps(faulty):
 
 @pair(
     check="metric thresholds",
-    symptom="Recall is 0.91 for 0.98, and 0.06 for 0.27 in the first epoch: a logit is called yes above 0.5, not above 0.",
+    symptom="Recall is 0.91 for 0.98 (first epoch: 0.06 for 0.27): a logit counts as yes above 0.5, not above 0.",
     source="04, Trap: a threshold applied to logits; tensorflow#37103",
 )
 def recall_of_logits_above_a_half(faulty):
@@ -319,7 +319,7 @@ def a_curve_over_logits(faulty):
 
 @pair(
     check="metric thresholds",
-    symptom="Accuracy is 0.91 after one epoch, when 0.58 of the answers are right: zeros of one-hot labels are counted.",
+    symptom="Accuracy is 0.91 after one epoch, when 0.58 of the answers are right: each zero of a label is counted.",
     source="keras#3098, keras-io#1133",
 )
 def a_yes_or_no_for_each_of_ten_classes(faulty):
