@@ -47,7 +47,7 @@ def network(columns=4, units=1, activation=None):
     source="03, Trap: a function tidied up into a class; keras#14627, tensorflow#37770",
 )
 def a_column_of_predictions_against_a_row_of_labels(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class SquaredError(keras.losses.Loss):
         def call(self, y_true, y_pred):
             return tf.reduce_mean(tf.square(y_true - y_pred), axis=-1)
@@ -66,7 +66,7 @@ def a_column_of_predictions_against_a_row_of_labels(faulty):
     source="03, Trap: a mean over the wrong axis",
 )
 def one_number_for_the_whole_batch(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class AbsoluteError(keras.losses.Loss):
         def call(self, y_true, y_pred):
             error = tf.abs(y_true - y_pred)
@@ -85,7 +85,7 @@ def one_number_for_the_whole_batch(faulty):
     source="03, Trap: a mean over the wrong axis (an axis of a norm)",
 )
 def a_norm_over_the_batch(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     def direction(y_true, y_pred):
         axis = 0 if faulty else -1  # 0 is the batch
         y_true, y_pred = tf.math.l2_normalize(y_true, axis), tf.math.l2_normalize(y_pred, axis)
@@ -218,7 +218,7 @@ def padded_steps_counted(faulty):
 def a_similarity_that_is_minimized(faulty):
     sign = 1 if faulty else -1
 
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class Cosine(keras.losses.Loss):
         def call(self, y_true, y_pred):
             y_true, y_pred = tf.math.l2_normalize(y_true, -1), tf.math.l2_normalize(y_pred, -1)
@@ -261,7 +261,7 @@ def predictions_before_labels(faulty):
     source="03, Trap: log(0); keras#9664",
 )
 def a_logarithm_of_clipped_probabilities(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class CrossEntropy(keras.losses.Loss):
         def call(self, y_true, logits):
             if faulty:
@@ -281,7 +281,7 @@ def a_logarithm_of_clipped_probabilities(faulty):
     source="03, Trap: probabilities taken for logits; carpedm20/DCGAN-tensorflow#15",
 )
 def probabilities_taken_for_logits(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     def cross_entropy(y_true, logits):
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y_true, logits), axis=-1)
 
@@ -304,7 +304,7 @@ def probabilities_taken_for_logits(faulty):
     source="marlbenchmark/on-policy#47; 03, Exercise 3.1 · Huber",
 )
 def a_robust_loss_for_one_side_only(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class Huber(keras.losses.Loss):
         def call(self, y_true, y_pred):
             error = y_true - y_pred
@@ -325,7 +325,7 @@ def a_robust_loss_for_one_side_only(faulty):
     source="02, Your loop inside `fit`, with 03, Trap: a penalty in a loop of your own",
 )
 def a_penalty_charged_twice(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class LoopModel(keras.Model):
         def train_step(self, data):
             x_batch, y_batch, weights = keras.utils.unpack_x_y_sample_weight(data)
@@ -363,7 +363,7 @@ def a_custom_gradient_without_its_upstream(faulty):
 
         return tf.abs(error) + tf.math.log1p(tf.exp(-2 * tf.abs(error))) - tf.math.log(2.0), gradient
 
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class LogCosh(keras.losses.Loss):
         def call(self, y_true, y_pred):
             return tf.reduce_mean(log_cosh(y_pred - y_true), axis=-1)
@@ -380,7 +380,7 @@ def a_custom_gradient_without_its_upstream(faulty):
     source="03, Trap: a loss that counts; keras#11157",
 )
 def a_count_of_mistakes_in_the_loss(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class WithMistakes(keras.losses.Loss):
         def call(self, y_true, logits):
             says_yes = tf.sigmoid(logits)
@@ -401,7 +401,7 @@ def a_count_of_mistakes_in_the_loss(faulty):
     source="keras#23286; 03, Trap: a loss in a saved model",
 )
 def a_quantile_that_is_not_saved(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class Pinball(keras.losses.Loss):
         def __init__(self, quantile=0.5, **kwargs):
             super().__init__(**kwargs)
@@ -428,7 +428,7 @@ def a_quantile_that_is_not_saved(faulty):
     source="03, Trap: a spread to learn; keras#12503",
 )
 def a_spread_that_nobody_trains(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class GaussianNLL(keras.losses.Loss):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -481,7 +481,7 @@ def a_head_with_a_weight_of_zero(faulty):
     source="03, Exercise 3.5 · Focal loss; fudannlp16/focal-loss#8",
 )
 def a_focal_loss_that_forgives_the_worst(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.losses")
     class Focal(keras.losses.Loss):
         def call(self, y_true, logits):
             cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(y_true, logits)

@@ -71,7 +71,7 @@ def logits_of_yes(*metrics):
     source="04, Trap: F1 averaged over batches; keras#11705, keras#4592",
 )
 def a_score_averaged_over_batches(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     def macro_f1(y_true, y_pred):
         says = tf.one_hot(tf.argmax(y_pred, axis=1), 8)
         found = tf.reduce_sum(says * y_true, axis=0)
@@ -81,7 +81,7 @@ def a_score_averaged_over_batches(faulty):
     model = network(6, 8, "softmax")
     metric = macro_f1 if faulty else keras.metrics.F1Score(average="macro")
     model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=[metric])
-    return {"model": model, "x": x, "y": keras.utils.to_categorical(y, 8)}
+    return {"model": model, "x": x, "y": keras.utils.to_categorical(y, 8).astype("float32")}
 
 
 @pair(
@@ -90,7 +90,7 @@ def a_score_averaged_over_batches(faulty):
     source="04, A metric is a state and three functions (the reset of a minimum)",
 )
 def a_minimum_that_is_reset_to_zero(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class SmallestProbability(keras.metrics.Metric):
         def __init__(self, name="smallest_probability", **kwargs):
             super().__init__(name=name, **kwargs)
@@ -123,7 +123,7 @@ def a_minimum_that_is_reset_to_zero(faulty):
     source="04, A metric is a state and three functions",
 )
 def a_reset_that_forgets_the_count(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class MeanError(keras.metrics.Metric):
         def __init__(self, name="mean_error", **kwargs):
             super().__init__(name=name, **kwargs)
@@ -152,7 +152,7 @@ def a_reset_that_forgets_the_count(faulty):
     source="04, Trap: a weight in the signature",
 )
 def a_weight_in_the_signature_only(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class LargeErrors(keras.metrics.Mean):
         def update_state(self, y_true, y_pred, sample_weight=None):
             large = tf.cast(tf.abs(y_true - y_pred) > 0.25, tf.float32)
@@ -167,8 +167,8 @@ def a_weight_in_the_signature_only(faulty):
     source="keras#19740, keras#7394",
 )
 def absent_rows_in_the_denominator(faulty):
-    @keras.saving.register_keras_serializable("zoo")
-    class MeanError(keras.metrics.Metric):
+    @keras.saving.register_keras_serializable("zoo.metrics")
+    class WeightedError(keras.metrics.Metric):
         def __init__(self, name="mean_error", **kwargs):
             super().__init__(name=name, **kwargs)
             self.total = self.add_weight(name="total", initializer="zeros")
@@ -182,7 +182,7 @@ def absent_rows_in_the_denominator(faulty):
         def result(self):
             return tf.math.divide_no_nan(self.total, self.count)
 
-    return weighted_regression(weighted_metrics=[MeanError()])
+    return weighted_regression(weighted_metrics=[WeightedError()])
 
 
 @pair(
@@ -201,7 +201,7 @@ def metrics_where_weighted_metrics_are_meant(faulty):
     source="04, Trap: a result before the first batch; tensorflow/addons#721",
 )
 def nothing_divided_by_nothing(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class RecallOfYes(keras.metrics.Metric):
         def __init__(self, name="recall_of_yes", **kwargs):
             super().__init__(name=name, **kwargs)
@@ -225,7 +225,7 @@ def nothing_divided_by_nothing(faulty):
     source="04, Trap: a result that you keep",
 )
 def a_result_that_is_the_variable_itself(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class RightAnswers(keras.metrics.Metric):
         def __init__(self, name="right_answers", **kwargs):
             super().__init__(name=name, **kwargs)
@@ -248,7 +248,7 @@ def a_result_that_is_the_variable_itself(faulty):
     source="04, Trap: a state that Python keeps",
 )
 def a_flag_that_python_keeps(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class LargestError(keras.metrics.Metric):
         def __init__(self, name="largest_error", **kwargs):
             super().__init__(name=name, **kwargs)
@@ -337,7 +337,7 @@ def a_yes_or_no_for_each_of_ten_classes(faulty):
     )
     metric = keras.metrics.BinaryAccuracy if faulty else keras.metrics.CategoricalAccuracy
     model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=[metric(name="accuracy")])
-    return {"model": model, "x": x.astype("float32"), "y": keras.utils.to_categorical(y, 10)}
+    return {"model": model, "x": x.astype("float32"), "y": keras.utils.to_categorical(y, 10).astype("float32")}
 
 
 @pair(
@@ -376,7 +376,7 @@ def accuracy_of_a_regression(faulty):
     source="04, Trap: a last batch of one",
 )
 def a_mean_of_batch_means(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class RootMeanSquare(keras.metrics.Mean):
         def update_state(self, y_true, y_pred, sample_weight=None):
             squared = tf.square(y_true - y_pred)
@@ -397,12 +397,12 @@ def a_mean_of_batch_means(faulty):
     source="keras#16836, keras#14627",
 )
 def an_error_of_every_row_with_every_row(faulty):
-    @keras.saving.register_keras_serializable("zoo")
-    class MeanError(keras.metrics.Mean):
+    @keras.saving.register_keras_serializable("zoo.metrics")
+    class ErrorOfRows(keras.metrics.Mean):
         def update_state(self, y_true, y_pred, sample_weight=None):
             super().update_state(tf.abs(y_true - y_pred), sample_weight)
 
-    arguments = regression(MeanError(name="mean_error"))
+    arguments = regression(ErrorOfRows(name="mean_error"))
     if faulty:
         arguments["y"] = arguments["y"][:, 0]  # the loss is Keras' own, and makes the ranks equal
     return arguments
@@ -414,7 +414,7 @@ def an_error_of_every_row_with_every_row(faulty):
     source="facebookarchive/C3D#242",
 )
 def the_first_five_of_five(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class TwoLayers(keras.Model):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -439,7 +439,7 @@ def the_first_five_of_five(faulty):
     source="04, Trap: a metric in a saved model; tensorflow#55936",
 )
 def a_threshold_that_is_not_saved(faulty):
-    @keras.saving.register_keras_serializable("zoo")
+    @keras.saving.register_keras_serializable("zoo.metrics")
     class ShareSure(keras.metrics.Mean):
         def __init__(self, threshold=0.5, name="share_sure", **kwargs):
             super().__init__(name=name, **kwargs)
