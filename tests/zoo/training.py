@@ -177,8 +177,8 @@ def a_penalty_left_out_of_a_loop(faulty):
 @pair(
     check="train step with regularizers",
     symptom=(
-        "Weights are held twice as hard (norm 4.1, not 4.8), and the training loss, 0.23, does not fit that of "
-        "evaluate, 0.19."
+        "Weights are held twice as hard (norm 4.8, not 5.6), and the last training loss, 0.19, is above the 0.17 "
+        "of evaluate."
     ),
     source="02, Your loop inside fit (compute_loss adds model.losses already)",
 )
@@ -198,7 +198,7 @@ def a_penalty_counted_twice(faulty):
             return self.report(x, y, y_pred, sample_weight, loss)
 
     x, y = classes()
-    model = wrapped(TwicePenalized, network(3, kernel_regularizer=keras.regularizers.L2(0.002)))
+    model = wrapped(TwicePenalized, network(3, kernel_regularizer=keras.regularizers.L2(0.001)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["sparse_categorical_accuracy"])
     return {"model": model, "x": x, "y": y}
@@ -226,15 +226,10 @@ def scale_loss_forgotten_in_float16(faulty):
             return self.report(x, y, y_pred, sample_weight, loss)
 
     keras.utils.set_random_seed(0)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        inputs = keras.Input((6,))
-        hidden = keras.layers.Dense(24, activation="tanh")(inputs)
-        model = Unscaled(inputs, keras.layers.Dense(1, dtype="float32")(hidden))
-        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
-    finally:
-        keras.config.set_dtype_policy(policy)
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(24, activation="tanh", dtype="mixed_float16")(inputs)
+    model = Unscaled(inputs, keras.layers.Dense(1, dtype="float32")(hidden))
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9)), "mse")
     x, y = numbers()
     return {"model": model, "x": x, "y": y}
 
@@ -332,14 +327,14 @@ def a_fixed_batch_size_in_the_division(faulty):
 @pair(
     check="train step",
     symptom=(
-        "The learning rate grows with the batch: at 32 rows and a rate of 0.1 the loss rises from 0.8 to 1.9 "
-        "within four steps."
+        "The learning rate grows with the batch: at 32 rows the loss rises from 0.8 to 1.8 in four steps and is "
+        "5.8 after 200, not 0.13."
     ),
     source="01, Trap: the gradient of a batch",
 )
 def the_gradient_of_one_loss_per_row(faulty):
     x, y = classes()
-    model, optimizer = network(3), keras.optimizers.SGD(0.1)
+    model, optimizer = network(3), keras.optimizers.SGD(0.1, momentum=0.9)
     optimizer.build(model.trainable_variables)
 
     @tf.function(reduce_retracing=True)
@@ -436,12 +431,12 @@ def accumulated_gradients_summed(faulty):
 
 @pair(
     check="accumulated equals big",
-    symptom="Each step repeats all gradients so far: after 150 steps the weights have a norm of 70, not 4.7.",
+    symptom="Each step repeats all gradients so far: the loss turns after four steps and is 242 after 150, not 0.14.",
     source="05, Accumulation: a batch in pieces; tensorflow#55478",
 )
 def an_accumulator_that_is_never_zeroed(faulty):
     x, y = classes()
-    model, optimizer, rows = network(3), keras.optimizers.SGD(0.1), 16
+    model, optimizer, rows = network(3), keras.optimizers.SGD(0.1, momentum=0.9), 16
     loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer.build(model.trainable_variables)
     sums = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in model.trainable_variables]
@@ -537,10 +532,9 @@ def a_constraint_ignored_by_a_hand_written_update(faulty):
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(6)
     x = rng.normal(size=(256, 6)).astype("float32")
-    y = (x[:, :1] + 0.5 * x[:, 1:2] - 0.08 * x[:, 2:3] + 0.05 * rng.normal(size=(256, 1))).astype("float32")
-    start, constraint = keras.initializers.RandomUniform(0.0, 0.5), keras.constraints.NonNeg()
-    prices = keras.layers.Dense(1, kernel_initializer=start, kernel_constraint=constraint)
-    model, optimizer = keras.Sequential([keras.layers.Input((6,)), prices]), keras.optimizers.SGD(0.05)
+    y = x @ np.array([[0.8], [0.5], [-0.08], [0.3], [0.3], [0.4]]) + 0.05 * rng.normal(size=(256, 1))
+    line = keras.layers.Dense(1, kernel_constraint=keras.constraints.NonNeg())
+    model, optimizer = keras.Sequential([keras.layers.Input((6,)), line]), keras.optimizers.SGD(0.05)
     loss_fn = keras.losses.MeanSquaredError()
     optimizer.build(model.trainable_variables)
 
@@ -556,7 +550,14 @@ def a_constraint_ignored_by_a_hand_written_update(faulty):
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    return {"model": model, "x": x, "y": y, "train_step": train_step, "optimizer": optimizer, "loss_fn": loss_fn}
+    return {
+        "model": model,
+        "x": x,
+        "y": y.astype("float32"),
+        "train_step": train_step,
+        "optimizer": optimizer,
+        "loss_fn": loss_fn,
+    }
 
 
 @pair(
@@ -759,13 +760,13 @@ def a_schedule_counted_in_epochs(faulty):
 
 @pair(
     check="optimizer",
-    symptom="The rate is set to 0, and 100 steps later the loss has fallen from 0.42 to 0.05.",
+    symptom="The rate is set to 0, and in the next 100 steps the loss still falls, from 0.22 to 0.16.",
     source="02, Trap: a new learning rate for a compiled step; tensorflow#31324",
 )
 def a_rate_captured_as_a_number(faulty):
     x, y = classes()
     model, loss_fn = network(3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.SGD(0.1)
+    optimizer = keras.optimizers.SGD(0.5)
     optimizer.build(model.trainable_variables)
     rate = float(optimizer.learning_rate)
 
@@ -843,8 +844,8 @@ def an_optimizer_restored_before_it_was_built(faulty):
 @pair(
     check="traces",
     symptom=(
-        "200 steps take 17 seconds, not 1.4, and one graph more is kept for each epoch; the traces are too far "
-        "apart for TensorFlow's warning."
+        "200 steps take eleven seconds, not one, and one graph more is kept for each epoch; the traces are too "
+        "far apart for TensorFlow's warning."
     ),
     source="02, What tf.function did; tensorflow#34481, tensorflow#32157",
 )
@@ -907,7 +908,7 @@ def a_counter_kept_in_python(faulty):
 
 @pair(
     check="resumed",
-    symptom="The same noise in every step is learned like a part of the data: accuracy on new rows 0.87, not 0.97.",
+    symptom="The same noise in every step is learned like a part of the data: accuracy on new rows 0.94, not 0.97.",
     source="02, Checkpoints, and exact resume; tensorflow#36715, tensorflow#24610",
 )
 def noise_from_numpy_in_a_layer(faulty):
@@ -915,11 +916,11 @@ def noise_from_numpy_in_a_layer(faulty):
     class NumpyNoise(keras.layers.Layer):
         def call(self, x, training=False):
             # NumPy is asked once, while the graph is traced: the same noise in each step, for each row
-            return x + np.random.normal(0, 0.3, x.shape[1:]).astype("float32") if training else x
+            return x + np.random.normal(0, 0.2, x.shape[1:]).astype("float32") if training else x
 
     keras.utils.set_random_seed(0)
     x, y = classes()
-    noise = NumpyNoise() if faulty else keras.layers.GaussianNoise(0.3)
+    noise = NumpyNoise() if faulty else keras.layers.GaussianNoise(0.2)
     layers = [noise, keras.layers.Dense(24, activation="tanh"), keras.layers.Dense(3)]
     model = keras.Sequential([keras.layers.Input((6,)), *layers])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
