@@ -404,7 +404,7 @@ def clipnorm_taken_for_the_global_norm(faulty):
 @pair(
     check="accumulated equals big",
     symptom="Four pieces make the step four times as long: the rate that was tuned without pieces is 0.4, not 0.1.",
-    source="05, Trap: a loop of four micro-batches; the seed document, Gradient Accumulation Concept",
+    source="05, Trap: a loop of four micro-batches; the seed document; paiml/aprender#2123",
 )
 def accumulated_gradients_summed(faulty):
     x, y = numbers()
@@ -432,7 +432,7 @@ def accumulated_gradients_summed(faulty):
 @pair(
     check="accumulated equals big",
     symptom="Each step repeats all gradients so far: the loss turns after four steps and is 242 after 150, not 0.14.",
-    source="05, Accumulation: a batch in pieces; tensorflow#55478",
+    source="05, Accumulation: a batch in pieces; meta-pytorch/torchtune#2745",
 )
 def an_accumulator_that_is_never_zeroed(faulty):
     x, y = classes()
@@ -464,7 +464,7 @@ def an_accumulator_that_is_never_zeroed(faulty):
 @pair(
     check="train step with a ragged batch",
     symptom="Of the last batch of 24 rows, 8 are never used; of a batch of 31 rows, 15.",
-    source="05, Trap: the ragged tail; timoschick/pet#36, pytorch-lightning#4653",
+    source="05, Trap: the ragged tail; timoschick/pet#36, Lightning-AI/pytorch-lightning#4653",
 )
 def the_tail_of_an_accumulated_batch_dropped(faulty):
     x, y = pictures(248)
@@ -680,7 +680,7 @@ def frozen_after_the_first_fit_and_not_compiled_again(faulty):
 @pair(
     check="optimizer",
     symptom="The base stays where it was: after ten epochs of fine-tuning the loss is 0.17, not 0.07.",
-    source="09, transfer learning: unfreeze, then compile; 02, Deeper: freeze and transfer",
+    source="02, Deeper: freeze and transfer; KerasKorea/KEKOxTutorial#139",
 )
 def unfrozen_and_not_compiled_again(faulty):
     x, y = numbers()
@@ -791,7 +791,7 @@ def a_rate_captured_as_a_number(faulty):
         "After 20 epochs the kernel entries are 0.03 in size and the loss is 0.46 of the 0.87 that ignorance "
         "costs; it is 0.05 with a decay of 0.001."
     ),
-    source="05, Deeper: what Keras can do for you (weight_decay is a share that goes, not one that stays)",
+    source="A share that goes, taken for one that stays, as momentum and ema_momentum are",
 )
 def a_weight_decay_that_eats_the_weights(faulty):
     x, y = numbers()
