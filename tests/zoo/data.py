@@ -71,7 +71,7 @@ def yes_or_no(model):
 
 
 def reader(vectorizer):
-    """A network behind a vectorizer that gives the count of each word, or the ids of the words."""
+    """A network behind a vectorizer that gives the ids of the words."""
     tf.keras.utils.set_random_seed(1)
     text = layers.Input((), dtype="string")
     ids = vectorizer(text)
@@ -83,7 +83,7 @@ def reader(vectorizer):
 
 @pair(
     check="input range",
-    symptom="After 15 epochs the accuracy is 0.42 on new pictures, with pixels between 0 and 1 it is 0.60; the loss there is 3.1, not 0.9.",
+    symptom="After 15 epochs 0.42 of new pictures are right, at a loss of 3.1; with pixels up to 1 it is 0.60, at 0.9.",
     source="06, A short loop that works; 09, A model that takes bytes",
 )
 def pixels_from_0_to_255(faulty):
@@ -94,7 +94,7 @@ def pixels_from_0_to_255(faulty):
 
 @pair(
     check="input range",
-    symptom="After 15 epochs the loss is still 1.09, that of a guess among three, and 0.37 of new pictures are right, not 0.83.",
+    symptom="After 15 epochs the loss is that of a guess, 1.09, and 0.37 of new pictures are right, not 0.83.",
     source="09, Trap: rescaled twice; tensorflow#42506, tensorflow#48412",
 )
 def rescaled_twice(faulty):
@@ -106,7 +106,7 @@ def rescaled_twice(faulty):
 
 @pair(
     check="input range",
-    symptom="After 15 epochs the mean error is 77 where the labels have a spread of 1; with both branches scaled it is 0.08.",
+    symptom="The mean error is 77 after 15 epochs, for labels with a spread of 1; with both branches scaled it is 0.08.",
     source="10, Trap: one branch without its scale",
 )
 def one_of_two_branches_unscaled(faulty):
@@ -122,7 +122,7 @@ def one_of_two_branches_unscaled(faulty):
 
 @pair(
     check="input range",
-    symptom="Nothing in the report; the pictures take twice the memory of float32, 8 times that of bytes, and are cast in each step.",
+    symptom="The pictures take twice the memory of float32, 8 times that of bytes, and are cast in each step.",
     source="06, Trap: pixels divided by `255.0`",
 )
 def float64_pictures(faulty):
@@ -170,7 +170,7 @@ def a_category_number_taken_for_a_quantity(faulty):
 
 @pair(
     check="label scale",
-    symptom="After 15 epochs the predictions are still near 0: the mean error is 284,000 dollars, scaled labels give 10,000.",
+    symptom="The predictions stay near 0: the mean error is 284,000 dollars after 15 epochs, scaled labels give 10,000.",
     source="07, Trap: a rate and the units it was tried in",
 )
 def prices_in_dollars(faulty):
@@ -182,7 +182,7 @@ def prices_in_dollars(faulty):
 
 @pair(
     check="label scale",
-    symptom="All predictions are 1 %, as good as: the mean error stays at 45 points, with shares it is 2.",
+    symptom="All predictions go to 1, the most that a sigmoid gives: the mean error stays at 45 points, with shares it is 2.",
     source="03, Yes or no: losses for probabilities",
 )
 def percentages_for_a_sigmoid(faulty):
@@ -194,7 +194,7 @@ def percentages_for_a_sigmoid(faulty):
 
 @pair(
     check="shapes",
-    symptom="The loss falls without end, to -200 after 15 epochs, and the probabilities are 0 or 1.",
+    symptom="The loss falls to -200 in 15 epochs, 0.97 of the probabilities are 0 or 1, and 0.79 are right, not 0.96.",
     source="keras#14046, keras#13926",
 )
 def labels_of_minus_one_and_one(faulty):
@@ -230,7 +230,7 @@ def one_hot_of_labels_that_start_at_one(faulty):
 
 @pair(
     check="shapes",
-    symptom="The loss is negative, -293 after 15 epochs, and looks like progress; each output answers the other's question.",
+    symptom="The loss falls to -293 in 15 epochs, as if that were progress; each output answers the other's question.",
     source="10, Trap: losses in a list, outputs in a dict; keras#20596, keras#20346",
 )
 def labels_of_two_outputs_swapped(faulty):
@@ -247,7 +247,7 @@ def labels_of_two_outputs_swapped(faulty):
 
 @pair(
     check="nan in data",
-    symptom="Three nan among 1,800 values: the loss stands still at 1.05, that of a constant, or is nan; without them it is 0.02.",
+    symptom="Three nan among 1,800 values: the loss stands at 1.05, that of a constant, or is nan; filled it is 0.02.",
     source="07, Rows that nobody promised; 10, Missing values; keras#2134",
 )
 def a_hole_in_one_column(faulty):
@@ -274,7 +274,7 @@ def a_share_read_as_an_integer(faulty):
 
 @pair(
     check="label signal",
-    symptom="The mean error is 0.06, too good: once the column is not known yet it is 0.88, and honest training gives 0.36.",
+    symptom="The mean error is 0.06; where the column is not known yet it is 0.88, and honest training gives 0.36.",
     source="10, Trap: a feature made from the labels",
 )
 def a_column_that_is_the_label(faulty):
@@ -287,7 +287,7 @@ def a_column_that_is_the_label(faulty):
 
 @pair(
     check="label signal",
-    symptom="The accuracy creeps up by heart, to 0.49 in 15 epochs; on new rows it is 0.33, a guess. Rightly paired it is 0.98.",
+    symptom="The accuracy creeps up by heart, to 0.49; on new rows it is 0.33, a guess. Rightly paired it is 0.98.",
     source="10, Trap: labels that have nothing to do with the inputs",
 )
 def features_shuffled_and_labels_not(faulty):
@@ -316,7 +316,7 @@ def reviews_collected_twice(faulty):
 
 @pair(
     check="rows in both parts",
-    symptom="After 15 epochs the validation accuracy is 0.77, above that of training; with a split that stays it is 0.55.",
+    symptom="The validation accuracy is 0.77 after 15 epochs, above that of training; with a split that stays, 0.55.",
     source="tensorflow#59279, tensorflow#62782",
 )
 def a_split_behind_a_shuffle(faulty):
@@ -452,7 +452,7 @@ def a_normalization_adapted_on_everything(faulty):
 
 @pair(
     check="adapted layers",
-    symptom="The network gets values around 500: the mean error is 5.0 after 15 epochs, with the right statistics 0.11.",
+    symptom="The network gets values around 500: the mean error is 5 after 15 epochs, with the right statistics 0.11.",
     source="07, What repairs it",
 )
 def a_normalization_adapted_on_scaled_rows(faulty):
@@ -465,7 +465,7 @@ def a_normalization_adapted_on_scaled_rows(faulty):
 
 @pair(
     check="vocabulary",
-    symptom="No word of the validation part is unknown, where an honest vocabulary misses 3 %: new texts are judged too well.",
+    symptom="No word in validation is unknown, where an honest vocabulary misses 3 %: new texts will look worse.",
     source="08, Trap: `adapt` before the split",
 )
 def a_vocabulary_of_both_parts(faulty):
@@ -558,7 +558,7 @@ def batches_shuffled_instead_of_rows(faulty):
 
 @pair(
     check="label order",
-    symptom="The accuracy in training reaches 1.00 and on new pictures 0.47; moved anew in each epoch it is 0.87 there.",
+    symptom="The accuracy is 1.00 in training after 30 epochs, 0.45 on new pictures; moved anew each time it is 0.87.",
     source='09, Trap: an "augmented" data set that is not; tf-keras#354',
 )
 def a_cache_behind_shuffle_and_augmentation(faulty):

@@ -293,7 +293,7 @@ def a_metric_that_forgets_its_tolerance(faulty):
 
 @pair(
     check="resumed",
-    symptom="After a resume at step 200 the rate is 0.05 again, not 0.0001, and the loss, still before, moves by a tenth and more.",
+    symptom="Resumed at step 200, the rate is 0.05 again, not 0.0001, and the loss, still before, moves by a tenth.",
     source="02, Trap: a resume with the weights alone; 02, Deeper: a learning rate that falls",
 )
 def a_decay_counted_in_python(faulty):
