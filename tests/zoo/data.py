@@ -106,7 +106,7 @@ def rescaled_twice(faulty):
 
 @pair(
     check="input range",
-    symptom="The mean error is 77 after 15 epochs, for labels with a spread of 1; with both branches scaled it is 0.08.",
+    symptom="The mean error is 77 after 15 epochs for labels with a spread of 1; with both branches scaled it is 0.08.",
     source="10, Trap: one branch without its scale",
 )
 def one_of_two_branches_unscaled(faulty):
@@ -170,7 +170,7 @@ def a_category_number_taken_for_a_quantity(faulty):
 
 @pair(
     check="label scale",
-    symptom="The predictions stay near 0: the mean error is 284,000 dollars after 15 epochs, scaled labels give 10,000.",
+    symptom="The predictions stay near 0: the mean error is 284,000 dollars after 15 epochs, scaled 10,000.",
     source="07, Trap: a rate and the units it was tried in",
 )
 def prices_in_dollars(faulty):
@@ -182,7 +182,7 @@ def prices_in_dollars(faulty):
 
 @pair(
     check="label scale",
-    symptom="All predictions go to 1, the most that a sigmoid gives: the mean error stays at 45 points, with shares it is 2.",
+    symptom="All predictions go to 1, the most that a sigmoid gives: the mean error is 45 points, not 2.",
     source="03, Yes or no: losses for probabilities",
 )
 def percentages_for_a_sigmoid(faulty):
