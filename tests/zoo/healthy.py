@@ -613,15 +613,15 @@ def a_tag_for_every_word_under_a_mask():
 
 @healthy(constant_features="Every written sentence begins with the same mark.")
 def a_translation_with_weights_as_its_mask():
-    source, _ = sentences(length=6, words=8)
-    pairs = np.append(0, np.random.default_rng(1).permutation(np.arange(1, 9)))
+    source, _ = sentences(length=6, words=16)
+    pairs = np.append(0, np.random.default_rng(1).permutation(np.arange(1, 17)))
     target = pairs[source].astype("int32")
-    so_far = np.concatenate([np.full((240, 1), 9), target[:, :-1]], axis=1).astype("int32")  # 9 starts a sentence
+    so_far = np.concatenate([np.full((240, 1), 17), target[:, :-1]], axis=1).astype("int32")  # 17 starts a sentence
     words, before = keras.Input((6,), dtype="int32", name="words"), keras.Input((6,), dtype="int32", name="so_far")
-    read, state = layers.GRU(16, return_sequences=True, return_state=True)(layers.Embedding(9, 12)(words))
-    written = layers.GRU(16, return_sequences=True)(layers.Embedding(10, 12)(before), initial_state=state)
+    read, state = layers.GRU(16, return_sequences=True, return_state=True)(layers.Embedding(17, 12)(words))
+    written = layers.GRU(16, return_sequences=True)(layers.Embedding(18, 12)(before), initial_state=state)
     noticed = layers.Attention()([written, read])
-    outputs = layers.Dense(9)(layers.Concatenate()([written, noticed]))
+    outputs = layers.Dense(17)(layers.Concatenate()([written, noticed]))
     model = keras.Model({"words": words, "so_far": before}, outputs)
     model.compile(
         keras.optimizers.Adam(0.01),
