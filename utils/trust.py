@@ -13,6 +13,8 @@ functions of their own, each built in the open in the notebook that its heading 
 questions that `audit` asks, about forty of them. It needs TensorFlow 2.18 or later, with its Keras 3, and NumPy.
 """
 
+from __future__ import annotations
+
 import html
 import importlib
 import inspect
@@ -33,7 +35,7 @@ import tensorflow as tf
 # The habits
 # ---------------------------------------------------------------------------------------------------------------------
 
-# 01, Autodiff
+# Notebook 1, autodiff.
 
 
 def unreached(gradients, variables):
@@ -43,18 +45,93 @@ def unreached(gradients, variables):
     return [getattr(v, "path", v.name).split(":")[0] for g, v in pairs if g is None]
 
 
-# 02, The training loop
+# Notebook 2, the training loop.
+
+
+def change_in_company(predict, x, rows=10):
+    """Return the largest change of an answer between a row alone and the same row among all of x."""
+    among = np.asarray(predict(x))[:rows]
+    alone = [np.asarray(predict(x[i : i + 1]))[0] for i in range(rows)]
+    return np.abs(among - alone).max()
 
 
 def untracked(model, x):
-    """Return the names of the weights that a forward pass uses and the model does not train."""
+    """Return the names of the weights that the forward pass uses and `model` does not train."""
     with tf.GradientTape() as tape:
         model(x)
     known = {id(variable.value) for variable in model.trainable_variables}
     return [variable.name for variable in tape.watched_variables() if id(variable) not in known]
 
 
-# 05, Clipping and accumulation
+# Notebook 3, custom losses.
+
+
+def slopes_by_difference(f, point, h=1e-5):
+    """Return the slope of f along each entry of `point` by central differences, in the shape of `point`."""
+    steps = h * tf.reshape(tf.eye(tf.size(point), dtype=point.dtype), (-1, *point.shape))
+    slopes = [(f(point + step) - f(point - step)) / (2 * h) for step in steps]
+    return tf.reshape(tf.stack(slopes), point.shape)
+
+
+def zero_is_absence(loss_fn, y_true, y_pred):
+    """Return whether weight 0 for the second half of the rows is the same as their absence, for any reduction."""
+    n, half = len(y_true), len(y_true) // 2
+    weighted = tf.reduce_sum(loss_fn(y_true, y_pred, sample_weight=np.arange(n) < half))
+    absent = tf.reduce_sum(loss_fn(y_true[:half], y_pred[:half]))
+    return bool(np.isclose(weighted, absent, rtol=1e-4) or np.isclose(n * weighted, half * absent, rtol=1e-4))
+
+
+def refuses_missing_axis(loss_fn, y_true, y_pred):
+    """Return whether labels without their last axis of 1 raise, or give the same loss as those that have it."""
+    if y_true.shape[-1] != 1:
+        return True
+    try:
+        return bool(np.allclose(loss_fn(y_true[..., 0], y_pred), loss_fn(y_true, y_pred), rtol=1e-4))
+    except (ValueError, tf.errors.InvalidArgumentError):
+        return True
+
+
+def check_loss(loss_fn, y_true, y_pred, perfect, expected=None):
+    """Return the questions that a keras Loss fails; `expected` is the mean loss of y_pred, worked out by hand."""
+    y_true, y_pred, perfect = (tf.constant(a, tf.float64) for a in (y_true, y_pred, perfect))
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        values = loss_fn.call(y_true, y_pred)
+    slopes = tape.gradient(values, y_pred)
+    judged = slopes_by_difference(lambda p: tf.reduce_sum(loss_fn.call(y_true, p)), y_pred)
+    answers = {
+        "one value each": values.shape == y_pred.shape[:-1],
+        "zero if perfect": np.allclose(loss_fn.call(y_true, perfect), 0, atol=1e-6),
+        "slope": slopes is not None and np.allclose(slopes, judged, atol=1e-6),
+        "weight 0 is absence": zero_is_absence(loss_fn, y_true, y_pred),
+        "no axis missing": refuses_missing_axis(loss_fn, y_true, y_pred),
+        "scale": expected is None or np.isclose(tf.reduce_mean(values), expected, rtol=1e-4),
+    }
+    return [question for question, holds in answers.items() if not holds]
+
+
+# Notebook 4, custom metrics.
+
+
+def random_batches(rng, *arrays):
+    """Return arrays of equal length, cut into batches at random places: ragged ones, single rows, empty ones."""
+    cuts = np.sort(rng.integers(0, len(arrays[0]) + 1, size=rng.integers(0, 20)))
+    return zip(*(np.split(array, cuts) for array in arrays), strict=True)
+
+
+def any_split_agrees(metric, judge, *arrays):
+    """Return whether a metric says the same as judge(*arrays), however the rows are cut into batches."""
+    rng = np.random.default_rng(1)
+    for _split in range(5):
+        metric.reset_state()
+        for batch in random_batches(rng, *arrays):
+            metric.update_state(*batch)
+        if not np.allclose(metric.result(), judge(*arrays), rtol=1e-4, atol=1e-6):
+            return False
+    return True
+
+
+# Notebook 5, clipping and accumulation.
 
 
 def refuse(model, loss_fn, optimizer, clip_norm):
@@ -166,6 +243,66 @@ def make_safe_step(model, loss_fn, optimizer, micro_batch_size, clip_norm):
         return compiled_step(batch)
 
     return safe_step
+
+
+# Notebook 6, classification from scratch.
+
+
+def learn_by_heart(model, loss_fn, x_batch, y_batch, steps=200, learning_rate=0.003):
+    """Train on one batch alone, which changes the model, and return the loss of each step."""
+    optimizer = tf.keras.optimizers.Adam(learning_rate)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def train_step():
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return [float(train_step()) for _ in range(steps)]
+
+
+# Notebook 7, regression.
+
+
+def silent_units(activations):
+    """Return for each unit whether it is 0 or less in every row of `activations`, shape (rows, units)."""
+    return ~np.any(np.asarray(activations) > 0, axis=0)
+
+
+# Notebook 8, text classification.
+
+
+def never_seen(vectorizer, texts):
+    """Return the ids of the vocabulary's words that occur in none of the texts."""
+    ids = vectorizer(texts)
+    ids = ids.flat_values if isinstance(ids, tf.RaggedTensor) else tf.reshape(ids, [-1])
+    return np.setdiff1d(np.arange(2, vectorizer.vocabulary_size()), ids)
+
+
+# Notebook 9, image classification.
+
+
+def change_between_passes(dataset):
+    """Return the share of numbers that differ between two passes over an unshuffled data set of arrays."""
+    first, second = (np.concatenate(list(dataset.as_numpy_iterator())) for _ in range(2))
+    return np.mean(first != second)
+
+
+# Notebook 10, multi-input model.
+
+
+def inputs_that_matter(model, x, probes=3):
+    """Return the names of those inputs in the dict x whose rows change the answer when they change places."""
+    n, before = len(next(iter(x.values()))), np.asarray(model(x))
+    orders = [np.random.default_rng(seed).permutation(n) for seed in range(probes)]
+
+    def moves(name):
+        return any(not np.allclose(model({**x, name: x[name][order]}), before, atol=1e-4) for order in orders)
+
+    return [name for name in x if moves(name)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
