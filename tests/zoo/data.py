@@ -181,7 +181,7 @@ def prices_in_dollars(faulty):
 
 
 @pair(
-    check="label scale",
+    check="output and loss",
     symptom="All predictions go to 1, the most that a sigmoid gives: the mean error is 45 points, not 2.",
     source="03, Yes or no: losses for probabilities",
 )
@@ -193,7 +193,7 @@ def percentages_for_a_sigmoid(faulty):
 
 
 @pair(
-    check="shapes",
+    check="output and loss",
     symptom="The loss falls to -200 in 15 epochs, 0.97 of the probabilities are 0 or 1, and 0.79 are right, not 0.96.",
     source="keras#14046, keras#13926",
 )
@@ -229,7 +229,7 @@ def one_hot_of_labels_that_start_at_one(faulty):
 
 
 @pair(
-    check="shapes",
+    check="output and loss",
     symptom="The loss falls to -293 in 15 epochs, as if that were progress; each output answers the other's question.",
     source="10, Trap: losses in a list, outputs in a dict; keras#20596, keras#20346",
 )
@@ -273,7 +273,7 @@ def a_share_read_as_an_integer(faulty):
 
 
 @pair(
-    check="label signal",
+    check="constant features",
     symptom="The mean error is 0.06; where the column is not known yet it is 0.88, and honest training gives 0.36.",
     source="10, Trap: a feature made from the labels",
 )

@@ -320,7 +320,7 @@ def a_robust_loss_for_one_side_only(faulty):
 
 
 @pair(
-    check="train step with regularizers",
+    check="train step",
     symptom="The penalty is twice as strong as the code says: the squared weights sum to 2.4, not to 3.1.",
     source="02, Your loop inside `fit`, with 03, Trap: a penalty in a loop of your own",
 )

@@ -341,7 +341,7 @@ def a_yes_or_no_for_each_of_ten_classes(faulty):
 
 
 @pair(
-    check="metric thresholds",
+    check="metric at the truth",
     symptom="Accuracy is 0.24 for 0.98: the argmax of a label of one column is 0, so it is the share of answers 0.",
     source="tensorflow#35568, keras#13552",
 )

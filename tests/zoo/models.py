@@ -727,7 +727,7 @@ def a_detour_through_numpy(faulty):
 
 
 @pair(
-    check="gradient flow",
+    check="one batch by heart",
     symptom="The first layer drifts away from any solution: the error stays at 1.0 where 0.13 is possible.",
     source="01, Deeper: write the gradient yourself; tensorflow#34549",
 )

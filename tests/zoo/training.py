@@ -148,7 +148,7 @@ def sample_weight_unpacked_and_not_used(faulty):
 
 
 @pair(
-    check="train step with regularizers",
+    check="train step",
     symptom=(
         "The regularizer is in the code and does nothing: kernels of norm 4.5, not 2.9, and an error of 0.037 on "
         "new rows, not 0.022."
@@ -175,7 +175,7 @@ def a_penalty_left_out_of_a_loop(faulty):
 
 
 @pair(
-    check="train step with regularizers",
+    check="train step",
     symptom=(
         "Weights are held twice as hard (norm 4.8, not 5.6), and the last training loss, 0.19, is above the 0.17 "
         "of evaluate."
@@ -402,7 +402,7 @@ def clipnorm_taken_for_the_global_norm(faulty):
 
 
 @pair(
-    check="accumulated equals big",
+    check="train step",
     symptom="Four pieces make the step four times as long: the rate that was tuned without pieces is 0.4, not 0.1.",
     source="05, Trap: a loop of four micro-batches; the seed document; paiml/aprender#2123",
 )
@@ -430,7 +430,7 @@ def accumulated_gradients_summed(faulty):
 
 
 @pair(
-    check="accumulated equals big",
+    check="train step",
     symptom="Each step repeats all gradients so far: the loss turns after four steps and is 242 after 150, not 0.14.",
     source="05, Accumulation: a batch in pieces; meta-pytorch/torchtune#2745",
 )
@@ -631,7 +631,7 @@ def a_test_step_without_the_weights(faulty):
 
 
 @pair(
-    check="optimizer",
+    check="train step",
     symptom="The momentum does nothing: after 150 steps the loss is 0.19, not 0.03, and the optimizer counts 0 steps.",
     source="02, Trap: an optimizer made anew in each step",
 )
@@ -759,7 +759,7 @@ def a_schedule_counted_in_epochs(faulty):
 
 
 @pair(
-    check="optimizer",
+    check="learning rate",
     symptom="The rate is set to 0, and in the next 100 steps the loss still falls, from 0.22 to 0.16.",
     source="02, Trap: a new learning rate for a compiled step; tensorflow#31324",
 )
@@ -786,7 +786,7 @@ def a_rate_captured_as_a_number(faulty):
 
 
 @pair(
-    check="one batch by heart",
+    check="optimizer",
     symptom=(
         "After 20 epochs the kernel entries are 0.03 in size and the loss is 0.46 of the 0.87 that ignorance "
         "costs; it is 0.05 with a decay of 0.001."
@@ -801,7 +801,7 @@ def a_weight_decay_that_eats_the_weights(faulty):
 
 
 @pair(
-    check="one batch by heart",
+    check="optimizer",
     symptom="After 20 epochs the loss is 0.23, not 0.01; the saturated units do not learn even 32 rows by heart.",
     source="07, Trap: a rate and the units it was tried in",
 )
