@@ -17,13 +17,13 @@ import sitecustomize  # noqa: F401  (blocks the network in this process too)
 
 
 class _Scheduler(LoadScopeScheduling):
-    """Keeps each file on one worker, but hands out one by one the long runs of whole notebooks in test_runs.py."""
+    """Keeps each file on one worker, but hands out one by one the long tests of test_runs.py and test_zoo.py."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return nodeid if file.endswith("test_runs.py") else file
+        return nodeid if file.endswith(("test_runs.py", "test_zoo.py")) else file
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """Hand out notebooks, and the solved runs of notebooks, one at a time."""
+    """Hand out notebooks, their solved runs and the audits of the zoo one at a time."""
     return _Scheduler(config, log)

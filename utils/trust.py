@@ -10,7 +10,7 @@
 
 Custom training code rarely crashes: it is silently wrong. The first half of the file has the habits of the course as
 functions of their own, each built in the open in the notebook that its heading names. The second half has the
-questions that `audit` asks, about forty of them. It needs TensorFlow 2.18 or later, with its Keras 3, and NumPy.
+questions that `audit` asks, fifty of them. It needs TensorFlow 2.18 or later, with its Keras 3, and NumPy.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ def unreached(gradients, variables):
 def change_in_company(predict, x, rows=10):
     """Return the largest change of an answer between a row alone and the same row among all of x."""
     among = np.asarray(predict(x))[:rows]
-    alone = [np.asarray(predict(x[i : i + 1]))[0] for i in range(rows)]
+    alone = [np.asarray(predict(x[i : i + 1]))[0] for i in range(len(among))]
     return np.abs(among - alone).max()
 
 
 def untracked(model, x):
-    """Return the names of the weights that the forward pass reads and `model` does not know."""
+    """Return the names of the weights that the forward pass uses and `model` does not know."""
     with tf.GradientTape() as tape:
         model(x)
     known = {id(variable.value) for variable in model.variables}
-    return [variable.name for variable in tape.watched_variables() if id(variable) not in known]
+    return [v.name.split(":")[0] for v in tape.watched_variables() if id(v) not in known]
 
 
 # Notebook 3, custom losses.
@@ -77,7 +77,12 @@ def slopes_by_difference(f, point, h=1e-5):
 def zero_is_absence(loss_fn, y_true, y_pred):
     """Return whether weight 0 for the second half of the rows is the same as their absence, for any reduction."""
     n, half = len(y_true), len(y_true) // 2
-    weighted = tf.reduce_sum(loss_fn(y_true, y_pred, sample_weight=np.arange(n) < half))
+    weights = np.ones(y_pred.shape[:-1])
+    weights[half:] = 0
+    try:
+        weighted = tf.reduce_sum(loss_fn(y_true, y_pred, sample_weight=weights))
+    except (ValueError, tf.errors.InvalidArgumentError):
+        return False  # there are not as many values as weights
     absent = tf.reduce_sum(loss_fn(y_true[:half], y_pred[:half]))
     return bool(np.isclose(weighted, absent, rtol=1e-4) or np.isclose(n * weighted, half * absent, rtol=1e-4))
 
@@ -88,7 +93,7 @@ def refuses_missing_axis(loss_fn, y_true, y_pred):
         return True
     try:
         return bool(np.allclose(loss_fn(y_true[..., 0], y_pred), loss_fn(y_true, y_pred), rtol=1e-4))
-    except (ValueError, tf.errors.InvalidArgumentError):
+    except (AssertionError, ValueError, tf.errors.InvalidArgumentError):
         return True
 
 
@@ -103,7 +108,7 @@ def check_loss(loss_fn, y_true, y_pred, perfect, expected=None):
     answers = {
         "one value each": values.shape == y_pred.shape[:-1],
         "zero if perfect": np.allclose(loss_fn.call(y_true, perfect), 0, atol=1e-6),
-        "slope": slopes is not None and np.allclose(slopes, judged, atol=1e-6),
+        "slope": slopes is not None and np.allclose(slopes, judged, atol=1e-6 + 1e-4 * np.abs(judged).max()),
         "weight 0 is absence": zero_is_absence(loss_fn, y_true, y_pred),
         "no axis missing": refuses_missing_axis(loss_fn, y_true, y_pred),
         "scale": expected is None or np.isclose(tf.reduce_mean(values), expected, rtol=1e-4),
@@ -357,7 +362,7 @@ class Report:
     def summary(self) -> str:
         """One line: how many answers of each kind, and the time."""
         counts = {verdict: sum(a.verdict == verdict for a in self) for verdict in ("fail", "warn", "pass", "skip")}
-        return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f" in {self.seconds:.1f} s"
+        return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f" in ≈ {self.seconds:.1f} s"
 
     def _by_weight(self) -> list[Answer]:
         return sorted(self.answers, key=lambda answer: ("fail", "warn", "pass", "skip").index(answer.verdict))
@@ -570,7 +575,7 @@ def randomness() -> dict:
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(),
-        "tensorflow": (context._seed, context._rng and context._rng.getstate()),
+        "tensorflow": (context._seed, context._rng.getstate() if getattr(context, "_rng", None) else None),
         "tf.random": np.array(tf.random.get_global_generator().state),
         "keras": {k: dict(v) if isinstance(v, dict) else v for k, v in keras.items() if k in KERAS_STATE},
         "seed": None if generator is None else np.array(generator.state),
@@ -586,6 +591,8 @@ def set_randomness(state: dict) -> None:
     context._seed, generator_state = state["tensorflow"]
     if generator_state is not None:
         context._rng.setstate(generator_state)
+    elif getattr(context, "_rng", None) is not None:
+        context._rng = None
     tf.random.get_global_generator().state.assign(state["tf.random"])
     for name in KERAS_STATE:
         kept, now = state["keras"].get(name), keras.get(name)
@@ -857,7 +864,11 @@ class Setup:
     @cached_property
     def layers(self) -> list:
         """Return all layers inside the model that hold no others, in the order of the list that Keras keeps."""
-        return [layer for layer in self.model._flatten_layers(include_self=False) if not layer._layers]
+        every = list(self.model._flatten_layers(include_self=False))
+        cells = {
+            id(part) for layer in every if hasattr(layer, "cell") for part in layer._flatten_layers(include_self=False)
+        }
+        return [layer for layer in every if id(layer) not in cells and (not layer._layers or hasattr(layer, "cell"))]
 
     @cached_property
     def spied(self) -> list[tuple]:
@@ -949,7 +960,7 @@ def finite_outputs(setup: Setup) -> tuple:
     return passed(f"{length(x)} examples, all finite and not all alike.")
 
 
-@question("shapes", "02, Trap: labels without their axis; 03, Trap: a missing axis")
+@question("shapes", "02, Trap: labels of shape (100,); 03, Trap: two shapes of labels")
 def shapes(setup: Setup) -> tuple:
     """Do labels and outputs fit, without broadcasting, and can the outputs express the labels?
 
@@ -1103,7 +1114,7 @@ def longer_company(setup: Setup, x: object) -> object:
     return tf.concat([short, tf.concat([tf.where(first == 0, tf.reduce_max(first), first)] * 2, 1)], 0)
 
 
-@question("two passes", "02, Trap: dropout left on at evaluation; 02, Trap: training=True forgotten")
+@question("two passes", "02, Trap: `training=True` forgotten; 09, Trap: augmentation at inference")
 def two_passes(setup: Setup) -> tuple:
     """Do two passes for inference agree and leave the weights alone, and does the flag `training` arrive?
 
@@ -1137,7 +1148,7 @@ def is_noisy(layer: object) -> bool:
     return hasattr(layer, "seed_generator") and isinstance(rate, (int, float)) and rate > 0
 
 
-@question("inputs read", "10, Inputs that mean something")
+@question("inputs read", "10, Trap: two slips in a dict")
 def inputs_read(setup: Setup) -> tuple:
     """Does every input, and every feature and step of it, change the answer?
 
@@ -1197,12 +1208,12 @@ def moves(setup: Setup, x: object, i: int, probes: list) -> bool:
 def columns_to_try(values: np.ndarray) -> list[int]:
     """Return the features of a table or of sequences that vary, if there are not too many."""
     few = values.dtype.kind == "f" and 2 <= values.ndim <= 4 and 1 < values.shape[-1] <= 128
-    return [c for c in range(values.shape[-1]) if np.ptp(values[..., c]) > 0] if few else []
+    return [c for c in range(values.shape[-1]) if np.nanmax(values[..., c]) > np.nanmin(values[..., c])] if few else []
 
 
 def pushed(values: np.ndarray, column: int) -> list[np.ndarray]:
     """Return copies of `values` with one feature moved up, down and far up."""
-    direction = np.eye(values.shape[-1], dtype=values.dtype)[column] * (np.std(values) + 1e-6)
+    direction = np.eye(values.shape[-1], dtype=values.dtype)[column] * (np.nanstd(values) + 1e-6)
     return [values + np.asarray(size, values.dtype) * direction for size in (3, -3, 10)]
 
 
@@ -1223,7 +1234,7 @@ def gaps(ids: np.ndarray) -> float:
     return float(np.mean(np.any(inside & ~filled, axis=1)))
 
 
-@question("first loss", "06, Trap: softmax, and from_logits=True as well")
+@question("first loss", "06, Trap: softmax, and `from_logits=True` as well")
 def first_loss(setup: Setup) -> tuple:
     """Is the loss before training near what ignorance costs: the best constant answer?
 
@@ -1261,7 +1272,7 @@ def cost_of_ignorance(output: Output) -> float | None:
 
 
 @question(
-    "output and loss", "03, Trap: probabilities, taken for logits; 06, Trap: softmax, and from_logits=True as well"
+    "output and loss", "03, Trap: probabilities taken for logits; 06, Trap: softmax, and `from_logits=True` as well"
 )
 def output_and_loss(setup: Setup) -> tuple:
     """Does the loss take the outputs for what they are, and can the outputs reach the labels?
@@ -1364,7 +1375,7 @@ def untracked_weights(setup: Setup) -> tuple:
     return passed(f"{len(setup.model.trainable_variables)} trainable variables, all known to the model.")
 
 
-@question("symmetry", "01, Where weights start")
+@question("symmetry", "01, The gradient of a model")
 def symmetry(setup: Setup) -> tuple:
     """Do the units of each layer differ after a batch was learned, and is no layer its own successor?
 
@@ -1385,7 +1396,7 @@ def symmetry(setup: Setup) -> tuple:
     return passed("No layer consists of equal units.")
 
 
-@question("dead units", "07, Trap: dead units")
+@question("dead units", "07, Trap: relu units on raw inputs")
 def dead_units(setup: Setup) -> tuple:
     """Do the units that can be silent (relu) fire on some example?
 
@@ -1418,47 +1429,51 @@ def dead_units(setup: Setup) -> tuple:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@question("input range", "07, Trap: inputs as they come; 09, The tutorial's two faults")
+@question("input range", "07, Trap: relu units on raw inputs; 09, Trap: rescaled twice")
 def input_range(setup: Setup) -> tuple:
     """Are the numbers that reach the first weights of about unit size, and no branch drowned by another?
 
     Cannot see: inputs that are of the right size and wrong. Cost: one forward pass. Built in 07 and 09.
     """
+    wide = [int(np.prod(part.shape[1:])) for part in tf.nest.flatten(setup.x)]
     for part in tf.nest.flatten(setup.x):
         heavy = part.dtype == "float64" and setup.model.compute_dtype != "float64"
         if heavy and (len(part.shape) > 2 or np.prod(part.shape) * 8 >= 1e6):
             return warned(
                 f"Inputs {tuple(part.shape)} are float64: {np.prod(part.shape) * 8 / 1e6:.1f} MB where float32 takes half."
             )
-    sizes, taken = {}, set()
-    for layer, given, result, _ in setup.spied:
-        values = numbers(given) if tf.is_tensor(given) and given.dtype.is_floating else None
-        if values is not None and id(given) not in taken and (kernel_of(layer) is not None or hasattr(layer, "cell")):
-            sizes[layer.name] = float(np.sqrt(np.mean(values**2))), float(np.max(np.abs(values), initial=0))
-        for made in tf.nest.flatten(result):
-            if kernel_of(layer) is not None or hasattr(layer, "cell") or hasattr(layer, "embeddings"):
-                taken.add(id(made))
-    for name, (size, largest) in list(sizes.items())[:8]:
+    said = []
+    for layer, given, _, _ in setup.spied:
+        weighs = kernel_of(layer) is not None or hasattr(layer, "cell")
+        if type(layer).__name__ == "Concatenate":
+            sizes = [root_mean_square(branch) for branch in tf.nest.flatten(given) if branch.dtype.is_floating]
+            if sizes and 0 < 50 * min(sizes) < max(sizes):
+                return warned(
+                    f"Of the branches that are joined, one has a size of {max(sizes):.3g} and one of {min(sizes):.3g}."
+                )
+        if not weighs or not tf.is_tensor(given) or not given.dtype.is_floating:
+            continue
+        size, largest = root_mean_square(given), float(np.nanmax(np.abs(numbers(given)), initial=0))
         if size > 12:
             return warned(
-                f"The numbers that reach {name} have a size of {size:.3g}, up to {largest:.3g}: scale them to about 1."
+                f"The numbers that reach {layer.name} have a size of {size:.3g}, up to {largest:.3g}: scale them to about 1."
             )
-        if 0 < largest < 0.02:
-            return warned(f"The numbers that reach {name} are at most {largest:.2g}: scaled twice?")
-    joined = [given for layer, given, _, _ in setup.spied if type(layer).__name__ == "Concatenate"]
-    for branches in joined:
-        size = [float(np.sqrt(np.mean(numbers(branch) ** 2))) for branch in tf.nest.flatten(branches)]
-        if min(size) > 0 and max(size) > 50 * min(size):
-            return warned(
-                f"Of the branches that are joined, one has a size of {max(size):.3g} and one of {min(size):.3g}."
-            )
-    spread = ", ".join(f"{name} {size:.2g}" for name, (size, _) in list(sizes.items())[:3])
+        if 0 < largest < 0.02 and int(np.prod(given.shape[1:])) in (*wide, sum(wide)):
+            return warned(f"The numbers that reach {layer.name} are at most {largest:.2g}: scaled twice?")
+        said.append(f"{layer.name} {size:.2g}")
     return passed(
-        f"The size of what reaches the first weights: {spread}." if sizes else "No plain numbers reach a kernel."
+        f"The size of what reaches the first weights: {spelled(said, 3)}."
+        if said
+        else "No plain numbers reach a kernel."
     )
 
 
-@question("label scale", "07, Any units")
+def root_mean_square(values: object) -> float:
+    """Return the size of numbers: the root of their mean square."""
+    return float(np.sqrt(np.nanmean(numbers(values) ** 2)))
+
+
+@question("label scale", "07, Trap: a rate and the units it was tried in")
 def label_scale(setup: Setup) -> tuple:
     """Are labels that are numbers of the size that the outputs start with?
 
@@ -1477,19 +1492,26 @@ def label_scale(setup: Setup) -> tuple:
     return passed("; ".join(said) + ".")
 
 
-@question("nan in data", "05, nan and inf: no clipping helps")
+@question("nan in data", "05, nan and inf: no clipping helps; 10, Missing values")
 def nan_in_data(setup: Setup) -> tuple:
     """Are all numbers of inputs, labels and weights finite?
 
-    Cannot see: a value that stands for "missing", such as -999. Cost: one pass over the data. Built in 05.
+    A model that answers with finite numbers where inputs are nan may be meant. Cannot see: a value that stands for
+    "missing", such as -999. Cost: one pass over the data. Built in 05.
     """
-    named = {"inputs": setup.x, "labels": setup.y, "sample weights": setup.weight, "validation": setup.validation}
+    named = {"labels": setup.y, "sample weights": setup.weight, "inputs": setup.x, "validation part": setup.validation}
     for name, parts in named.items():
         for part in tf.nest.flatten(parts):
-            if part is not None and is_number(part):
-                broken = int(np.sum(~np.isfinite(numbers(part))))
-                if broken:
-                    return failed(f"{broken} of the {np.size(part)} numbers of the {name} are nan or infinite.")
+            holes = 0 if part is None or not is_number(part) else int(np.sum(~np.isfinite(numbers(part))))
+            if not holes:
+                continue
+            sentence = f"{holes} of the {np.size(part)} numbers of the {name} are nan or infinite"
+            if name == "inputs":
+                rows = np.flatnonzero(~np.isfinite(numbers(part)).reshape(len(part), -1).all(axis=1))[:ROWS]
+                answers = tf.nest.flatten(setup.forward(take(setup.x, rows)))
+                if all(np.all(np.isfinite(numbers(answer))) for answer in answers):
+                    return warned(f"{sentence}; the model's answers to these rows are finite.")
+            return failed(f"{sentence}.")
     return passed(f"{length(setup.x)} rows, all finite.")
 
 
@@ -1528,7 +1550,9 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / size) if size > 0 else 0.0
 
 
-@question("rows in both parts", "08, Exercise 8.3; 09, Trap: split, then augment")
+@question(
+    "rows in both parts", "08, Trap: the same review on both sides; 09, Trap: validation drawn from augmented data"
+)
 def rows_in_both_parts(setup: Setup) -> tuple:
     """Does a row of the validation part, or a near copy of it, stand in the training part as well?
 
@@ -1595,7 +1619,7 @@ def label_order(setup: Setup) -> tuple:
     )
 
 
-@question("class balance", "04, Trap: accuracy on rare cases")
+@question("class balance", "04, Trap: one in a hundred")
 def class_balance(setup: Setup) -> tuple:
     """Is there more than one class, and is accuracy alone not mistaken for skill?
 
@@ -1621,7 +1645,7 @@ def class_balance(setup: Setup) -> tuple:
     return passed("; ".join(said).capitalize() + ".")
 
 
-@question("validation range", "07, Train, validation, test")
+@question("validation range", "07, Trap: three teams, three errors")
 def validation_range(setup: Setup) -> tuple:
     """Are validation inputs and labels prepared as those of training are?
 
@@ -1636,7 +1660,7 @@ def validation_range(setup: Setup) -> tuple:
             continue
         if different(a, b):
             return failed(
-                f"Validation inputs have mean {b.mean():.3g} and spread {b.std():.3g}, training {a.mean():.3g} and {a.std():.3g}."
+                f"Validation inputs have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training {np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
             )
         if a.ndim == 2 and a.shape[1] == b.shape[1] <= 1000 and len(b) >= 30:
             far = [c for c in range(a.shape[1]) if a[:, c].std() > 0 and different(a[:, c], b[:, c])]
@@ -1656,7 +1680,7 @@ def validation_range(setup: Setup) -> tuple:
         if len(classes) > min(50, len(a) / 4) or np.any(a != np.round(a)) or a.size != len(a):
             if a.shape[1:] == b.shape[1:] and len(b) >= 8 and different(a, b):
                 return failed(
-                    f"Validation labels have mean {b.mean():.3g} and spread {b.std():.3g}, training {a.mean():.3g} and {a.std():.3g}."
+                    f"Validation labels have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training {np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
                 )
             continue
         strangers = sorted(set(np.unique(b)) - set(classes))
@@ -1679,7 +1703,10 @@ def paired(ours: object, theirs: object) -> list[tuple]:
 
 
 def different(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two samples have means more than two spreads apart, or spreads of another order."""
+    """Whether two samples have means more than two spreads apart, or spreads of another order; nan does not count."""
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    if len(a) < 8 or len(b) < 8:
+        return False
     spread = a.std() + 1e-12
     return bool(abs(b.mean() - a.mean()) > 2 * spread or not 0.25 < (b.std() + 1e-12) / spread < 4)
 
@@ -1697,7 +1724,7 @@ def class_agreement(setup: Setup, y: np.ndarray, y_val: np.ndarray, classes: np.
     return right, float(best / len(y_val))
 
 
-@question("adapted layers", "07, Trap: adapt on everything")
+@question("adapted layers", "07, Trap: `adapt` on everything")
 def adapted_layers(setup: Setup) -> tuple:
     """Were the Normalization layers adapted, to these inputs, and on the training part alone?
 
@@ -1711,7 +1738,7 @@ def adapted_layers(setup: Setup) -> tuple:
     for layer, given, result in layers:
         out = numbers(result)
         axes = tuple(range(out.ndim - 1))
-        mean, spread = np.abs(out.mean(axes)).max(), out.std(axes).max()
+        mean, spread = np.abs(np.nanmean(out, axes)).max(), np.nanstd(out, axes).max()
         if mean > 2 or not 0.2 < spread < 5:
             return failed(
                 f"{layer.name} was not adapted to these inputs: behind it means reach {mean:.2g}, spreads {spread:.2g}."
@@ -1742,7 +1769,7 @@ def adapted_on_both(setup: Setup, layer: object, given: tf.Tensor) -> bool:
     return bool(off[1] < 1e-4 < 1e-3 < off[0])
 
 
-@question("vocabulary", "08, Trap: adapt before the split")
+@question("vocabulary", "08, Trap: `adapt` before the split")
 def vocabulary(setup: Setup) -> tuple:
     """Does a layer's vocabulary know the words of training, none of validation alone, and are texts not cut short?
 
@@ -1816,7 +1843,10 @@ def unknown_share(layer: object, texts: tf.Tensor) -> float:
 
 def never_seen_in(layer: object, texts: tf.Tensor) -> np.ndarray:
     """Return the numbers of the vocabulary's words that occur in none of the texts."""
-    return np.setdiff1d(np.arange(2, layer.vocabulary_size()), ids_of(layer, texts))
+    empty = int(getattr(layer, "mask_token", None) is not None or hasattr(layer, "_split"))
+    return np.setdiff1d(
+        np.arange(empty + getattr(layer, "num_oov_indices", 1), layer.vocabulary_size()), ids_of(layer, texts)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1889,7 +1919,7 @@ def allowed(output: Output, values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 1e-2).astype("float32") if positive else values.astype("float32")
 
 
-@question("loss weights", "03, Trap: a class that reduces too early")
+@question("loss weights", "03, Trap: a mean over the wrong axis")
 def loss_weights(setup: Setup) -> tuple:
     """Is a sample weight of 0 the same as absence?
 
@@ -1925,7 +1955,7 @@ def jittered(output: Output, seed: int) -> np.ndarray:
     return allowed(output, y_pred + (size + 1e-3) * generator.normal(size=y_pred.shape))
 
 
-@question("loss reduction", "03, Trap: the mean of means; 03, Trap: mean over the wrong axis")
+@question("loss reduction", "03, Trap: the mean of means")
 def loss_reduction(setup: Setup) -> tuple:
     """Is the loss of a batch the mean over its examples, whatever their number?
 
@@ -1953,7 +1983,7 @@ def loss_reduction(setup: Setup) -> tuple:
     return passed("The loss of a batch is the mean over its examples.")
 
 
-@question("loss slope", "03, A checker for losses; 01, Exercise 1.5")
+@question("loss slope", "03, A checker for losses")
 def loss_slope(setup: Setup) -> tuple:
     """Is the loss's gradient its slope: does it add up to the difference of two losses, along three paths between them?
 
@@ -1988,7 +2018,7 @@ def loss_slope(setup: Setup) -> tuple:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@question("gradient flow", "01, None: four causes")
+@question("gradient flow", "01, The reasons for None")
 def gradient_flow(setup: Setup) -> tuple:
     """Does a gradient reach every trainable variable: not None, not 0 throughout, not nan?
 
@@ -2013,7 +2043,7 @@ def gradient_flow(setup: Setup) -> tuple:
     return passed(f"A gradient reaches each of {len(variables)} variables.")
 
 
-@question("gradients under XLA", "01, Trap: a guard for the value only")
+@question("gradients under XLA", "01, Trap: nan from the branch not taken; 02, Deeper: XLA")
 def gradients_under_xla(setup: Setup) -> tuple:
     """Are the gradients the same when XLA compiles them, as it does with a GPU, also for a row of zeros?
 
@@ -2062,7 +2092,7 @@ def innermost(optimizer: object) -> object:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-@question("optimizer", "02, Freezing; 05, Trap: each tensor clipped by itself")
+@question("optimizer", "05, Trap: each tensor clipped by itself; 02, Deeper: freeze and transfer")
 def optimizer_question(setup: Setup) -> tuple:
     """Is the optimizer built for these variables and no others, with a rate that is not 0, and clipping that is global?
 
@@ -2072,6 +2102,9 @@ def optimizer_question(setup: Setup) -> tuple:
         raise Skipped("no optimizer was given")
     optimizer, model = innermost(setup.optimizer), setup.model
     rates, name = learning_rates(optimizer), type(optimizer).__name__
+    steps = int(np.array(optimizer.iterations))
+    if len(rates) > 1 and max(rates) == 0 and steps > 20:
+        return warned(f"The schedule has come to its end after {steps} steps: the rate stays 0.")
     if max(rates[:4]) < 1e-9 or max(rates[1:4], default=1) == 0:
         return failed(
             f"The learning rate is {rates[0]:g}, and {rates[min(1, len(rates) - 1)]:g} a step later: nothing will move."
@@ -2097,10 +2130,8 @@ def optimizer_question(setup: Setup) -> tuple:
         moments = [
             v for v in optimizer.variables[2:] if v.shape == getattr(model.trainable_variables[0], "shape", None)
         ]
-        if int(np.array(optimizer.iterations)) > 20 and moments and not any(np.any(np.array(v)) for v in moments):
-            return warned(
-                f"{name} has counted {int(np.array(optimizer.iterations))} steps, and its averages are 0: half restored?"
-            )
+        if steps > 20 and moments and not any(np.any(np.array(v)) for v in moments):
+            return warned(f"{name} has counted {steps} steps, and its averages are 0: half restored?")
     if optimizer.clipnorm or optimizer.clipvalue:
         what = f"clipnorm={optimizer.clipnorm}" if optimizer.clipnorm else f"clipvalue={optimizer.clipvalue}"
         return warned(
@@ -2118,7 +2149,7 @@ def optimizer_question(setup: Setup) -> tuple:
     )
 
 
-@question("one batch by heart", "06, Trap: softmax, and from_logits=True as well")
+@question("one batch by heart", "06, Trap: softmax, and `from_logits=True` as well")
 def one_batch_by_heart(setup: Setup) -> tuple:
     """Can the model learn 16 examples by heart, with Adam and a rate of 0.01?
 
@@ -2211,9 +2242,16 @@ def moved_by(setup: Setup, step: Callable, *batches: tuple) -> tuple[np.ndarray,
     with setup.unchanged(), eagerly():
         if setup.optimizer is not None:
             plainly(setup.optimizer)
+        reset(setup.model)
         before = flat(variables)
         results = [as_numbers(step(batch)) for batch in batches]
         return flat(variables) - before, results[0]
+
+
+def reset(model: object) -> None:
+    """Reset the metrics of a model, so that what a step reports is of its own batch."""
+    for metric in model.metrics:
+        metric.reset_state()
 
 
 def as_numbers(result: object) -> object:
@@ -2270,7 +2308,7 @@ def step_or_skip(setup: Setup) -> Callable:
     return step
 
 
-@question("train step", "02, Your loop inside fit; 05, The safe step")
+@question("train step", "02, Your loop inside `fit`; 05, The safe step")
 def train_step_question(setup: Setup) -> tuple:
     """Does your step, twice in a row, move the weights as Keras' own would, with plain gradient descent?
 
@@ -2360,6 +2398,7 @@ def reported(setup: Setup, result: object, batch: tuple) -> tuple:
         )
     if isinstance(result, dict) and setup.train_step is None:
         with setup.unchanged(), eagerly():
+            reset(setup.model)
             keras = as_numbers(tf.keras.Model.train_step(setup.model, batch if batch[2] is not None else batch[:2]))
         for name in set(keras) & set(result) - {"loss"}:
             if not np.allclose(numbers(result[name]), keras[name], rtol=2e-2, atol=1e-3):
@@ -2389,7 +2428,7 @@ def same_relation(setup: Setup, batch: tuple, what: str) -> tuple:
     return passed(f"{what} the step moves the weights as Keras' own does.")
 
 
-@question("train step with weights", "02, Your loop inside fit")
+@question("train step with weights", "02, Your loop inside `fit`")
 def train_step_with_weights(setup: Setup) -> tuple:
     """Does your step use sample weights as Keras does?
 
@@ -2454,7 +2493,7 @@ def train_step_in_float16(setup: Setup) -> tuple:
     return passed(f"Under mixed_float16 the step is {ratio:.3g} times as long as Keras' own.")
 
 
-@question("train step on two replicas", "06, Deeper: several devices")
+@question("train step on two replicas", "06, Trap: the average of each replica")
 def train_step_on_two_replicas(setup: Setup) -> tuple:
     """Does your step, on two replicas, move the weights as Keras' own does there, and report its loss?
 
@@ -2478,11 +2517,21 @@ def train_step_on_two_replicas(setup: Setup) -> tuple:
             model.optimizer.build(model.trainable_variables)
         for variable, value in zip(model.trainable_variables, setup.model.trainable_variables, strict=True):
             variable.assign(np.array(value))
+        for variable, value in zip(model.non_trainable_variables, setup.model.non_trainable_variables, strict=False):
+            if variable.shape == value.shape:
+                variable.assign(np.array(value))
+        for layer in model._flatten_layers():
+            if isinstance(layer, tf.keras.layers.Normalization):
+                layer.finalize_state()
         before = flat(model.trainable_variables)
         run = tf.function(
             lambda batch, m=model, cls=owner: strategy.run(lambda part: cls.train_step(m, part), args=(batch,))
         )
-        results = [run(batch) for batch in strategy.experimental_distribute_dataset(rows)]
+        try:
+            results = [run(batch) for batch in strategy.experimental_distribute_dataset(rows)]
+        except Exception as error:  # whatever a step raises there
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+            return warned(f"On two replicas the step raises: {lines[-1][:100]}")
         loss = results[0].get("loss") if isinstance(results[0], dict) else None
         loss = (
             np.mean([float(part) for part in strategy.experimental_local_results(loss)]) if loss is not None else None
@@ -2490,7 +2539,7 @@ def train_step_on_two_replicas(setup: Setup) -> tuple:
         said.append((flat(model.trainable_variables) - before, loss))
     (ours, loss), (keras, keras_loss) = said
     cosine, ratio, gap = compared(ours, keras)
-    if gap > 0.02:
+    if gap > 0.02 and (cosine < 0.999 or ratio > 1):  # a step that clips is shorter
         return failed(
             f"On two replicas the step is {ratio:.3g} times as long as Keras' own, the cosine of the angle {cosine:.3f}."
         )
@@ -2499,7 +2548,7 @@ def train_step_on_two_replicas(setup: Setup) -> tuple:
     return passed("On two replicas the step moves the weights as Keras' own does, and reports its loss.")
 
 
-@question("test step", "02, fit, with a step of your own")
+@question("test step", "02, Your loop inside `fit`")
 def test_step_question(setup: Setup) -> tuple:
     """Does your test_step report what Keras' own would, and change nothing?
 
@@ -2556,7 +2605,7 @@ def weights_move(setup: Setup) -> tuple:
     return passed(f"One step moves {len(setup.model.trainable_variables)} variables.")
 
 
-@question("frozen weights", "02, Freezing")
+@question("frozen weights", "02, Deeper: freeze and transfer")
 def frozen_weights(setup: Setup) -> tuple:
     """Does a step leave alone what is frozen, moving averages included?
 
@@ -2587,7 +2636,7 @@ def frozen_weights(setup: Setup) -> tuple:
     return passed(f"A step leaves {len(frozen)} frozen variables alone.")
 
 
-@question("learning rate", "02, Trap: a learning rate that is a number")
+@question("learning rate", "02, Trap: a new learning rate for a compiled step")
 def learning_rate_question(setup: Setup) -> tuple:
     """Does your step follow the optimizer's learning rate when it changes?
 
@@ -2618,7 +2667,7 @@ def learning_rate_question(setup: Setup) -> tuple:
     return passed("With a learning rate of 0 the step moves nothing.")
 
 
-@question("traces", "02, What is retraced")
+@question("traces", "02, One trace for every batch size")
 def traces(setup: Setup) -> tuple:
     """Is a step, or a call of the model, traced once for batches of one size, and not for each size or Python number?
 
@@ -2819,7 +2868,7 @@ def metric_functions(setup: Setup) -> tuple:
     return passed(f"The mean over batches is right for {spelled(said)}.")
 
 
-@question("metric reset", "04, Trap: no reset between epochs")
+@question("metric reset", "04, Trap: no reset between epochs; 04, Trap: a result that you keep")
 def metric_reset(setup: Setup) -> tuple:
     """Does a metric start anew after a reset, and is a result that you keep a number of its own?
 
@@ -2837,7 +2886,9 @@ def metric_reset(setup: Setup) -> tuple:
         fresh = rebuilt(metric)
         if differ(first, again):
             return failed(f"{name_of(metric)} is {shown(first)}, and after a reset {shown(again)} on the same rows.")
-        if fresh is not None and ours(metric) and differ(measured_fresh(fresh, y, y_pred), again):
+        if fresh is None or not ours(metric) or changed_arguments(metric, fresh):
+            continue
+        if differ(measured_fresh(fresh, y, y_pred), again):
             return failed(
                 f"{name_of(metric)} is {shown(again)} after a reset, and {shown(measured_fresh(rebuilt(metric), y, y_pred))} fresh."
             )
@@ -2908,7 +2959,7 @@ def metric_empty(setup: Setup) -> tuple:
     return passed("Finite before the first update.")
 
 
-@question("metric in a graph", "04, Trap: state that is not a variable")
+@question("metric in a graph", "04, Trap: a state that Python keeps")
 def metric_in_a_graph(setup: Setup) -> tuple:
     """Does a metric count the same inside tf.function, where Python runs once?
 
@@ -2961,6 +3012,10 @@ def metric_thresholds(setup: Setup) -> tuple:
         )
         if outside and not ours(metric) and not told and (bars is not None or "binary_accuracy" in about):
             return failed(f"{name_of(metric)} compares with a threshold between 0 and 1, and the outputs are logits.")
+        if "binary_accuracy" in about and kind_of(output) == "one-hot" and output.y.shape[-1] > 2:
+            return failed(
+                f"{name_of(metric)} counts each of the {output.y.shape[-1]} zeros and ones of a label: use categorical accuracy."
+            )
         if "crossentropy" in about and expects(output) in ("logits", "probabilities"):
             cost = float(measured(metric, y, perfect(output))[0])
             if cost > 0.5:
@@ -2975,24 +3030,26 @@ def metric_thresholds(setup: Setup) -> tuple:
     return passed("Each metric gets what it is made for.")
 
 
-@question("metric at the truth", "04, Trap: a class that is missing")
+@question("metric at the truth", "04, Trap: classes that never occur")
 def metric_at_the_truth(setup: Setup) -> tuple:
-    """Is accuracy 1 for a perfect answer, and is every metric another for a wrong one?
+    """Is accuracy 1 for a perfect answer, and does a metric say different things about different answers?
 
     Cannot see: metrics whose best value is not known. Cost: none. Built in 04.
     """
     said = []
-    for metric, _, output, y, _ in asked_metrics(setup):
+    for metric, _, output, y, y_pred in asked_metrics(setup):
         truth = perfect(output)
         if truth is None or (expects(output) == "numbers" and kind_of(output) != "number"):
             continue
-        wrong = opposite(output, truth) if kind_of(output) != "number" else np.roll(truth, 1, axis=0)
-        best, worst = measured(metric, y, truth), measured(metric, y, wrong)
+        best, others = (
+            measured(metric, y, truth),
+            [-truth, np.roll(truth, 1, axis=-1), y_pred, np.roll(y_pred, 1, axis=0)],
+        )
         name = f"{name_of(metric)} {type(metric).__name__.lower()}"
         if "accuracy" in name and "top" not in name and len(best) == 1 and best[0] < 0.999:
             return failed(f"{name_of(metric)} of a perfect answer is {best[0]:.3g}.")
-        if not differ(best, worst) and not np.array_equal(truth, wrong):
-            return warned(f"{name_of(metric)} is {shown(best)} for a perfect answer and for a wrong one.")
+        if not any(differ(best, measured(metric, y, other)) for other in others):
+            return warned(f"{name_of(metric)} is {shown(best)} for a perfect answer, and for four others.")
         said.append(f"{name_of(metric)} {shown(best)}")
     if not said:
         raise Skipped("the perfect answer is not known")
@@ -3034,7 +3091,7 @@ def resumed(setup: Setup) -> tuple:
     return passed("Two steps from the restored variables equal the two that were taken before.")
 
 
-@question("saved", "07, The model that you ship; 08, Trap: the vocabulary")
+@question("saved", "07, Ship it; 08, Trap: a vectorizer made anew")
 def saved(setup: Setup) -> tuple:
     """Does the model answer the same after it is saved and loaded?
 
@@ -3061,7 +3118,7 @@ def saved(setup: Setup) -> tuple:
     return passed(f"Saved and loaded, the same answers for {length(x)} examples.")
 
 
-@question("losses and metrics saved", "03, Trap: a loss without get_config; 04, Trap: a threshold that is not saved")
+@question("losses and metrics saved", "03, Trap: a loss in a saved model; 04, Trap: a metric in a saved model")
 def losses_and_metrics_saved(setup: Setup) -> tuple:
     """Do losses and metrics of your own keep their arguments in their configuration?
 
@@ -3104,7 +3161,7 @@ def changed_arguments(one: object, other: object) -> list[str]:
     return [name for name in names if name != "name" and vars(other).get(name) != vars(one)[name]]
 
 
-@question("exported", "07, The model that you ship", thorough=True)
+@question("exported", "07, Ship it; 08, Trap: a second sigmoid", thorough=True)
 def exported(setup: Setup) -> tuple:
     """Does the exported model answer the same in another process?
 
@@ -3135,7 +3192,7 @@ def exported(setup: Setup) -> tuple:
     )
 
 
-@question("label signal", "10, Do the labels carry a signal?", thorough=True)
+@question("label signal", "10, Trap: labels that have nothing to do with the inputs", thorough=True)
 def label_signal(setup: Setup) -> tuple:
     """Do held-out rows fit the labels better after training than after training on permuted labels?
 

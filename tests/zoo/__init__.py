@@ -4,6 +4,7 @@ A pair is one function of `faulty`: with True it returns the arguments of `trust
 wrong, with False those of the same set-up, right. Building it and training it raises nothing and warns of nothing.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -59,3 +60,10 @@ def healthy(**warns: str) -> Callable:
         return build
 
     return add
+
+
+def load() -> tuple[list[Pair], list[Healthy]]:
+    """Return all pairs and all healthy set-ups, module after module."""
+    for module in ("models", "losses", "metrics", "training", "data", "saving", "healthy"):
+        importlib.import_module(f"{__name__}.{module}")
+    return PAIRS, HEALTHY
