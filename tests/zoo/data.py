@@ -215,7 +215,7 @@ def labels_of_minus_one_and_one(faulty):
 
 
 @pair(
-    check="shapes",
+    check="output and loss",
     symptom="The loss is as small as ever, 0.06, and the accuracy stops at 0.66: the last class is never predicted.",
     source="tensorflow#11727, tensorflow#49299",
 )

@@ -795,6 +795,10 @@ def a_call_compiled_for_each_batch_size(faulty):
             self.read = keras.layers.Conv1D(12, 3, activation="relu")
             self.pool = keras.layers.GlobalMaxPooling1D()
             self.answer = keras.layers.Dense(1, "sigmoid")
+            self.read.build(
+                (None, 10, 2)
+            )  # here: a first call that is traced would keep the first weights for its size
+            self.answer.build((None, 12))
 
         @tf.function(reduce_retracing=not faulty)
         def call(self, x):

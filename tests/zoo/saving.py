@@ -196,7 +196,7 @@ class DividesInItsSteps(tf.keras.Sequential):
 
 
 @pair(
-    check="exported",
+    check="input range",
     symptom="The exported model gets bytes and is sure of everything: its probabilities are off by up to 0.55.",
     source="09, A model that takes bytes; 10, Ship it; tensorflow#41016",
 )
