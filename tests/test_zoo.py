@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from utils import session  # before TensorFlow: it makes two devices of the CPU, which one question needs
+from utils import session  # noqa: F401  (before TensorFlow: it makes two devices of the CPU)
 
 # isort: split
 import tensorflow as tf
@@ -17,7 +17,11 @@ PAIRS, HEALTHY = load()
 
 
 def complaints(report, allowed=()):
-    return [f"{a.verdict} {a.question}: {a.sentence}" for a in report.failures + report.warnings if a.question not in allowed]
+    return [
+        f"{a.verdict} {a.question}: {a.sentence}"
+        for a in report.failures + report.warnings
+        if a.question not in allowed
+    ]
 
 
 def broken(report):
@@ -31,7 +35,9 @@ def train(set_up):
         rows = [tf.nest.map_structure(lambda part: part[:32], part) for part in (x, y, set_up.get("sample_weight"))]
         set_up["train_step"](*[part for part in rows if part is not None])
     elif model.compiled:
-        options = {"shuffle": False} if isinstance(x, tf.data.Dataset) else {"sample_weight": set_up.get("sample_weight")}
+        options = (
+            {"shuffle": False} if isinstance(x, tf.data.Dataset) else {"sample_weight": set_up.get("sample_weight")}
+        )
         model.fit(x, y, epochs=1, verbose=0, validation_data=set_up.get("validation_data"), **options)
 
 
@@ -72,4 +78,6 @@ def test_size_of_the_zoo():
 def test_gallery_shows_every_fault():
     page = PAGE.read_text(encoding="utf-8")
     for pair in PAIRS:
-        assert all(part in page for part in (pair.symptom, pair.source, pair.missed)), f"{pair.name}: run python -m tests.zoo"
+        assert all(part in page for part in (pair.symptom, pair.source, pair.missed)), (
+            f"{pair.name}: run python -m tests.zoo"
+        )

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from utils import session  # noqa: F401  (before TensorFlow: it makes two devices of the CPU)
+
+# isort: split
 from tests.zoo import Pair, load
-from utils import session, trust  # session before TensorFlow: it makes two devices of the CPU
+from utils import trust
 
 PAGE = Path(__file__).parents[2] / "docs" / "gallery.md"
 TITLES = {
@@ -31,7 +34,8 @@ def entry(pair: Pair) -> str:
     else:
         answer = trust.audit(**pair.build(True), only=[pair.check])[pair.check]
         said = f"{answer.verdict}, *{answer.question}*: {answer.sentence}"
-    return f"### {pair.name[0].upper()}{pair.name[1:]}\n\n- **You see:** {pair.symptom}\n- **What the audit says:** {said}\n- **Where from:** {pair.source}\n"
+    lines = [f"- **You see:** {pair.symptom}", f"- **What the audit says:** {said}", f"- **Where from:** {pair.source}"]
+    return "\n".join([f"### {pair.name[0].upper()}{pair.name[1:]}", "", *lines, ""])
 
 
 def main() -> None:

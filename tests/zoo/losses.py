@@ -337,7 +337,8 @@ def a_penalty_charged_twice(faulty):
                 scaled = self.optimizer.scale_loss(loss)
             gradients = tape.gradient(scaled, self.trainable_variables)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-            self._loss_tracker.update_state(loss, sample_weight=tf.shape(y_pred)[0])
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y_pred)[0])
             return self.compute_metrics(x_batch, y_batch, y_pred, weights)
 
     x, y = numbers()

@@ -1,0 +1,274 @@
+"""The audit leaves a set-up as it was, answers in words, and holds the habits of the notebooks to the letter."""
+
+import ast
+import random
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from utils import session  # noqa: F401  (before TensorFlow)
+
+# isort: split
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tests.notebooks import NOTEBOOKS, read
+from tests.zoo import load
+from utils import trust
+
+SOURCE = trust.__file__
+HABITS = re.findall(r"^# Notebook (\d+), .*$", open(SOURCE, encoding="utf-8").read(), re.MULTILINE)
+
+
+def state_of(set_up):
+    """Everything that an audit promises to leave alone, as bytes."""
+    model = set_up["model"]
+    optimizer = set_up.get("optimizer") or model.optimizer
+    variables = [
+        *model.variables,
+        *(optimizer.variables if optimizer else []),
+        *(v for m in model.metrics for v in m.variables),
+    ]
+    given = [
+        part
+        for part in tf.nest.flatten([set_up["x"], set_up.get("y"), set_up.get("sample_weight")])
+        if part is not None
+    ]
+    arrays = [np.asarray(part) for part in given if not isinstance(part, tf.data.Dataset)]
+    return {
+        "variables": [(variable.path, trust.value_of(variable).tobytes()) for variable in variables],
+        "trainable": [layer.trainable for layer in model._flatten_layers()],
+        "attributes": {layer.name: sorted(vars(layer)) for layer in model._flatten_layers()},
+        "optimizer": sorted(vars(optimizer)) if optimizer else None,
+        "python": random.getstate(),
+        "numpy": np.random.get_state()[1].tobytes(),
+        "tf.random": tf.random.get_global_generator().state.numpy().tobytes(),
+        "arrays": [array.tobytes() if array.dtype != object else array.tolist() for array in arrays],
+    }
+
+
+def next_draws():
+    """What each of the four sources of random numbers gives next."""
+    return [random.random(), np.random.random(), float(tf.random.normal(())), float(keras.random.normal(()))]
+
+
+PAIRS, HEALTHY = load()
+SOME = [PAIRS[i].build for i in range(0, len(PAIRS), 12)]
+
+
+@pytest.mark.parametrize("build", [one.build for one in HEALTHY[::4]], ids=lambda build: build.__name__)
+def test_leaves_everything_as_it_was(build):
+    set_up = build()
+    set_up["model"](tf.nest.map_structure(lambda part: part[:2], set_up["x"])) if not isinstance(
+        set_up["x"], tf.data.Dataset
+    ) else None
+    before = state_of(set_up)
+    trust.audit(**set_up)
+    assert state_of(set_up) == before
+
+
+@pytest.mark.parametrize("build", SOME, ids=lambda build: build.__name__)
+def test_leaves_a_faulty_set_up_as_it_was(build):
+    set_up = build(True)
+    before = state_of(set_up)
+    trust.audit(**set_up)
+    assert state_of(set_up) == before
+
+
+def small(**options):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.layers.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    return {"model": model, "x": x, "y": x[:, :1] - x[:, 1:2]} | options
+
+
+def test_random_numbers_go_on_where_they_were():
+    keras.utils.set_random_seed(5)
+    expected = next_draws()
+    set_up = small()
+    keras.utils.set_random_seed(5)
+    trust.audit(**set_up)
+    assert next_draws() == expected
+
+
+def test_a_question_that_raises_is_a_skip_and_restores(monkeypatch):
+    set_up = small()
+    model = set_up["model"]
+
+    def damage(setup):
+        for variable in setup.model.trainable_variables:
+            variable.assign(variable + 1)
+        setup.model.layers[0].trainable = False
+        setup.optimizer.learning_rate.assign(9.0)
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setitem(trust.QUESTIONS, "gradient flow", (damage, "", False))
+    before = state_of(set_up)
+    report = trust.audit(**set_up)
+    assert state_of(set_up) == before and model.layers[0].trainable
+    assert report["gradient flow"].verdict == "skip" and "on purpose" in report["gradient flow"].sentence
+
+
+def test_training_goes_on_as_without_an_audit():
+    losses = []
+    for audited in (False, True):
+        set_up = small()
+        model, x, y = set_up["model"], set_up["x"], set_up["y"]
+        model.fit(x, y, epochs=2, verbose=0)
+        if audited:
+            trust.audit(**set_up)
+        losses.append(model.fit(x, y, epochs=2, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_compiled_loop_goes_on_as_without_an_audit():
+    weights = []
+    for audited in (False, True):
+        set_up = small()
+        model, optimizer, loss_fn = set_up["model"], keras.optimizers.Adam(0.01), keras.losses.MeanSquaredError()
+
+        @tf.function
+        def train_step(x_batch, y_batch, model=model, optimizer=optimizer, loss_fn=loss_fn):
+            with tf.GradientTape() as tape:
+                loss = loss_fn(y_batch, model(x_batch, training=True))
+            optimizer.apply_gradients(
+                zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+            )
+            return loss
+
+        if audited:  # before the optimizer is built
+            trust.audit(model, set_up["x"], set_up["y"], loss_fn=loss_fn, optimizer=optimizer, train_step=train_step)
+        for _ in range(3):
+            train_step(set_up["x"], set_up["y"])
+        weights.append(np.concatenate([np.ravel(w) for w in model.get_weights()]))
+    assert np.array_equal(*weights)
+
+
+def test_report_as_text_and_table():
+    report = trust.audit(**small(), only=["shapes", "gradient flow"])
+    assert len(report) == 2 and report["shapes"].verdict == "pass" and not report.failures
+    assert "gradient flow" in str(report) and "[01, " in str(report)
+    table = report._repr_html_()
+    assert (
+        "<caption>trust.audit: 0 fail, 0 warn, 2 pass, 0 skip" in table
+        and 'scope="row"' in table
+        and 'scope="col"' in table
+    )
+    report.assert_ok()
+    with pytest.raises(KeyError, match="did not ask 'traces'"):
+        report["traces"]
+
+
+def test_assert_ok_lists_the_failures():
+    report = trust.audit(**small(y=np.full((64, 1), np.nan, "float32")), only=["nan in data"])
+    with pytest.raises(AssertionError, match="nan in data: 64 of the 64"):
+        report.assert_ok()
+
+
+def test_bad_arguments_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="There is no question 'shape'. The questions are: finite outputs"):
+        trust.audit(**small(), only=["shape"])
+    with pytest.raises(TypeError, match="needs a Keras model, and got function"):
+        trust.audit(lambda x: x, np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("inputs", ["list of texts", "tuple", "no labels", "strings in a dict", "one row"])
+def test_odd_inputs_do_not_kill_the_audit(inputs):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    y, layers = x[:, :1] > 0, keras.layers
+    if inputs in ("list of texts", "strings in a dict"):
+        text = layers.Input((), dtype="string", name="text")
+        vectorize = layers.TextVectorization(max_tokens=20, vocabulary=["good", "bad"])
+        words = layers.GlobalAveragePooling1D()(layers.Embedding(20, 4)(vectorize(text)))
+        texts = ["good film" if positive else "bad film" for positive in y[:, 0]]
+        model, x = keras.Model(text, layers.Dense(1)(words)), texts
+        if inputs == "strings in a dict":
+            model, x = keras.Model({"text": text}, layers.Dense(1)(words)), {"text": np.array(texts)}
+    elif inputs == "tuple":
+        one, two = layers.Input((3,)), layers.Input((3,))
+        model, x = keras.Model((one, two), layers.Dense(1)(layers.Add()([one, two]))), (x, x)
+    else:
+        model = keras.Sequential([layers.Input((3,)), layers.Dense(1)])
+    rows = slice(0, 1) if inputs == "one row" else slice(None)
+    x, y = (x[rows], y[rows]) if inputs == "one row" else (x, y)
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    report = trust.audit(model, x, None if inputs == "no labels" else y.astype("float32"))
+    assert not [answer for answer in report if "itself failed" in answer.sentence], str(report)
+
+
+def test_fast_enough_for_a_hundred_thousand_weights():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((784,)), keras.layers.Dense(128, "relu"), keras.layers.Dense(10)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    x = np.random.default_rng(0).uniform(size=(1000, 784)).astype("float32")
+    start = time.process_time()
+    report = trust.audit(model, x, x[:, :10].argmax(1), validation_data=(x[:200], x[:200, :10].argmax(1)))
+    assert len(report) == len(trust.QUESTIONS)
+    assert time.process_time() - start < 10
+
+
+def test_import_adds_nothing_to_importing_tensorflow():
+    script = "import sys, tensorflow; before = set(sys.modules); import trust; print(sorted(set(sys.modules) - before))"
+    folder = SOURCE.rsplit("/", 1)[0]
+    out = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "['trust']"
+
+
+def functions_of(source):
+    """Return the text of each function at the top of some source."""
+    lines = source.splitlines()
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes}
+
+
+def habits():
+    """Return (number of the notebook, its functions) for each section of the first part of trust.py."""
+    text = open(SOURCE, encoding="utf-8").read()
+    first = text[: text.index("# The report")]
+    parts = re.split(r"^# Notebook (\d+), .*$", first, flags=re.MULTILINE)
+    return [(int(number), functions_of(part)) for number, part in zip(parts[1::2], parts[2::2], strict=True)]
+
+
+def test_every_notebook_builds_a_habit():
+    assert [number for number, _ in habits()] == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), habits(), ids=lambda value: str(value) if isinstance(value, int) else ""
+)
+def test_notebook_and_file_are_the_same_to_the_letter(number, expected):
+    inside = {}
+    for path in NOTEBOOKS:
+        cells = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+        inside[int(path.stem[:2])] = [functions_of(source) for source in cells]
+    for name, text in expected.items():
+        places = [(n, functions[name]) for n, cells in inside.items() for functions in cells if name in functions]
+        assert places == [(number, text)], f"{name} stands in notebooks {[n for n, _ in places]}"
+
+
+def test_recap_names_what_was_added():
+    for number, functions in habits():
+        recap = next(c.source for c in read(NOTEBOOKS[number - 1]).cells if "## Recap" in c.source)
+        assert "`trust.py`" in recap and any(f"`{name}`" in recap for name in functions), f"notebook {number}"
+
+
+@pytest.mark.parametrize("name", trust.QUESTIONS)
+def test_question_says_where_it_is_explained(name):
+    ask, where, _ = trust.QUESTIONS[name]
+    assert all(word in ask.__doc__ for word in ("?", "Cannot see:", "Cost:", "Built in"))
+    for place in where.split("; "):
+        number, section = place.split(", ", 1)
+        headings = [
+            line.lstrip("# ")
+            for c in read(NOTEBOOKS[int(number) - 1]).cells
+            for line in c.source.splitlines()
+            if line.startswith("##")
+        ]
+        assert section in headings, f"{name}: notebook {number} has no section {section!r}"
