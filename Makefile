@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks site colab matrix bench browser-test lint constraints clean
+.PHONY: help lab test notebooks site gallery colab matrix bench browser-test lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,6 +26,9 @@ notebooks: .venv/ready  ## execute the notebooks and save their outputs (one onl
 
 site: .venv/ready  ## turn the notebooks into HTML pages in site/, to read without Python
 	$(BIN)/python -m utils.website
+
+gallery: .venv/ready  ## audit every fault of tests/zoo, and write what was said to docs/gallery.md
+	$(BIN)/python -m tests.zoo
 
 colab:  ## run each notebook alone, with the versions that Colab ships (needs Python 3.13)
 	python3.13 -m venv .venv-colab

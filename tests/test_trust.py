@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,7 @@ from tests.notebooks import NOTEBOOKS, read
 from tests.zoo import load
 from utils import trust
 
-SOURCE = trust.__file__
-HABITS = re.findall(r"^# Notebook (\d+), .*$", open(SOURCE, encoding="utf-8").read(), re.MULTILINE)
+SOURCE = Path(trust.__file__)
 
 
 def state_of(set_up):
@@ -173,7 +173,7 @@ def test_assert_ok_lists_the_failures():
 
 
 def test_bad_arguments_are_refused_in_a_sentence():
-    with pytest.raises(ValueError, match="There is no question 'shape'. The questions are: finite outputs"):
+    with pytest.raises(ValueError, match="There is no question 'shape'"):
         trust.audit(**small(), only=["shape"])
     with pytest.raises(TypeError, match="needs a Keras model, and got function"):
         trust.audit(lambda x: x, np.ones((2, 1)))
@@ -216,8 +216,7 @@ def test_fast_enough_for_a_hundred_thousand_weights():
 
 def test_import_adds_nothing_to_importing_tensorflow():
     script = "import sys, tensorflow; before = set(sys.modules); import trust; print(sorted(set(sys.modules) - before))"
-    folder = SOURCE.rsplit("/", 1)[0]
-    out = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run([sys.executable, "-c", script], cwd=SOURCE.parent, capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "['trust']"
 
 
@@ -230,7 +229,7 @@ def functions_of(source):
 
 def habits():
     """Return (number of the notebook, its functions) for each section of the first part of trust.py."""
-    text = open(SOURCE, encoding="utf-8").read()
+    text = SOURCE.read_text(encoding="utf-8")
     first = text[: text.index("# The report")]
     parts = re.split(r"^# Notebook (\d+), .*$", first, flags=re.MULTILINE)
     return [(int(number), functions_of(part)) for number, part in zip(parts[1::2], parts[2::2], strict=True)]

@@ -1,4 +1,4 @@
-"""The audit on the zoo: every fault is named by the question that should see it, and no healthy set-up gets a complaint."""
+"""The audit on the zoo: the right question names every fault, and no healthy set-up gets a complaint."""
 
 import warnings
 

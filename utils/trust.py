@@ -19,6 +19,7 @@ import contextlib
 import html
 import importlib
 import inspect
+import itertools
 import random
 import tempfile
 import time
@@ -330,6 +331,7 @@ class Report:
     """The answers of an audit: prints as text, shows as a table in a notebook, `report["gradient flow"]` is one."""
 
     def __init__(self, answers: list[Answer], seconds: float):
+        """Keep the answers, and the seconds that they took."""
         self.answers, self.seconds = answers, seconds
 
     def __getitem__(self, question: str) -> Answer:
@@ -386,7 +388,7 @@ class Report:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
 
 
-class Skipped(Exception):
+class Skipped(Exception):  # noqa: N818  (it is no error)
     """A question that cannot be asked here; its text says why."""
 
 
@@ -409,7 +411,7 @@ QUESTIONS: dict[str, tuple[Callable, str, bool]] = {}
 
 
 def question(name: str, where: str, thorough: bool = False) -> Callable:
-    """Add the decorated function to the questions: of a Setup, it returns passed, warned or failed, or raises Skipped."""
+    """Add the decorated function: of a Setup, it returns passed, warned or failed, or raises Skipped."""
 
     def add(ask: Callable) -> Callable:
         QUESTIONS[name] = (ask, where, thorough)
@@ -452,8 +454,9 @@ def reachable(*roots: object) -> list:
             found.append(thing)
             waiting.extend(thing.values())
         elif isinstance(thing, (list, tuple, set)):
-            found.append(thing)
-            waiting.extend(thing)
+            if len(thing) < 10_000:  # longer ones are data
+                found.append(thing)
+                waiting.extend(thing)
         elif hasattr(thing, "python_function"):  # a tf.function
             waiting.append(thing.python_function)
         elif inspect.ismethod(thing):
@@ -521,6 +524,7 @@ class Frame:
     """Everything that an audit may change, as it is now; `restore` puts it back."""
 
     def __init__(self, *roots: object):
+        """Copy what hangs on `roots`, and the states of random numbers."""
         self.kept = [(thing, self.copy(thing)) for thing in reachable(*roots)]
         self.randomness = randomness()
 
@@ -666,6 +670,7 @@ class Output:
     """One output of the model: its labels, its predictions, and its loss(y, y_pred, weight=None)."""
 
     def __init__(self, name: str, y: np.ndarray, y_pred: np.ndarray, loss: Callable, all_y: np.ndarray):
+        """Keep labels and predictions of a batch, the loss of both, and the labels of all rows."""
         self.name, self.y, self.y_pred, self.plain_loss, self.all_y = name, y, y_pred, loss, all_y
 
     def loss(self, y: object, y_pred: object, weight: object = None) -> float:
@@ -686,6 +691,7 @@ class Setup:
     """A model with its data, loss, optimizer, metrics and training step; what questions need is computed once."""
 
     def __init__(self, model, x, y, loss_fn, optimizer, metrics, train_step, sample_weight, validation_data):
+        """Take the arguments of `audit`; a compiled model fills in its own loss and optimizer."""
         self.model, self.train_step = model, train_step
         self.whole = not isinstance(x, tf.data.Dataset)  # whether all rows are seen
         self.dataset = None if self.whole else x
@@ -816,7 +822,7 @@ class Setup:
 
     @cached_property
     def learned(self) -> dict:
-        """Train on 16 rows with Adam, up to 150 steps; return the losses, and gradients, weights and variables after it."""
+        """Train on 16 rows with Adam, up to 150 steps; return the losses, and what gradients and weights are then."""
         x, y, weight = self.batch(16)
         variables = self.model.trainable_variables
         if not variables:
@@ -856,7 +862,7 @@ class Setup:
 
     @cached_property
     def noisy(self) -> bool:
-        """Whether a pass with training=True is random, or changes variables, or reads masks: pieces of a batch then differ."""
+        """Whether a training pass is random, changes variables or hands on a mask: pieces of a batch differ."""
         x = self.batch()[0]
         with self.unchanged():
             before = [value_of(variable) for variable in self.model.variables]
@@ -881,7 +887,7 @@ class Setup:
 
     @cached_property
     def spied(self) -> list[tuple]:
-        """Return (layer, first argument, result) for every call of a layer in one training pass, in the order of calls."""
+        """Return (layer, argument, result, training) for every call of a layer in one training pass, in order."""
         return self.spy(training=True)
 
     def spy(self, training: bool) -> list[tuple]:
@@ -976,11 +982,10 @@ def shapes(setup: Setup) -> tuple:
     Cannot see: axes of the same size that are swapped. Cost: a forward pass. Built in 02 and 03.
     """
     for part in tf.nest.flatten(setup.x):
-        if is_float(part) and len(part.shape) == 4 and part.shape[1] in (1, 3) and part.shape[3] == part.shape[2] > 4:
-            if any(getattr(layer, "data_format", "") == "channels_last" for layer in setup.layers):
-                return warned(
-                    f"Pictures of shape {tuple(part.shape[1:])} have their channels first; the layers take them last."
-                )
+        pictures = is_float(part) and len(part.shape) == 4 and part.shape[3] == part.shape[2] > 4
+        last = any(getattr(layer, "data_format", "") == "channels_last" for layer in setup.layers)
+        if pictures and last and part.shape[1] in (1, 3):
+            return warned(f"Pictures {tuple(part.shape[1:])} have their channels first; the layers take them last.")
     for output in setup.outputs:
         y, y_pred, kind = output.y, output.y_pred, kind_of(output)
         if len(y) != len(y_pred):
@@ -1000,7 +1005,8 @@ def shapes(setup: Setup) -> tuple:
             alone = np.mean([output.loss(y[i : i + 1], y_pred[i : i + 1]) for i in range(len(y))])
             if abs(together - alone) > 1e-3 * abs(alone) + 1e-7:
                 return failed(
-                    f"{output.name}: labels {y.shape} against predictions {y_pred.shape} broadcast: the loss of the batch "
+                    f"{output.name}: labels {y.shape} against predictions {y_pred.shape} broadcast: the loss of "
+                    f"the batch "
                     f"is {together:.3g}, the mean over its examples {alone:.3g}."
                 )
         elif not reads_columns(output):
@@ -1169,7 +1175,8 @@ def inputs_read(setup: Setup) -> tuple:
     for layer, ids, _, _ in setup.spied:
         if getattr(layer, "mask_zero", False) and gaps(np.asarray(ids)) > 0.05:
             return warned(
-                f"{gaps(np.asarray(ids)):.0%} of the rows have a 0 between other ids: {layer.name} takes it for padding."
+                f"{gaps(np.asarray(ids)):.0%} of the rows have a 0 between other ids: {layer.name} takes it for "
+                f"padding."
             )
     unread = []
     for i, part in enumerate(parts):
@@ -1351,7 +1358,7 @@ def reached(setup: Setup, i: int, size: float = 100.0) -> np.ndarray:
 
 
 def is_wall(setup: Setup, i: int, side: int) -> bool:
-    """Whether output i has a limit above (side 1) or below (side -1): weights ten times as large bring it no further."""
+    """Whether output i has a limit above (side 1) or below (-1): ten times the weights bring it no further."""
     near, far = (np.max(side * reached(setup, i, size)) for size in (100.0, 1000.0))
     return bool(far < near + 0.5 * abs(near) + 1e-6)
 
@@ -1360,7 +1367,7 @@ def is_wall(setup: Setup, i: int, side: int) -> bool:
 def untracked_weights(setup: Setup) -> tuple:
     """Does the model know every weight that its forward pass and its loss use, and is there anything to train?
 
-    Cannot see: weights that are not trainable, and those that the pass does not read. Cost: two forward passes. Built in 02.
+    Cannot see: weights that are not trainable, or that the pass does not read. Cost: two passes. Built in 02.
     """
     if not setup.model.trainable_variables:
         return failed("There is nothing to train: the model has no trainable weights.")
@@ -1391,7 +1398,7 @@ def symmetry(setup: Setup) -> tuple:
     Cannot see: pairs of equal units among others. Cost: uses the learned batch. Built in 01.
     """
     calls = [(layer, given, result) for layer, given, result, _ in setup.spied if kernel_of(layer) is not None]
-    for i, (layer, given, result) in enumerate(calls):
+    for i, (layer, given, _) in enumerate(calls):
         for other, earlier, answer in calls[:i]:
             if layer is other and (same(given, earlier) or same(given, answer)):
                 return warned(
@@ -1399,11 +1406,11 @@ def symmetry(setup: Setup) -> tuple:
                 )
     last = {id(variable) for layer, _, _ in calls[-1:] for variable in layer.variables}
     for variable, value in zip(setup.model.trainable_variables, setup.learned["weights"], strict=True):
-        if value.ndim >= 2 and value.shape[-1] > 1 and id(variable) not in last and np.any(value):
-            if np.max(np.ptp(value, axis=-1)) <= 1e-6 * np.max(np.abs(value)):
-                return failed(
-                    f"All {value.shape[-1]} units of {path(variable)} are equal, and stay so: they started equal."
-                )
+        units = value.ndim >= 2 and value.shape[-1] > 1 and id(variable) not in last and np.any(value)
+        if units and np.max(np.ptp(value, axis=-1)) <= 1e-6 * np.max(np.abs(value)):
+            return failed(
+                f"All {value.shape[-1]} units of {path(variable)} are equal, and stay so: they started equal."
+            )
     return passed("No layer consists of equal units.")
 
 
@@ -1430,7 +1437,7 @@ def dead_units(setup: Setup) -> tuple:
             continue
         values = numbers(result).reshape(-1, result.shape[-1])
         if values.min() == 0 and values.shape[-1] > 1 and np.mean(values == 0) > 0.05:
-            silent = float(np.mean(np.all(values == 0, axis=0)))
+            silent = float(np.mean(silent_units(values)))
             if silent > worst:
                 worst, where = silent, layer.name
     if worst >= 0.8:
@@ -1456,7 +1463,8 @@ def input_range(setup: Setup) -> tuple:
         heavy = part.dtype == "float64" and setup.model.compute_dtype != "float64"
         if heavy and (len(part.shape) > 2 or np.prod(part.shape) * 8 >= 1e6):
             return warned(
-                f"Inputs {tuple(part.shape)} are float64: {np.prod(part.shape) * 8 / 1e6:.1f} MB where float32 takes half."
+                f"Inputs {tuple(part.shape)} are float64: {np.prod(part.shape) * 8 / 1e6:.1f} MB where float32 "
+                f"takes half."
             )
     said = []
     for layer, given, _, _ in setup.spied:
@@ -1472,7 +1480,8 @@ def input_range(setup: Setup) -> tuple:
         size, largest = root_mean_square(given), float(np.nanmax(np.abs(numbers(given)), initial=0))
         if size > 12:
             return warned(
-                f"The numbers that reach {layer.name} have a size of {size:.3g}, up to {largest:.3g}: scale them to about 1."
+                f"The numbers that reach {layer.name} have a size of {size:.3g}, up to {largest:.3g}: scale "
+                f"them to about 1."
             )
         if 0 < largest < 0.02 and int(np.prod(given.shape[1:])) in (*wide, sum(wide)):
             return warned(f"The numbers that reach {layer.name} are at most {largest:.2g}: scaled twice?")
@@ -1623,7 +1632,8 @@ def label_order(setup: Setup) -> tuple:
         expected = (len(y) - 1) * (1 - np.sum((np.unique(y, return_counts=True)[1] / len(y)) ** 2))
         if kinds > 1 and len(y) >= 16 and changes < 0.3 * expected:
             return warned(
-                f"The labels come in runs: {changes} changes in {len(y)} rows, {expected:.0f} expected in a mixed order."
+                f"The labels come in runs: {changes} changes in {len(y)} rows, {expected:.0f} expected in a "
+                f"mixed order."
             )
     if setup.dataset is not None and length(setup.x) > 1:
         again, _, _ = unpacked(setup.dataset, None, None)
@@ -1676,13 +1686,15 @@ def validation_range(setup: Setup) -> tuple:
             continue
         if different(a, b):
             return failed(
-                f"Validation inputs have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training {np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
+                f"Validation inputs have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training "
+                f"{np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
             )
         if a.ndim == 2 and a.shape[1] == b.shape[1] <= 1000 and len(b) >= 30:
             far = [c for c in range(a.shape[1]) if a[:, c].std() > 0 and different(a[:, c], b[:, c])]
             if far:
                 return failed(
-                    f"Column {far[0]} of validation has mean {b[:, far[0]].mean():.3g}, of training {a[:, far[0]].mean():.3g}."
+                    f"Column {far[0]} of validation has mean {b[:, far[0]].mean():.3g}, of training "
+                    f"{a[:, far[0]].mean():.3g}."
                 )
             below = np.mean((b < 0) & (np.nanmin(a, axis=0) >= 0), axis=0) if a.ndim == 2 else np.zeros(1)
             if below.max() > 0.05:
@@ -1694,14 +1706,16 @@ def validation_range(setup: Setup) -> tuple:
             ]
             if all(own):
                 return warned(
-                    "Validation inputs have mean 0 and spread 1 exactly: scaled by their own statistics, not by training's."
+                    "Validation inputs have mean 0 and spread 1 exactly: scaled by their own statistics, not by "
+                    "training's."
                 )
     for a, b in paired(setup.y, setup.validation[1]):
         classes = np.unique(a)
         if len(classes) > min(50, len(a) / 4) or np.any(a != np.round(a)) or a.size != len(a):
             if a.shape[1:] == b.shape[1:] and len(b) >= 8 and different(a, b):
                 return failed(
-                    f"Validation labels have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training {np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
+                    f"Validation labels have mean {np.nanmean(b):.3g} and spread {np.nanstd(b):.3g}, training "
+                    f"{np.nanmean(a):.3g} and {np.nanstd(a):.3g}."
                 )
             continue
         strangers = sorted(set(np.unique(b)) - set(classes))
@@ -1710,7 +1724,8 @@ def validation_range(setup: Setup) -> tuple:
         right, best = class_agreement(setup, a.ravel(), b.ravel(), classes)
         if best > right + 0.3:
             return failed(
-                f"Validation labels look exchanged: {right:.0%} of the rows are nearest to the mean of their own class, {best:.0%} to that of another."
+                f"Validation labels look exchanged: {right:.0%} of the rows are nearest to the mean of their "
+                f"own class, {best:.0%} to that of another."
             )
     return passed("Training and validation have about the same range.")
 
@@ -1733,7 +1748,7 @@ def different(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def class_agreement(setup: Setup, y: np.ndarray, y_val: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
-    """Return how many validation rows are nearest to the mean of their own class, and to that of the class they look like."""
+    """Return the share of validation rows nearest to their own class, and to the class that they look like."""
     x, x_val = (tf.nest.flatten(part) for part in (setup.x, setup.validation[0]))
     if len(x) > 1 or not is_float(x[0]) or len(y) != len(x[0]) or not 2 <= len(classes) <= 20 or len(y_val) < 30:
         return 1.0, 1.0
@@ -1770,7 +1785,7 @@ def adapted_layers(setup: Setup) -> tuple:
 
 
 def adapted_on_both(setup: Setup, layer: object, given: tf.Tensor) -> bool:
-    """Whether a Normalization layer's means are those of training and validation together, and not of training alone."""
+    """Whether a Normalization layer's means are those of training and validation, and not of training alone."""
     tables = [
         numbers(p)
         for p in tf.nest.flatten(setup.x)
@@ -1843,7 +1858,7 @@ def words_of(setup: Setup, layer: object, parts: object) -> tf.Tensor | None:
 
 
 def ids_of(layer: object, texts: tf.Tensor) -> np.ndarray:
-    """Return the numbers of the vocabulary's entries that occur in texts, one for each occurrence if the layer says so."""
+    """Return the numbers of the vocabulary's entries in texts, one for each occurrence if the layer says so."""
     found = layer(texts)
     found = found.flat_values if isinstance(found, tf.RaggedTensor) else found
     if getattr(layer, "_output_mode", getattr(layer, "output_mode", "int")) != "int":
@@ -1970,7 +1985,8 @@ def loss_weights(setup: Setup) -> tuple:
         if not any(np.isclose(weighted * factor, absent, rtol=2e-3, atol=1e-6) for factor in (n / half, 1)):
             ignored = " The weights are ignored." * bool(np.isclose(weighted, whole, rtol=1e-5))
             return failed(
-                f"{output.name}: with weight 0 for half of {n} rows the loss is {weighted * n / half:.4g} a row, without "
+                f"{output.name}: with weight 0 for half of {n} rows the loss is {weighted * n / half:.4g} a "
+                f"row, without "
                 f"these rows {absent:.4g}.{ignored}"
             )
     return passed("Weight 0 is absence.")
@@ -2009,7 +2025,8 @@ def loss_reduction(setup: Setup) -> tuple:
         if np.isclose(whole, sum(costs), rtol=2e-3, atol=1e-6):
             return warned(f"{output.name}: the loss is a sum over the batch: twice the rows make steps twice as long.")
         return warned(
-            f"{output.name}: the loss of {n} rows is {whole:.4g}, put together from {cut} and {n - cut} rows {mean:.4g}: "
+            f"{output.name}: the loss of {n} rows is {whole:.4g}, put together from {cut} and {n - cut} rows "
+            f"{mean:.4g}: "
             "it depends on which rows share a batch."
         )
     return passed("The loss of a batch is the mean over its examples.")
@@ -2037,7 +2054,8 @@ def loss_slope(setup: Setup) -> tuple:
             slack = 0.5 * np.sum(np.abs(np.diff(rises))) + 0.01 * np.sum(np.abs(rises))  # kinks between the points
             if abs(sum(rises) - difference) > slack + 1e-5 * abs(output.loss(y, end)):
                 return failed(
-                    f"{output.name}: between two answers the loss rises by {difference:.3g}, its gradient says {sum(rises):.3g}."
+                    f"{output.name}: between two answers the loss rises by {difference:.3g}, its gradient says "
+                    f"{sum(rises):.3g}."
                 )
         if expects(output) == "logits":
             pull = output.slope(y, opposite(output, perfect(output))[:4])
@@ -2112,7 +2130,7 @@ def gradients_under_xla(setup: Setup) -> tuple:
 
 
 def learning_rates(optimizer: object) -> list[float]:
-    """Return the rates of the next steps: one number, or those that a schedule gives for 0, 1, 10, 100 and 1,000 steps."""
+    """Return the rate, or those that a schedule gives 0, 1, 10, 100 and 1,000 steps from now."""
     rate = optimizer._learning_rate if hasattr(optimizer, "_learning_rate") else optimizer.learning_rate
     if callable(rate) and not is_variable(rate):
         now = int(value_of(optimizer.iterations))
@@ -2186,7 +2204,7 @@ def optimizer_question(setup: Setup) -> tuple:
 def one_batch_by_heart(setup: Setup) -> tuple:
     """Can the model learn 16 examples by heart, with Adam and a rate of 0.01?
 
-    Cannot see: whether your own optimizer can, and whether it learns more than these. Cost: up to 150 steps. Built in 06.
+    Cannot see: whether your optimizer can, and whether it learns more. Cost: up to 150 steps. Built in 06.
     """
     losses = np.array(setup.learned["losses"])
     if not np.all(np.isfinite(losses)):
@@ -2270,7 +2288,7 @@ def step_parameters(step: Callable) -> int:
 
 
 def moved_by(setup: Setup, step: Callable, *batches: tuple) -> tuple[np.ndarray, object]:
-    """Return how far a step for each batch moves all trainable variables, as one vector, and what the first one returns."""
+    """Return how far a step for each batch moves the trainable variables, and what the first step returns."""
     variables = setup.model.trainable_variables
     with setup.unchanged(), eagerly():
         if setup.optimizer is not None:
@@ -2327,7 +2345,7 @@ def flat(variables: list) -> np.ndarray:
 
 
 def compared(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """Return the cosine between two moves, the length of the first over that of the second, and their relative distance."""
+    """Return the cosine between two moves, the ratio of their lengths, and their relative distance."""
     sizes = np.linalg.norm(a), np.linalg.norm(b) + 1e-30
     return (
         float(a @ b / (sizes[0] * sizes[1] + 1e-30)),
@@ -2350,8 +2368,8 @@ def step_or_skip(setup: Setup) -> Callable:
 def train_step_question(setup: Setup) -> tuple:
     """Does your step, twice in a row, move the weights as Keras' own would, with plain gradient descent?
 
-    A step that is shorter in the same direction is taken for clipping if its length is limited. Cannot see: what happens
-    every n-th step. Cost: ten steps, run eagerly. Built in 02 and 05.
+    A step that is shorter in the same direction is taken for clipping if its length has a limit. Cannot see: what
+    happens every n-th step. Cost: ten steps, run eagerly. Built in 02 and 05.
     """
     step, batch = step_or_skip(setup), setup.batch()
     ours, result = moved_by(setup, step, batch)
@@ -2367,7 +2385,8 @@ def train_step_question(setup: Setup) -> tuple:
         again = compared(moved_by(setup, step, batch, batch)[0], moved_by(setup, kerass_step(setup), batch, batch)[0])
         if again[2] > 10 * tolerance(setup) and setup.optimizer is not None:
             return failed(
-                f"The first step is Keras' own; two steps go {again[1]:.3g} times as far: something is kept between them."
+                f"The first step is Keras' own; two steps go {again[1]:.3g} times as far: something is kept "
+                f"between them."
             )
         return reported(setup, result, batch)
     slips = {"without training=True": {"training": False}}
@@ -2383,7 +2402,8 @@ def train_step_question(setup: Setup) -> tuple:
     if still:
         return failed(f"The step leaves {spelled(still)} where they are; Keras' own moves them.")
     return warned(
-        f"The step goes another way than Keras' own: the cosine of the angle is {cosine:.3f}, its length {ratio:.3g} times."
+        f"The step goes another way than Keras' own: the cosine of the angle is {cosine:.3f}, its length "
+        f"{ratio:.3g} times."
     )
 
 
@@ -2441,7 +2461,8 @@ def reported(setup: Setup, result: object, batch: tuple) -> tuple:
         for name in set(keras) & set(result) - {"loss"}:
             if not np.allclose(numbers(result[name]), keras[name], rtol=2e-2, atol=1e-3):
                 return failed(
-                    f"The step is right; it reports {name} {float(result[name]):.4g}, and Keras' own {float(keras[name]):.4g}."
+                    f"The step is right; it reports {name} {float(result[name]):.4g}, and Keras' own "
+                    f"{float(keras[name]):.4g}."
                 )
     return good
 
@@ -2461,7 +2482,8 @@ def same_relation(setup: Setup, batch: tuple, what: str) -> tuple:
     cosine, longer, _ = compared(other, other_keras)
     if cosine < 0.9995 or abs(longer / ratio - 1) > 0.01:
         return failed(
-            f"{what} the step is {longer / ratio:.3g} times as long as Keras' own, the cosine of the angle {cosine:.3f}."
+            f"{what} the step is {longer / ratio:.3g} times as long as Keras' own, the cosine of the angle "
+            f"{cosine:.3f}."
         )
     return passed(f"{what} the step moves the weights as Keras' own does.")
 
@@ -2544,47 +2566,45 @@ def train_step_on_two_replicas(setup: Setup) -> tuple:
         raise Skipped("there is one device; tf.config.set_logical_device_configuration makes two of a CPU")
     if setup.train_step is not None or setup.noisy or length(setup.x) < 8:
         raise Skipped("it needs a compiled model with a train_step of its own that draws no random numbers")
-    x, y, said = *setup.batch(8)[:2], []
-    rows = tf.data.Dataset.from_tensor_slices((x, y)).batch(8, drop_remainder=True)
-    for owner in (type(setup.model), tf.keras.Model):
-        reduction = tf.distribute.ReductionToOneDevice()  # collective operations would share keys with yours
-        strategy = tf.distribute.MirroredStrategy(devices[:2], cross_device_ops=reduction)
-        with strategy.scope():
-            model = type(setup.model).from_config(setup.model.get_config())
-            model.compile(tf.keras.optimizers.SGD(1.0), loss=setup.loss_fn)
-            model.build(tf.nest.map_structure(lambda part: (None, *part.shape[1:]), x))
-            model.optimizer.build(model.trainable_variables)
-        for variable, value in zip(model.trainable_variables, setup.model.trainable_variables, strict=True):
-            variable.assign(value_of(value))
-        for variable, value in zip(model.non_trainable_variables, setup.model.non_trainable_variables, strict=False):
-            if variable.shape == value.shape:
-                variable.assign(value_of(value))
-        for layer in model._flatten_layers():
-            if isinstance(layer, tf.keras.layers.Normalization):
-                layer.finalize_state()
-        before = flat(model.trainable_variables)
-        run = tf.function(
-            lambda batch, m=model, cls=owner: strategy.run(lambda part: cls.train_step(m, part), args=(batch,))
-        )
-        try:
-            results = [run(batch) for batch in strategy.experimental_distribute_dataset(rows)]
-        except Exception as error:  # whatever a step raises there
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-            return warned(f"On two replicas the step raises: {lines[-1][:100]}")
-        loss = results[0].get("loss") if isinstance(results[0], dict) else None
-        loss = (
-            np.mean([float(part) for part in strategy.experimental_local_results(loss)]) if loss is not None else None
-        )
-        said.append((flat(model.trainable_variables) - before, loss))
-    (ours, loss), (keras, keras_loss) = said
+    try:
+        ours, loss = moved_on_two(setup, type(setup.model), devices[:2])
+    except Exception as error:  # whatever a step raises there
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        return warned(f"On two replicas the step raises: {lines[-1][:100]}")
+    keras, keras_loss = moved_on_two(setup, tf.keras.Model, devices[:2])
     cosine, ratio, gap = compared(ours, keras)
     if gap > 0.02 and (cosine < 0.999 or ratio > 1):  # a step that clips is shorter
-        return failed(
-            f"On two replicas the step is {ratio:.3g} times as long as Keras' own, the cosine of the angle {cosine:.3f}."
-        )
+        return failed(f"On two replicas the step is {ratio:.3g} times as long as Keras' own, the cosine {cosine:.3f}.")
     if loss is not None and abs(loss / keras_loss - 1) > 0.02:
         return failed(f"On two replicas the step reports a loss of {loss:.3g}, Keras' own {keras_loss:.3g}.")
     return passed("On two replicas the step moves the weights as Keras' own does, and reports its loss.")
+
+
+def moved_on_two(setup: Setup, owner: type, devices: list[str]) -> tuple[np.ndarray, float | None]:
+    """Return how far one train_step of the class `owner` moves a copy of the model on two devices, and its loss."""
+    x, y = setup.batch(8)[:2]
+    reduction = tf.distribute.ReductionToOneDevice()  # collective operations would share keys with yours
+    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
+    with strategy.scope():
+        model = type(setup.model).from_config(setup.model.get_config())
+        model.compile(tf.keras.optimizers.SGD(1.0), loss=setup.loss_fn)
+        model.build(tf.nest.map_structure(lambda part: (None, *part.shape[1:]), x))
+        model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.variables, setup.model.variables, strict=False):
+        if variable.shape == value.shape:
+            variable.assign(value_of(value))
+    for layer in model._flatten_layers():
+        if isinstance(layer, tf.keras.layers.Normalization):
+            layer.finalize_state()
+    before = flat(model.trainable_variables)
+    run = tf.function(lambda batch: strategy.run(lambda part: owner.train_step(model, part), args=(batch,)))
+    rows = tf.data.Dataset.from_tensor_slices((x, y)).batch(8, drop_remainder=True)
+    for batch in strategy.experimental_distribute_dataset(rows):
+        result = run(batch)
+    loss = result.get("loss") if isinstance(result, dict) else None
+    if loss is not None:
+        loss = float(np.mean([float(part) for part in strategy.experimental_local_results(loss)]))
+    return flat(model.trainable_variables) - before, loss
 
 
 @question("test step", "02, Your loop inside `fit`")
@@ -2620,7 +2640,8 @@ def test_step_question(setup: Setup) -> tuple:
             if key in said["ours"] and not np.allclose(said["ours"][key], value, rtol=1e-3, atol=1e-5):
                 weighted = " With sample weights" * (len(data) > 2)
                 return failed(
-                    f"{weighted} test_step reports {key} {float(said['ours'][key]):.4g}, Keras' own {float(value):.4g}.".strip()
+                    f"{weighted} test_step reports {key} {float(said['ours'][key]):.4g}, Keras' own "
+                    f"{float(value):.4g}.".strip()
                 )
         missing = set(said["keras"]) - set(said["ours"])
         if missing == {"loss"} and said["ours"]:
@@ -2701,7 +2722,8 @@ def learning_rate_question(setup: Setup) -> tuple:
         moved = np.max(np.abs(flat(variables) - before))
     if moved > 1e-9 and not any(getattr(variable, "constraint", None) for variable in variables):
         return failed(
-            f"With a learning rate of 0 the step still moves weights by up to {moved:.2g}: the rate is not the optimizer's."
+            f"With a learning rate of 0 the step still moves weights by up to {moved:.2g}: the rate is not the "
+            f"optimizer's."
         )
     return passed("With a learning rate of 0 the step moves nothing.")
 
@@ -2777,7 +2799,8 @@ def accumulated_equals_big(setup: Setup) -> tuple:
         gap = min(np.max(np.abs(other - numbers(gradient)), initial=0) for other in (total, plain)) / size
         if gap > 10 * tolerance(setup) and size > 1e-7:
             return warned(
-                f"For {path(variable)} the pieces add up to a gradient that is off by {gap:.0%}: the loss depends on the company."
+                f"For {path(variable)} the pieces add up to a gradient that is off by {gap:.0%}: the loss "
+                f"depends on the company."
             )
     return passed(f"Pieces of 8, 8 and 5 rows give the gradient of {n} rows.")
 
@@ -2851,7 +2874,7 @@ def measured(metric: object, y: object, y_pred: object, cuts: tuple = (), weight
     """Return the result of a metric after a reset and an update for each piece between `cuts`."""
     metric.reset_state()
     edges = [0, *cuts, len(y)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         weights = {} if weight is None else {"sample_weight": weight[start:stop]}
         metric.update_state(y[start:stop], y_pred[start:stop], **weights)
     return flat_result(metric.result())
@@ -2929,7 +2952,8 @@ def metric_reset(setup: Setup) -> tuple:
             continue
         if differ(measured_fresh(fresh, y, y_pred), again):
             return failed(
-                f"{name_of(metric)} is {shown(again)} after a reset, and {shown(measured_fresh(rebuilt(metric), y, y_pred))} fresh."
+                f"{name_of(metric)} is {shown(again)} after a reset, and "
+                f"{shown(measured_fresh(rebuilt(metric), y, y_pred))} fresh."
             )
     return passed("A reset metric is as good as new.")
 
@@ -2970,7 +2994,8 @@ def metric_weights(setup: Setup) -> tuple:
         absent = measured(metric, y[:half], y_pred[:half])
         if differ(weighted, absent):
             return failed(
-                f"{name_of(metric)} with weight 0 for half of the rows is {shown(weighted)}, without these rows {shown(absent)}."
+                f"{name_of(metric)} with weight 0 for half of the rows is {shown(weighted)}, without these rows "
+                f"{shown(absent)}."
             )
         said.append(name_of(metric))
     given = [(name_of(metric), weighted) for _, metric, weighted in placed_metrics(setup)]
@@ -3053,13 +3078,15 @@ def metric_thresholds(setup: Setup) -> tuple:
             return failed(f"{name_of(metric)} compares with a threshold between 0 and 1, and the outputs are logits.")
         if "binary_accuracy" in about and kind_of(output) == "one-hot" and output.y.shape[-1] > 2:
             return failed(
-                f"{name_of(metric)} counts each of the {output.y.shape[-1]} zeros and ones of a label: use categorical accuracy."
+                f"{name_of(metric)} counts each of the {output.y.shape[-1]} zeros and ones of a label: use "
+                f"categorical accuracy."
             )
         if "crossentropy" in about and expects(output) in ("logits", "probabilities"):
             cost = float(measured(metric, y, perfect(output))[0])
             if cost > 0.5:
                 return failed(
-                    f"{name_of(metric)} charges {cost:.3g} for a perfect answer: logits taken for probabilities, or the reverse."
+                    f"{name_of(metric)} charges {cost:.3g} for a perfect answer: logits taken for "
+                    f"probabilities, or the reverse."
                 )
         values = numbers(y)
         if "accuracy" in about and kind_of(output) == "number" and np.any(values != np.round(values)):
@@ -3125,7 +3152,8 @@ def resumed(setup: Setup) -> tuple:
         gap = max(np.max(np.abs(a - b)) / (np.max(np.abs(a)) + 1e-12) for a, b in zip(whole, again, strict=True))
     if gap > 1e-5:
         return failed(
-            f"Resumed from its variables the run differs by {gap:.1g}: something that steps depend on is in no variable."
+            f"Resumed from its variables the run differs by {gap:.1g}: something that steps depend on is in no "
+            f"variable."
         )
     return passed("Two steps from the restored variables equal the two that were taken before.")
 
@@ -3204,7 +3232,7 @@ def changed_arguments(one: object, other: object) -> list[str]:
 def exported(setup: Setup) -> tuple:
     """Does the exported model answer the same in another process?
 
-    Cannot see: raw inputs, if the preprocessing is outside the model. Cost: a process that imports TensorFlow, 10 s. Built in 07.
+    Cannot see: preprocessing outside the model. Cost: a process that imports TensorFlow, 10 s. Built in 07.
     """
     import subprocess
     import sys
@@ -3212,7 +3240,8 @@ def exported(setup: Setup) -> tuple:
     x = setup.batch(8)[0]
     if len(tf.nest.flatten(x)) > 1 or not is_number(tf.nest.flatten(x)[0]):
         raise Skipped("one input of numbers is needed")
-    script = "import sys, numpy as np, tensorflow as tf; m = tf.saved_model.load(sys.argv[1]); np.save(sys.argv[3], m.serve(np.load(sys.argv[2])))"
+    script = "import sys, numpy as np, tensorflow as tf; m = tf.saved_model.load(sys.argv[1]); "
+    "np.save(sys.argv[3], m.serve(np.load(sys.argv[2])))"
     with tempfile.TemporaryDirectory() as folder:
         setup.model.export(f"{folder}/model", verbose=False)
         np.save(f"{folder}/x.npy", np.asarray(tf.nest.flatten(x)[0]))
@@ -3252,7 +3281,7 @@ def label_signal(setup: Setup) -> tuple:
 
 
 def held_out_loss(setup: Setup, train: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
-    """Return the least loss on the rows `held` in 200 steps on the rows `train`, each with the label of one of `labels`."""
+    """Return the least loss on rows `held` in 200 steps on rows `train`, which get the labels of rows `labels`."""
     with setup.unchanged():
         optimizer, variables, losses = tf.keras.optimizers.Adam(0.003), setup.model.trainable_variables, []
         optimizer.build(variables)
@@ -3312,7 +3341,8 @@ def audit(
         A Report. No question raises: one that fails is a "skip" that says why.
 
     Raises:
-        TypeError: if `model` is no Keras model, and ValueError for the name of a question that does not exist, or no rows.
+        TypeError: if `model` is no Keras model.
+        ValueError: if a question does not exist, or there are no rows.
     """
     if not isinstance(model, tf.keras.Model):
         raise TypeError(f"trust.audit needs a Keras model, and got {type(model).__name__}.")
