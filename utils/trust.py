@@ -2544,6 +2544,8 @@ def train_step_in_float16(setup: Setup) -> tuple:
             setup.model.optimizer = setup.optimizer
             try:
                 moves.append(moved_by(setup, take_step, batch)[0])
+            except (ValueError, TypeError, tf.errors.OpError) as error:
+                raise Skipped(f"under mixed_float16 the step raises: {' '.join(str(error).split())[:80]}") from None
             finally:
                 setup.optimizer = kept
     ratio = compared(*moves)[1]
