@@ -216,7 +216,8 @@ def test_fast_enough_for_a_hundred_thousand_weights():
 
 def test_import_adds_nothing_to_importing_tensorflow():
     script = "import sys, tensorflow; before = set(sys.modules); import trust; print(sorted(set(sys.modules) - before))"
-        out = subprocess.run([sys.executable, "-c", script], cwd=SOURCE.parent, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", script]
+    out = subprocess.run(command, cwd=SOURCE.parent, capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "['trust']"
 
 
