@@ -392,7 +392,7 @@ def a_mean_of_batch_means(faulty):
 
 
 @pair(
-    check="metric at the truth",
+    check="metric splits",
     symptom="The loss falls to 0.02 while the error stays at 0.96: every label meets every prediction.",
     source="keras#16836, keras#14627",
 )
