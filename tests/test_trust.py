@@ -172,6 +172,24 @@ def test_assert_ok_lists_the_failures():
         report.assert_ok()
 
 
+def test_a_model_that_cannot_be_called_or_trained_is_a_failure():
+    report = trust.audit(**small(x=np.ones((64, 5), "float32")))
+    assert [answer.question for answer in report.failures] == ["it trains"] and "cannot be called" in report[
+        "it trains"
+    ].sentence
+    set_up = small()
+    set_up["model"].compile("adam", "mse", ["mae"])  # the third place is that of the loss weights
+    assert trust.audit(**set_up)["it trains"].verdict == "fail"
+
+
+def test_odd_data_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="need the same number of rows"):
+        trust.audit(**small(y=np.ones((60, 1), "float32")))
+    with pytest.raises(ValueError, match="batch it first"):
+        x = tf.data.Dataset.from_tensor_slices((np.ones((8, 4), "float32"), np.ones(8, "float32")))
+        trust.audit(small()["model"], x)
+
+
 def test_bad_arguments_are_refused_in_a_sentence():
     with pytest.raises(ValueError, match="There is no question 'shape'"):
         trust.audit(**small(), only=["shape"])

@@ -1153,7 +1153,8 @@ def company(setup: Setup) -> tuple:
             gap = apart(alone, beside) * largest(beside) / largest(among)
             if gap > tolerance(setup):
                 return failed(
-                    f"Alone an example gets an answer that is {gap:.2g} of its size from that among {length(x)}."
+                    f"Alone, an example gets another answer than among {length(x)}: they differ by {gap:.2g} of "
+                    f"the largest."
                 )
         if longer is not None:
             gap = apart(take(setup.forward(longer), slice(0, 1)), setup.forward(x[:1]))
@@ -3539,7 +3540,13 @@ def audit(
             answers = [Answer(name, "skip", reason, QUESTIONS[name][1]) for name in asked]
             return Report(answers, time.perf_counter() - start)
         frame, count = setup.frame(), len(model.variables)
-        setup.forward(setup.batch(fixed_batch(model) or 2)[0])
+        try:
+            setup.forward(setup.batch(fixed_batch(model) or 2)[0])
+        except Exception as error:  # whatever a model raises
+            reason = f"The model cannot be called: {' '.join(str(error).split())[:160]}"
+            verdicts = {"it trains": "fail"}
+            answers = [Answer(name, verdicts.get(name, "skip"), reason, QUESTIONS[name][1]) for name in asked]
+            return Report(answers, time.perf_counter() - start)
         if len(model.variables) != count:  # it was not built yet, and stays built
             frame = setup.frame()
         answers = []

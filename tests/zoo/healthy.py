@@ -754,8 +754,8 @@ def hashed_shops_and_ages_in_bins():
     y = rng.normal(size=12)[shop][:, None] + np.sin(age / 15)
     inputs = {"shop": keras.Input((), dtype="string", name="shop"), "age": keras.Input((1,), name="age")}
     shops = layers.Embedding(64, 4)(layers.Hashing(64, salt=10)(inputs["shop"]))
-    bins = layers.Discretization([25.0, 35.0, 45.0, 55.0, 65.0], output_mode="one_hot")(inputs["age"])
-    hidden = layers.Dense(12, activation="relu")(layers.Concatenate()([shops, bins]))
+    bins = layers.Embedding(6, 2)(layers.Discretization([25.0, 35.0, 45.0, 55.0, 65.0])(inputs["age"]))
+    hidden = layers.Dense(12, activation="relu")(layers.Concatenate()([shops, layers.Flatten()(bins)]))
     model = keras.Model(inputs, layers.Dense(1)(hidden))
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
     names = np.array([f"shop {k}" for k in range(12)], dtype=object)[shop]
