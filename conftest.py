@@ -15,6 +15,9 @@ sys.path.insert(0, environment.NO_NETWORK)
 
 import sitecustomize  # noqa: F401  (blocks the network in this process too)
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before a test file starts TensorFlow: it makes two devices of the CPU
+    from utils import session  # noqa: F401
+
 
 class _Scheduler(LoadScopeScheduling):
     """Keeps each file on one worker, but hands out one by one the long tests of test_runs.py and test_zoo.py."""

@@ -32,8 +32,8 @@ def train(set_up):
     """Train as the set-up's owner would, one epoch or one step."""
     model, x, y = set_up["model"], set_up["x"], set_up.get("y")
     if "train_step" in set_up:
-        rows = [tf.nest.map_structure(lambda part: part[:32], part) for part in (x, y, set_up.get("sample_weight"))]
-        set_up["train_step"](*[part for part in rows if part is not None])
+        given = [part for part in (x, y, set_up.get("sample_weight")) if part is not None]
+        set_up["train_step"](*tf.nest.map_structure(lambda part: part[:32], given))
     elif model.compiled:
         options = (
             {"shuffle": False} if isinstance(x, tf.data.Dataset) else {"sample_weight": set_up.get("sample_weight")}
@@ -43,6 +43,8 @@ def train(set_up):
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.build.__name__)
 def test_fault_is_named(pair):
+    if "two replicas" in pair.check and len(tf.config.list_logical_devices("CPU")) < 2:
+        pytest.skip("another test file of this process has started TensorFlow with one device")
     report = trust.audit(**pair.build(True), only=[pair.check])
     assert not broken(report)
     assert bool(complaints(report)) != bool(pair.missed), f"{pair.check}: {report[pair.check].sentence}"

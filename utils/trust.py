@@ -3530,7 +3530,9 @@ def audit(
     unknown = [name for name in [*(only or []), *skip] if name not in QUESTIONS]
     if unknown:
         raise ValueError(f"There is no question {unknown[0]!r}. The questions are: {', '.join(QUESTIONS)}.")
-    start, state = time.perf_counter(), randomness()
+    start, state, logger = time.perf_counter(), randomness(), tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # the audit traces a lot, and TensorFlow would say so
     draw_apart()
     asked = [name for name in QUESTIONS if (only is None or name in only) and name not in skip]
     try:
@@ -3557,6 +3559,7 @@ def audit(
             frame.restore()
     finally:
         set_randomness(state)
+        logger.setLevel(level)
     return Report(answers, time.perf_counter() - start)
 
 
