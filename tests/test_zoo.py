@@ -56,12 +56,11 @@ def test_twin_gets_no_complaint(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.build.__name__)
-def test_fault_and_twin_are_silent(pair, capsys):
-    for faulty in (True, False):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            train(pair.build(faulty))
+def test_fault_is_silent(pair, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        train(pair.build(True))
     assert capsys.readouterr().out == ""
 
 
