@@ -290,3 +290,15 @@ def test_question_says_where_it_is_explained(name):
             if line.startswith("##")
         ]
         assert section in headings, f"{name}: notebook {number} has no section {section!r}"
+
+
+def test_an_exported_model_is_asked_in_another_process():
+    answer = trust.audit(**small(), only=["exported"])["exported"]
+    assert (answer.verdict, answer.sentence) == ("pass", "Exported, and the same in another process.")
+
+
+def test_a_model_that_cannot_be_called_stays_as_it_was():
+    set_up = small(x=np.ones((64, 5), "float32"))
+    before = state_of(set_up)
+    trust.audit(**set_up)
+    assert state_of(set_up) == before

@@ -476,34 +476,11 @@ def is_tracked(thing: object) -> bool:
     return type(thing).__name__ in ("_DictWrapper", "ListWrapper", "_TupleWrapper")
 
 
-LIBRARIES = {"builtins", "keras", "tensorflow", "numpy", "functools", "collections", "weakref", "inspect", "typing"}
-LIBRARIES |= {
-    "_thread",
-    "threading",
-    "re",
-    "pathlib",
-    "google",
-    "jax",
-    "torch",
-    "itertools",
-    "enum",
-    "abc",
-    "types",
-    "pandas",
-}
-LIBRARIES |= {
-    "matplotlib",
-    "IPython",
-    "ipykernel",
-    "pytest",
-    "_pytest",
-    "traitlets",
-    "logging",
-    "absl",
-    "ast",
-    "h5py",
-    "PIL",
-}
+# What the objects of these packages hold is not the set-up's.
+LIBRARIES = {"IPython", "PIL", "_pytest", "_thread", "absl", "abc", "ast", "builtins", "collections"}
+LIBRARIES |= {"enum", "functools", "google", "h5py", "inspect", "ipykernel", "itertools", "jax"}
+LIBRARIES |= {"keras", "logging", "matplotlib", "numpy", "pandas", "pathlib", "pytest", "re"}
+LIBRARIES |= {"tensorflow", "threading", "torch", "traitlets", "types", "typing", "weakref"}
 
 
 def cell_is_filled(cell: object) -> bool:
@@ -573,12 +550,17 @@ def type_of(thing: list | dict | set) -> type:
     return next(base for base in (list, dict, set) if isinstance(thing, base))
 
 
-KERAS_STATE = ("global_seed_generator", "rng_seed", "object_name_uids")  # the last numbers the names of layers
+KERAS_STATE = ("global_seed_generator", "global_random_seed", "object_name_uids")  # the last numbers names of layers
+
+
+def eager_context() -> object:
+    """Return TensorFlow's context, which holds the global seed and what draws from it."""
+    return importlib.import_module("tensorflow.python.eager.context").context()
 
 
 def randomness() -> dict:
     """Return the state of Python's, NumPy's, TensorFlow's and Keras' global random numbers."""
-    context = importlib.import_module("tensorflow.python.eager.context").context()
+    context = eager_context()
     keras = vars(importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER)
     generator = keras.get("global_seed_generator")
     return {
@@ -593,13 +575,13 @@ def randomness() -> dict:
 
 def draw_apart() -> None:
     """Give TensorFlow another seed for now: operations cached for yours would go on counting while the audit draws."""
-    context = importlib.import_module("tensorflow.python.eager.context").context()
+    context = eager_context()
     context._seed, context._rng = 748_293_651, random.Random(1)
 
 
 def set_randomness(state: dict) -> None:
     """Put random states back as `randomness` returned them."""
-    context = importlib.import_module("tensorflow.python.eager.context").context()
+    context = eager_context()
     keras = vars(importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER)
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
@@ -607,7 +589,7 @@ def set_randomness(state: dict) -> None:
     if generator_state is not None:
         context._rng = random.Random()
         context._rng.setstate(generator_state)
-    elif getattr(context, "_rng", None) is not None:
+    else:
         context._rng = None
     tf.random.get_global_generator().state.assign(state["tf.random"])
     for name in KERAS_STATE:
@@ -615,7 +597,9 @@ def set_randomness(state: dict) -> None:
         if isinstance(kept, dict) and isinstance(now, dict):
             now.clear()
             now.update(kept)
-        elif kept is not now:
+        elif kept is None:
+            keras.pop(name, None)
+        else:
             keras[name] = kept
     if state["seed"] is not None:
         keras["global_seed_generator"].state.assign(state["seed"])
@@ -720,7 +704,6 @@ class Setup:
             self.optimizer = tf.keras.optimizers.get(self.optimizer)
         self.metrics = metrics
         self.own_loss = compiled and loss_fn is None
-        self.kept = {}
 
     def rows(self, count: int = ROWS) -> np.ndarray:
         """Return up to `count` row numbers, spread over the data, so that sorted labels are mixed."""
@@ -907,10 +890,6 @@ class Setup:
     @cached_property
     def spied(self) -> list[tuple]:
         """Return (layer, argument, result, training) for every call of a layer in one training pass, in order."""
-        return self.spy(training=True)
-
-    def spy(self, training: bool) -> list[tuple]:
-        """Run one pass, and return what went into and came out of every innermost layer."""
         calls = []
 
         def watched(layer, call):
@@ -924,11 +903,7 @@ class Setup:
         with self.unchanged():
             for layer in self.layers:
                 layer.__dict__["call"] = watched(layer, layer.call)
-            try:
-                self.forward(self.batch()[0], training=training)
-            finally:
-                for layer in self.layers:
-                    layer.__dict__.pop("call", None)
+            self.forward(self.batch()[0], training=True)
         return calls
 
 
@@ -1054,8 +1029,7 @@ def shapes(setup: Setup) -> tuple:
             if abs(together - alone) > 1e-3 * abs(alone) + 1e-7:
                 return failed(
                     f"{output.name}: labels {y.shape} against predictions {y_pred.shape} broadcast: the loss of "
-                    f"the batch "
-                    f"is {together:.3g}, the mean over its examples {alone:.3g}."
+                    f"the batch is {together:.3g}, the mean over its examples {alone:.3g}."
                 )
         elif spreads(output) and not reads_columns(output):
             return warned(f"{output.name}: labels {y.shape} are spread over predictions {y_pred.shape}.")
@@ -1557,14 +1531,14 @@ def input_range(setup: Setup) -> tuple:
                 )
         if not weighs or not tf.is_tensor(given) or not given.dtype.is_floating:
             continue
-        size, largest = root_mean_square(given), float(np.nanmax(np.abs(numbers(given)), initial=0))
+        size, most = root_mean_square(given), float(np.nanmax(np.abs(numbers(given)), initial=0))
         if size > 12:
             return warned(
-                f"The numbers that reach {layer.name} have a size of {size:.3g}, up to {largest:.3g}: scale "
+                f"The numbers that reach {layer.name} have a size of {size:.3g}, up to {most:.3g}: scale "
                 f"them to about 1."
             )
-        if 0 < largest < 0.02 and int(np.prod(given.shape[1:])) in (*wide, sum(wide)):
-            return warned(f"The numbers that reach {layer.name} are at most {largest:.2g}: scaled twice?")
+        if 0 < most < 0.02 and int(np.prod(given.shape[1:])) in (*wide, sum(wide)):
+            return warned(f"The numbers that reach {layer.name} are at most {most:.2g}: scaled twice?")
         said.append(f"{layer.name} {size:.2g}")
     return passed(
         f"The size of what reaches the first weights: {spelled(said, 3)}."
@@ -1643,9 +1617,9 @@ def constant_features(setup: Setup) -> tuple:
             )
         for y in [numbers(part) for part in tf.nest.flatten(setup.y) if part is not None and is_number(part)]:
             if len(y) > 8 and y.size == len(y) and np.ptp(y) > 0 and table.shape[1] > 1:
-                same = [c for c in range(table.shape[1]) if abs(correlation(table[:, c], y.ravel())) > 0.99999]
-                if same:
-                    return warned(f"Column {same[0]} is the label, up to a factor.")
+                copies = [c for c in range(table.shape[1]) if abs(correlation(table[:, c], y.ravel())) > 0.99999]
+                if copies:
+                    return warned(f"Column {copies[0]} is the label, up to a factor.")
     return passed(f"{sum(table.shape[1] for table in tables)} columns, all of which vary.")
 
 
@@ -1949,23 +1923,20 @@ def ids_of(layer: object, texts: tf.Tensor) -> np.ndarray:
 
 def unknown_share(layer: object, texts: tf.Tensor) -> float:
     """Return the share of unknown words in texts; empty places do not count."""
-    ids, unknown = ids_of(layer, texts), getattr(layer, "num_oov_indices", 1)
-    first = (
-        1
-        if (getattr(layer, "mask_token", "") is not None and hasattr(layer, "_split"))
-        or getattr(layer, "mask_token", None)
-        else 0
-    )
-    ids = ids[ids >= first]
-    return float(np.mean(ids < first + unknown)) if len(ids) else 1.0
+    ids, words = ids_of(layer, texts), first_word(layer)
+    ids = ids[ids >= words - getattr(layer, "num_oov_indices", 1)]
+    return float(np.mean(ids < words)) if len(ids) else 1.0
 
 
 def never_seen_in(layer: object, texts: tf.Tensor) -> np.ndarray:
     """Return the numbers of the vocabulary's words that occur in none of the texts."""
-    empty = int(getattr(layer, "mask_token", None) is not None or hasattr(layer, "_split"))
-    return np.setdiff1d(
-        np.arange(empty + getattr(layer, "num_oov_indices", 1), layer.vocabulary_size()), ids_of(layer, texts)
-    )
+    return np.setdiff1d(np.arange(first_word(layer), layer.vocabulary_size()), ids_of(layer, texts))
+
+
+def first_word(layer: object) -> int:
+    """Return the number of the vocabulary's first word: empty places and unknown words come before it."""
+    empty = hasattr(layer, "_split") or getattr(layer, "mask_token", None) is not None
+    return int(empty) + getattr(layer, "num_oov_indices", 1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -2124,8 +2095,7 @@ def loss_reduction(setup: Setup) -> tuple:
             return warned(f"{output.name}: the loss is a sum over the batch: twice the rows make steps twice as long.")
         return warned(
             f"{output.name}: the loss of {n} rows is {whole:.4g}, put together from {cut} and {n - cut} rows "
-            f"{mean:.4g}: "
-            "it depends on which rows share a batch."
+            f"{mean:.4g}: it depends on which rows share a batch."
         )
     return passed("The loss of a batch is the mean over its examples.")
 
@@ -2276,9 +2246,6 @@ def optimizer_question(setup: Setup) -> tuple:
             return failed(
                 f"The optimizer was built without {spelled(missing)}: compile again, or build it for this model."
             )
-        frozen = [path(v) for v in model.variables if id(v) in known - {id(t) for t in model.trainable_variables}]
-        if frozen and setup.train_step is None and getattr(model, "train_function", None) is not None:
-            return failed(f"Frozen, and still trained until you compile again: {spelled(frozen)}.")
         moments = [
             v for v in optimizer.variables[2:] if v.shape == getattr(model.trainable_variables[0], "shape", None)
         ]
@@ -2455,6 +2422,14 @@ def compared(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     )
 
 
+def any_step(setup: Setup) -> Callable:
+    """Return the set-up's own step or Keras', or raise Skipped."""
+    step = own_step(setup)
+    if step is None and setup.optimizer is None:
+        raise Skipped("neither a step nor an optimizer was given")
+    return step or kerass_step(setup)
+
+
 def step_or_skip(setup: Setup) -> Callable:
     """Return the set-up's own step, or raise Skipped."""
     step = own_step(setup)
@@ -2513,7 +2488,7 @@ def train_step_question(setup: Setup) -> tuple:
 
 def is_random(setup: Setup, step: Callable, move: np.ndarray) -> bool:
     """Whether a step draws random numbers of its own: with another seed it goes elsewhere."""
-    context = importlib.import_module("tensorflow.python.eager.context").context()
+    context = eager_context()
     batch = setup.batch()
     with setup.unchanged():
         context._rng = random.Random(2)
@@ -2786,9 +2761,7 @@ def weights_move(setup: Setup) -> tuple:
 
     Cannot see: weights that move the wrong way. Cost: one step. Built in 02.
     """
-    step = own_step(setup) or (kerass_step(setup) if setup.optimizer is not None else None)
-    if step is None:
-        raise Skipped("neither a step nor an optimizer was given")
+    step = any_step(setup)
     batch = setup.batch()
     still = standing(setup, moved_by(setup, step, batch)[0], moved_by(setup, kerass_step(setup), batch)[0])
     if still:
@@ -2807,9 +2780,7 @@ def frozen_weights(setup: Setup) -> tuple:
     frozen = [variable for variable in frozen.values() if "seed_generator" not in path(variable)]
     if not frozen:
         raise Skipped("nothing is frozen")
-    step = own_step(setup) or (kerass_step(setup) if setup.optimizer is not None else None)
-    if step is None:
-        raise Skipped("neither a step nor an optimizer was given")
+    step = any_step(setup)
     model, optimizer = setup.model, innermost(setup.optimizer) if setup.optimizer is not None else None
     owned = (
         {id(v) for v in getattr(optimizer, "_trainable_variables", [])}
@@ -2873,7 +2844,6 @@ def traces(setup: Setup) -> tuple:
 
     Cannot see: functions that are compiled deeper inside. Cost: tracing a few times. Built in 02.
     """
-    batches = [tuple(take(part, rows) for part in setup.batch(24)[:2]) for rows in (slice(0, 12), slice(12, 24))]
     call = getattr(type(setup.model), "call", None)
     if hasattr(call, "python_function"):
         if not getattr(call, "_reduce_retracing", False) and call.input_signature is None:
@@ -2884,6 +2854,7 @@ def traces(setup: Setup) -> tuple:
         raise Skipped("it needs a step of your own, and its optimizer, built")
     if setup.y is None:
         raise Skipped("no labels were given")
+    batches = [tuple(take(part, rows) for part in setup.batch(24)[:2]) for rows in (slice(0, 12), slice(12, 24))]
     if hasattr(step, "python_function"):  # a twin of it, so that yours gets no traces
         options = {
             "reduce_retracing": getattr(step, "_reduce_retracing", False),
@@ -3286,9 +3257,9 @@ def resumed(setup: Setup) -> tuple:
 
     Cannot see: what your own code saves and forgets. Cost: six steps. Built in 02.
     """
-    step = own_step(setup) or (kerass_step(setup) if setup.optimizer is not None else None)
-    if step is None or not setup.model.trainable_variables:
-        raise Skipped("neither a step nor an optimizer was given")
+    step = any_step(setup)
+    if not setup.model.trainable_variables:
+        raise Skipped("there is nothing to train")
     batch = setup.batch(16)
     if own_step(setup) is not None and is_random(setup, step, moved_by(setup, step, setup.batch())[0]):
         raise Skipped("the step draws random numbers of its own")
@@ -3347,30 +3318,20 @@ def losses_and_metrics_saved(setup: Setup) -> tuple:
     Cannot see: whether their classes are registered where you load them. Cost: none. Built in 03 and 04.
     """
     said = []
-    losses = [part for part in tf.nest.flatten(setup.loss_fn) if isinstance(part, tf.keras.losses.Loss) and ours(part)]
-    for loss in losses:
+    kinds = (tf.keras.losses.Loss, tf.keras.metrics.Metric)
+    metrics = flat_metrics(setup) if setup.y is not None else []
+    for part in [*tf.nest.flatten(setup.loss_fn), *metrics]:
+        if not isinstance(part, kinds) or not ours(part):
+            continue
+        name = type(part).__name__
         try:
-            again = type(loss).from_config(loss.get_config())
-        except Exception as error:
-            return warned(
-                f"{type(loss).__name__} cannot be made from its configuration: {' '.join(str(error).split())[:100]}"
-            )
-        changed = changed_arguments(loss, again)
+            again = type(part).from_config(part.get_config())
+        except Exception as error:  # whatever a class of your own raises
+            return warned(f"{name} cannot be made from its configuration: {' '.join(str(error).split())[:100]}")
+        changed = changed_arguments(part, again)
         if changed:
-            return failed(f"{type(loss).__name__} forgets {spelled(changed)} in its configuration.")
-        said.append(type(loss).__name__)
-    metrics = [metric for metric in flat_metrics(setup) if isinstance(metric, tf.keras.metrics.Metric) and ours(metric)]
-    for metric in metrics:
-        try:
-            again = type(metric).from_config(metric.get_config())
-        except Exception as error:
-            return warned(
-                f"{type(metric).__name__} cannot be made from its configuration: {' '.join(str(error).split())[:100]}"
-            )
-        changed = changed_arguments(metric, again)
-        if changed:
-            return failed(f"{type(metric).__name__} forgets {spelled(changed)} in its configuration.")
-        said.append(type(metric).__name__)
+            return failed(f"{name} forgets {spelled(changed)} in its configuration.")
+        said.append(name)
     if not said:
         raise Skipped("no loss or metric is a class of your own")
     return passed(f"Made anew from their configurations: {spelled(said)}.")
@@ -3395,8 +3356,10 @@ def exported(setup: Setup) -> tuple:
     x = setup.batch(8)[0]
     if len(tf.nest.flatten(x)) > 1 or not is_number(tf.nest.flatten(x)[0]):
         raise Skipped("one input of numbers is needed")
-    script = "import sys, numpy as np, tensorflow as tf; m = tf.saved_model.load(sys.argv[1]); "
-    "np.save(sys.argv[3], m.serve(np.load(sys.argv[2])))"
+    script = (
+        "import sys, numpy as np, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); "
+        "np.save(sys.argv[3], model.serve(np.load(sys.argv[2])))"
+    )
     with tempfile.TemporaryDirectory() as folder:
         setup.model.export(f"{folder}/model", verbose=False)
         np.save(f"{folder}/x.npy", np.asarray(tf.nest.flatten(x)[0]))
@@ -3479,6 +3442,15 @@ def refusal(setup: Setup) -> str:
     return ""
 
 
+def cannot_be_called(setup: Setup) -> str:
+    """Call the model, which builds it, and return what it raises, or ""."""
+    try:
+        setup.forward(setup.batch(2)[0])
+    except Exception as error:  # whatever a model raises
+        return f"The model cannot be called: {' '.join(str(error).split())[:160]}"
+    return ""
+
+
 def fixed_batch(model: object) -> int | None:
     """Return the batch size that a model is built for, or None if it takes any."""
     shape = getattr(model, "input_shape", None)
@@ -3543,18 +3515,14 @@ def audit(
             return Report(answers, time.perf_counter() - start)
         frame, count = setup.frame(), len(model.variables)
         try:
-            setup.forward(setup.batch(fixed_batch(model) or 2)[0])
-        except Exception as error:  # whatever a model raises
-            reason = f"The model cannot be called: {' '.join(str(error).split())[:160]}"
-            verdicts = {"it trains": "fail"}
-            answers = [Answer(name, verdicts.get(name, "skip"), reason, QUESTIONS[name][1]) for name in asked]
-            return Report(answers, time.perf_counter() - start)
-        if len(model.variables) != count:  # it was not built yet, and stays built
-            frame = setup.frame()
-        answers = []
-        try:
-            for name in asked:
-                answers.append(answered(setup, name, thorough or only is not None, frame))
+            reason = cannot_be_called(setup)
+            if reason:
+                verdicts = {"it trains": "fail"}
+                answers = [Answer(name, verdicts.get(name, "skip"), reason, QUESTIONS[name][1]) for name in asked]
+                return Report(answers, time.perf_counter() - start)
+            if len(model.variables) != count:  # it was not built yet, and stays built
+                frame = setup.frame()
+            answers = [answered(setup, name, thorough or only is not None, frame) for name in asked]
         finally:
             frame.restore()
     finally:
