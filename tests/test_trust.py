@@ -5,7 +5,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -221,15 +220,37 @@ def test_odd_inputs_do_not_kill_the_audit(inputs):
     assert not [answer for answer in report if "itself failed" in answer.sentence], str(report)
 
 
-def test_fast_enough_for_a_hundred_thousand_weights():
+AUDIT_AND_FIT = """
+import time, keras, numpy as np, trust
+
+def set_up():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input((784,)), keras.layers.Dense(128, "relu"), keras.layers.Dense(10)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    x = np.random.default_rng(0).uniform(size=(1000, 784)).astype("float32")
+    return model
+
+def seconds(function):
     start = time.process_time()
-    report = trust.audit(model, x, x[:, :10].argmax(1), validation_data=(x[:200], x[:200, :10].argmax(1)))
-    assert len(report) == len(trust.QUESTIONS)
-    assert time.process_time() - start < 10
+    function()
+    return time.process_time() - start
+
+x = np.random.default_rng(0).uniform(size=(1000, 784)).astype("float32")
+y = x[:, :10].argmax(1)
+validation = x[:200], y[:200]
+epoch = min(seconds(lambda: set_up().fit(x, y, validation_data=validation, verbose=0)) for _ in range(3))
+report = []
+audit = seconds(lambda: report.append(trust.audit(set_up(), x, y, validation_data=validation)))
+print(len(report[0]), audit / epoch)
+"""
+
+
+def test_a_hundred_thousand_weights_cost_a_few_epochs():
+    """It takes 2.5 s on two cores, three times a first epoch of `fit`: seconds would measure the machine."""
+    command = [sys.executable, "-c", AUDIT_AND_FIT]
+    out = subprocess.run(command, cwd=SOURCE.parent, capture_output=True, text=True, check=True).stdout
+    asked, ratio = out.splitlines()[-1].split()
+    assert int(asked) == len(trust.QUESTIONS)
+    assert float(ratio) < 10
 
 
 def test_import_adds_nothing_to_importing_tensorflow():
