@@ -63,6 +63,30 @@ def norm_with_numpy_guard(x):
 
 
 @tf.custom_gradient
+def norm_with_cond(x):
+    length = tf.norm(x)
+    return length, lambda upstream: upstream * tf.cond(length > 0, lambda: x / length, lambda: tf.zeros_like(x))
+
+
+@tf.custom_gradient
+def norm_by_root_of_products(x):
+    length = tf.sqrt(tf.tensordot(x, x, 1))
+    return length, lambda upstream: tf.where(length > 0, upstream * x / tf.where(length > 0, length, 1.0), 0.0)
+
+
+def norm_right_when_eager(x):
+    return norm_with()(x) if tf.executing_eagerly() else tf.sqrt(tf.reduce_sum(x * x))
+
+
+def norm_in_float32(x):
+    return norm_with()(tf.cast(x, tf.float32))
+
+
+def norm_by_way_of_float32(x):
+    return tf.cast(norm_with()(tf.cast(x, tf.float32)), x.dtype)
+
+
+@tf.custom_gradient
 def norm_without_upstream(x):
     length = tf.norm(x)
     return length, lambda upstream: tf.math.divide_no_nan(x, length)
@@ -94,8 +118,48 @@ def rows_remembered():
 
 def _errors(functions, x, compare):
     """Return the index of the greatest error, or -1 where none stands out: rounding must not guess right by luck."""
-    errors = [compare(_slopes(f, x), central_difference(f, x)) for f in functions]
+    errors = [compare(_slopes(f, x), _judge(f, x)) for f in functions]
     return int(np.argmax(errors)) if max(errors) > 1e-4 else -1
+
+
+def _judge(f, x, h=None):
+    """Return central differences with one step for all components."""
+    return central_difference(f, x, 1e-5 * max(1.0, np.abs(x).max()) if h is None else h)
+
+
+def wrong_one_with(h):
+    """Return an answer that takes steps of h whatever the point."""
+
+    def answer(functions, x):
+        errors = [
+            np.abs(_slopes(f, x) - _judge(f, x, h)).max() / np.abs(_judge(f, x, h)).max().clip(1e-300)
+            for f in functions
+        ]
+        return int(np.argmax(errors))
+
+    return answer
+
+
+def wrong_one_by_bare_allclose(functions, x):
+    """`np.allclose` adds 1e-8 to what it allows: a function of the size 1e-12 is never wrong."""
+    wrong = [not np.allclose(_slopes(f, x), _judge(f, x)) for f in functions]
+    return wrong.index(True) if any(wrong) else -1
+
+
+def wrong_one_in_float32(functions, x):
+    x32 = tf.cast(x, tf.float32)
+    f32 = [lambda t, f=f: tf.cast(f(tf.cast(t, tf.float32)), tf.float64) for f in functions]
+    errors = [np.abs(_slopes(f, x32) - _judge(f, x, 0.01)).max() for f in f32]
+    return int(np.argmax(errors))
+
+
+def wrong_one_by_tf_test(functions, x):
+    scale = float(tf.maximum(tf.reduce_max(tf.abs(x)), 1.0))
+    errors = []
+    for f in functions:
+        (by_tape,), (judged,) = tf.test.compute_gradient(f, [x], delta=1e-5 * scale)
+        errors.append(np.abs(by_tape - judged).max() / np.abs(judged).max())
+    return np.argmax(errors)
 
 
 def _slopes(f, x):
@@ -114,7 +178,7 @@ def wrong_one_by_cosine_and_length(functions, x):
 
 def wrong_one_by_allclose(functions, x):
     for i, f in enumerate(functions):
-        if not np.allclose(_slopes(f, x), central_difference(f, x), rtol=1e-4, atol=0):
+        if not np.allclose(_slopes(f, x), _judge(f, x), rtol=1e-4, atol=0):
             return tf.constant(i)
     return -1
 
@@ -134,12 +198,12 @@ def wrong_one_by_cosine(functions, x):
         turned = 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b) if np.any(a) else 1.0
         return turned > 5e-4 or abs(np.linalg.norm(a) / np.linalg.norm(b) - 1) > 0.015
 
-    wrong = [found(_slopes(f, x), central_difference(f, x)) for f in functions]
+    wrong = [found(_slopes(f, x), _judge(f, x)) for f in functions]
     return wrong.index(True) if any(wrong) else -1
 
 
 def wrong_one_loosely(functions, x):
-    wrong = [not np.allclose(_slopes(f, x), central_difference(f, x), rtol=0.1, atol=0) for f in functions]
+    wrong = [not np.allclose(_slopes(f, x), _judge(f, x), rtol=0.1, atol=0) for f in functions]
     return wrong.index(True) if any(wrong) else -1
 
 
@@ -219,7 +283,7 @@ PROOFS = {
         raises=lambda w, x, y: tf.matmul(x, w),
     ),
     "safe_norm": Proof(
-        right=[norm_with_double_where, norm_with_numpy_guard],
+        right=[norm_with_double_where, norm_with_cond, norm_by_root_of_products],
         wrong={
             "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
             "once compiled": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
@@ -231,6 +295,13 @@ PROOFS = {
             "this one is short, not zero": norm_with(
                 lambda up, x, length: up * (_unit(x, length) if length > 1e-6 else tf.zeros_like(x))
             ),
+            "float32 came": norm_in_float32,
+            "went through float32": norm_by_way_of_float32,
+            "e-15": norm_with(lambda up, x, length: up * x / tf.maximum(length, 1e-14)),
+            "the gradient of safe_norm, x = [": norm_with(
+                lambda up, x, length: up * x / (length + tf.cast(length == 0, x.dtype)) / (1 + length / 1e16)
+            ),
+            "inside tf.function": norm_right_when_eager,
             "The signs are lost": norm_with(lambda up, x, length: up * tf.abs(_unit(x, length))),
             "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
             "a scalar is expected, and a value of shape (1,)": lambda x: (
@@ -238,15 +309,21 @@ PROOFS = {
             ),
         },
         raises=lambda x: tf.norm(x).numpy()["length"],
+        breaks=(norm_with_numpy_guard,),
     ),
     "find_wrong_gradient": Proof(
-        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose],
+        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose, wrong_one_by_tf_test],
         wrong={
             "Even a factor of two is missed": lambda functions, x: -1,
             "one alone is wrong": wrong_one_by_length,
             "here the sums agree": wrong_one_by_sum,
             "too loose for 2 %": wrong_one_loosely,
-            "favors large functions": wrong_one_absolutely,
+            "an absolute difference sees": wrong_one_absolutely,
+            "function 1e-12 in size": wrong_one_by_bare_allclose,
+            "The step is too large": wrong_one_with(0.1),
+            "is left": wrong_one_with(1e-12),
+            "Let h grow with |x|": wrong_one_with(1e-5),
+            "expected": wrong_one_in_float32,
             "2 % of one component": wrong_one_by_cosine,
             "One variable is enough": lambda functions, x: wrong_one_by_allclose(functions, x) if len(x) > 1 else -1,
             "A gradient of zeros": lambda functions, x: wrong_one_by_allclose(

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from utils.checks.engine import (
     attempted,
-    central_difference,
+    compiled,
     exercise,
     expect,
     functions_compiled,
@@ -77,39 +78,69 @@ def per_example_gradients(answer):
     deeper=True,
 )
 def safe_norm(answer):
-    """Judge the value and the gradient of `safe_norm` at ordinary, tiny and zero vectors, with an upstream factor."""
-    usual, tiny = [np.array([3.0, -4.0]), random_numbers(5)], [1e-3 * random_array(4), 1e-12 * random_array(3)]
-    for x in (*usual, *tiny, np.array([-0.7]), np.array([0.0, -2.0, 0.0]), np.zeros(3), np.zeros(1), np.zeros(6)):
-        length = np.linalg.norm(x)
-        slope = x / length if length else np.zeros_like(x)
-        on = f"x = {np.array2string(x, precision=3)}"
-        value, gradient = _value_and_gradient(answer, x)
-        require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
-        too_long = (
-            f"expected {length:.6g}, got {float(value):.6g}. A small number under the root lengthens every vector."
-        )
-        refuse({f"{too_long} The value must be exact.": length * (1 + 1e-5) < float(value) < length + 0.1}, on=on)
-        expect(value, length, on=f"safe_norm(x), {on}", tolerance=1e-5 * min(1, length or 1))
-        smells = (
-            {
-                "The gradient is upstream alone: multiply it by x / length.": np.ones_like(x),
-                "Only the zero vector has a gradient of zeros, and this one is short, not zero.": np.zeros_like(x),
-                "The signs are lost: each component of the gradient has the sign of its x.": abs(slope),
-            }
-            if length
-            else {}
-        )
-        expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells, tolerance=1e-3)
-        for factor in (3.0, -2.0):
-            _, multiplied = _value_and_gradient(lambda t, factor=factor: factor * answer(t), x)
-            smells = {
-                "The upstream gradient is ignored: multiply what you return by it.": slope,
-                "The sign of the upstream gradient is lost.": abs(factor) * slope,
-            }
-            times = f"the gradient of {factor:g} * safe_norm, {on}"
-            expect(multiplied, factor * slope, on=times, smells=smells, tolerance=1e-3)
+    """Judge value and gradient of `safe_norm` in both dtypes, at every size and at zero, with an upstream factor."""
+    usual = [np.array([3.0, -4.0]), random_numbers(5), np.array([-0.7]), np.array([0.0, -2.0, 0.0])]
+    sizes = [1e-3 * random_array(4), 1e-12 * random_array(3), 2e-15 * random_array(2), 6e14 * random_array(3)]
+    for dtype in (tf.float32, tf.float64):
+        for x in (*usual, *sizes, np.zeros(3), np.zeros(1), np.zeros(6)):
+            _judge_norm(answer, tf.constant(x, dtype))
+    for x in (np.array([3.0, -4.0]), np.zeros(3)):
+        _, gradient = compiled(lambda t: _value_and_gradient(answer, t))(tf.constant(x, tf.float32))
+        expect(gradient, _direction(x), on=f"the gradient of safe_norm inside tf.function, x = {x}", tolerance=1e-3)
     late = "Right when run eagerly, nan at the zero vector once compiled: a tf.where after the root comes too late."
     require(_is_finite_when_compiled(answer, np.zeros(3)), late)
+
+
+def _judge_norm(answer, x: tf.Tensor) -> None:
+    """Judge value and gradient at one vector."""
+    precise = x.dtype == tf.float64
+    tolerance = 1e-10 if precise else 1e-3
+    length, slope = np.linalg.norm(x), _direction(x.numpy())
+    on = f"x = {np.array2string(x.numpy(), precision=3)}, {x.dtype.name}"
+    value, gradient = _value_and_gradient(answer, x)
+    require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
+    for what, got in {"a length": value, "a gradient": gradient}.items():
+        dtype = getattr(got, "dtype", x.dtype)
+        require(dtype == x.dtype, f"For {on}: {what} of that dtype is expected, and {dtype.name} came.")
+    too_long = f"expected {length:.6g}, got {float(value):.6g}. A small number under the root lengthens every vector."
+    lengthened = length * (1 + 1e-5) < float(value) < length + 0.1
+    rounded = precise and (_is_rounded(value, length) or _is_rounded(gradient, slope))
+    misconceptions = {
+        f"{too_long} The value must be exact.": lengthened,
+        "right to seven digits only. Something went through float32 on the way.": rounded,
+    }
+    refuse(misconceptions, on=on)
+    small = min(1, length or 1)  # the tolerance is relative to 1, not to the length
+    expect(value, length, on=f"safe_norm(x), {on}", tolerance=(1e-12 if precise else 1e-5) * small)
+    smells = {
+        "The gradient is upstream alone: multiply it by x / length.": np.ones_like(slope),
+        "Only the zero vector has a gradient of zeros, and this one is short, not zero.": np.zeros_like(slope),
+        "The signs are lost: each component of the gradient has the sign of its x.": abs(slope),
+    }
+    expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells if length else {}, tolerance=tolerance)
+    for factor in (3.0, -2.0):
+        _, multiplied = _value_and_gradient(lambda t, factor=factor: factor * answer(t), x)
+        smells = {
+            "The upstream gradient is ignored: multiply what you return by it.": slope,
+            "The sign of the upstream gradient is lost.": abs(factor) * slope,
+        }
+        times = f"the gradient of {factor:g} * safe_norm, {on}"
+        expect(multiplied, factor * slope, on=times, smells=smells, tolerance=tolerance)
+
+
+def _is_rounded(got, want) -> bool:
+    """Tell whether float64 numbers are right as float32 ones would be, and no better."""
+    array = as_array(got)
+    if array is None or array.shape != np.shape(want) or not np.any(want):
+        return False
+    off = np.abs(array - want).max() / np.abs(want).max()
+    return bool(1e-10 < off < 1e-6)
+
+
+def _direction(x: np.ndarray) -> np.ndarray:
+    """Return x / length, and zeros for the zero vector."""
+    length = np.linalg.norm(x.astype(np.float64))
+    return x / length if length else np.zeros_like(x)
 
 
 @exercise(
@@ -118,32 +149,19 @@ def safe_norm(answer):
     why="Run this on your own custom gradients and losses before the first training run, and never guess again.",
 )
 def find_wrong_gradient(answer):
-    """Judge the search for the one wrong gradient among five: a gross fault, one component, 2 %, and mixed sizes."""
-    cases = (
-        ("a gradient that is twice the slope", lambda g: 2 * g, 1.0, "Even a factor of two is missed."),
-        ("a gradient with one wrong sign", _flip_one, 1.0, "Compare each component: one alone is wrong."),
-        ("a gradient whose faults cancel", _shift_two, 1.0, "Compare each component: here the sums agree."),
-        ("a gradient that is 2 % too large", lambda g: 1.02 * g, 1.0, "The comparison is too loose for 2 %."),
-        ("a gradient wrong by half, of a function 1e-7 in size", lambda g: 1.5 * g, 1e-7,
-         "Compare relative to the size of the gradient: an absolute difference favors large functions."),
-        ("a gradient of which one component is 2 % too small", _shorten_one, 1.0,
-         "The comparison is too loose for 2 % of one component.", 7),
-        ("a gradient that is twice the slope", lambda g: 2 * g, 1.0, "One variable is enough: compare it, too.", 1),
-        ("a gradient of zeros", lambda g: 0 * g, 1.0, "A gradient of zeros is wrong where the slope is not 0.", 3),
-    )  # fmt: skip
-    rng = np.random.default_rng()
-    for name, fault, size, advice, *count in cases:
-        for where in rng.permutation(5)[: 1 if count else 2]:
-            functions = [_scaled(f, 1e5 if size < 1 else 1.0) for f in SMOOTH]
-            functions[where] = _with_fault(_scaled(SMOOTH[where], size), fault)
-            (d,) = count or [4]
-            got, on = answer(functions, tf.constant(random_array(d))), f"{name}, planted at {where}, d = {d}"
+    """Judge the search for the one wrong gradient among five: each kind of fault, of function and of point."""
+    for case in PLANTED:
+        for where in np.random.default_rng().permutation(5)[: case.times]:
+            functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
+            functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
+            got = answer(functions, tf.constant(case.at * random_array(case.d)))
+            on = f"{case.name}, planted at {where}, d = {case.d}"
             index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
             is_index = index is not None and index.shape == () and index.dtype.kind in "iu"
             require(is_index, f"For {on}: expected one index from 0 to 4, got {written(got)}.")
-            from_one = name == cases[0][0] and index == where + 1
+            from_one = case is PLANTED[0] and index == where + 1
             refuse({f"expected {where}, got {index}. Do you count from 1?": from_one}, on=on)
-            expect(got, int(where), on=on, smells={advice: got})
+            expect(got, int(where), on=on, smells={case.advice: got})
 
 
 @exercise(
@@ -229,14 +247,87 @@ def _with_fault(f: Callable, fault: Callable) -> Callable:
 
     @tf.custom_gradient
     def faulty(x):
-        slopes = tf.constant(central_difference(f, x), x.dtype)
-        return f(x), lambda upstream: upstream * fault(slopes)
+        def gradient(upstream):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            return upstream * fault(tape.gradient(y, x))
+
+        return f(x), gradient
 
     return faulty
 
 
-def _value_and_gradient(f: Callable, x: np.ndarray) -> tuple:
-    x = tf.convert_to_tensor(x, tf.float32)
+def _same(f: Callable) -> Callable:
+    return f
+
+
+def _bent(f: Callable) -> Callable:
+    """Return `f`, bending within a distance of 0.1."""
+    return lambda x: f(5 * x)
+
+
+def _on_a_plateau(f: Callable) -> Callable:
+    """Return `f` with values that are ten thousand times as large as its slopes."""
+    return lambda x: 1e4 + f(x)
+
+
+def _wide(f: Callable) -> Callable:
+    """Return `f` for entries near 1e12, with slopes near 1."""
+    return lambda x: 1e12 * f(x / 1e12)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Five functions at a point, and the fault in the gradient of one of them."""
+
+    name: str
+    fault: Callable
+    advice: str  # to an answer that does not find it
+    d: int = 4
+    size: float = 1.0  # of the function with the fault; where it is small, the others are large
+    form: Callable = _same
+    at: float = 1.0  # the size of the entries of the point
+    times: int = 2
+
+
+PLANTED = (
+    Planted("a gradient that is twice the slope", lambda g: 2 * g, "Even a factor of two is missed."),
+    Planted("a gradient with one wrong sign", _flip_one, "Compare each component: one alone is wrong."),
+    Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
+    Planted("a gradient that is 2 % too large", lambda g: 1.02 * g, "The comparison is too loose for 2 %."),
+    Planted(
+        "a gradient wrong by half, of a function 1e-12 in size", lambda g: 1.5 * g,
+        "Compare relative to the size of the gradient: an absolute difference sees large functions only.", size=1e-12,
+    ),
+    Planted(
+        "a gradient of which one component is 2 % too small", _shorten_one,
+        "The comparison is too loose for 2 % of one component.", d=7, times=1,
+    ),
+    Planted(
+        "a gradient that is twice the slope", lambda g: 2 * g, "One variable is enough: compare it, too.", d=1, times=1
+    ),
+    Planted(
+        "a gradient of zeros", lambda g: 0 * g, "A gradient of zeros is wrong where the slope is not 0.", d=3, times=1
+    ),
+    Planted(
+        "a gradient that is 2 % too large, of functions that bend within 0.1", lambda g: 1.02 * g,
+        "The step is too large: the formula's own error is above 2 % here.", form=_bent, times=3,
+    ),
+    Planted(
+        "a gradient that is 2 % too large, of functions with values near 10,000", lambda g: 1.02 * g,
+        "The step is too small: of the difference of two such values, hardly a digit is left.",
+        form=_on_a_plateau, times=3,
+    ),
+    Planted(
+        "a gradient that is 2 % too large, at entries near 1e12", lambda g: 1.02 * g,
+        "The step is too small for such a point: x + h is x, or nearly so. Let h grow with |x|.",
+        form=_wide, at=1e12,
+    ),
+)  # fmt: skip
+
+
+def _value_and_gradient(f: Callable, x: tf.Tensor) -> tuple:
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = tf.convert_to_tensor(f(x))
