@@ -99,8 +99,7 @@ def test_an_assertion_on_the_static_shape_says_nothing_where_the_rank_is_unknown
 
 def slack_model(own, **compiled):
     tf.keras.utils.set_random_seed(1)
-    inputs = {name: LAYERS.Input((1,), name=name) for name in ("distance", "slack")}
-    model = own.WithSlack(inputs, LAYERS.Dense(1, kernel_regularizer="l2")(inputs["distance"]))
+    model = own.WithSlack(tf.keras.Sequential([LAYERS.Input((1,)), LAYERS.Dense(1, kernel_regularizer="l2")]))
     model.compile(**{"optimizer": tf.keras.optimizers.SGD(0.1), "loss": own.Packed(), **compiled})
     return model
 
@@ -161,9 +160,8 @@ x, y, slack = (rng.uniform(0, 3, (8, 1)).astype("float32") for _ in range(3))
 
 def kernel(scope, penalty_over=None):
     with scope:
-        inputs = {name: layers.Input((1,), name=name) for name in ("distance", "slack")}
         dense = layers.Dense(1, kernel_initializer="ones", kernel_regularizer="l2")
-        model = own.WithSlack(inputs, dense(inputs["distance"]))
+        model = own.WithSlack(tf.keras.Sequential([layers.Input((1,)), dense]))
         model.compile(tf.keras.optimizers.SGD(0.1), loss=own.Packed())
         model.optimizer.build(model.trainable_variables)
     data = tf.data.Dataset.from_tensor_slices((x, slack, y)).batch(8)
