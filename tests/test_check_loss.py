@@ -68,6 +68,48 @@ class DeafMSE(GuardedMSE):
         return super().__call__(y_true, y_pred)
 
 
+class EnsuredMSE(tf.keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return tf.reduce_mean(tf.square(tf.ensure_shape(y_true, y_pred.shape) - y_pred), axis=-1)
+
+
+class Packed(tf.keras.losses.Loss):
+    """The labels hold a second column, which `call` takes off."""
+
+    def call(self, y_true, y_pred):
+        return tf.reduce_mean(y_true[:, 1:] * tf.square(y_true[:, :1] - y_pred), axis=-1)
+
+
+class PackedTheOtherWay(Packed):
+    def call(self, y_true, y_pred):
+        return super().call(y_true[:, ::-1], y_pred)
+
+
+class WithColumn(GuardedMSE):
+    """A column of its own, which does not follow the rows."""
+
+    column = tf.reshape(tf.range(1.0, 7.0), (6, 1))
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) * tf.cast(self.column[:, 0], y_pred.dtype)
+
+
+class WithNumber(GuardedMSE):
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, y_true, y_pred):
+        return self.factor * super().call(y_true, y_pred)
+
+
+class Contrastive(tf.keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        logits = 10 * tf.matmul(y_true, y_pred, transpose_b=True)
+        own = tf.range(tf.shape(logits)[0])
+        return tf.keras.losses.sparse_categorical_crossentropy(own, logits, from_logits=True)
+
+
 def sequences(n, steps):
     rng = np.random.default_rng(1)
     y = rng.uniform(0, 1, (n, steps, 1))
@@ -76,7 +118,7 @@ def sequences(n, steps):
 
 @each_reduction
 def test_a_right_loss_passes_under_every_reduction(reduction):
-    for loss_fn in (GuardedMSE(reduction=reduction), AssertedMSE(reduction=reduction)):
+    for loss_fn in (right(reduction=reduction) for right in (GuardedMSE, AssertedMSE, EnsuredMSE)):
         assert check_loss(loss_fn, Y, CLOSE, perfect=Y, expected=42.5) == []
     assert check_loss(GuardedMSE(reduction=reduction), WIDE, CLOSE_WIDE, perfect=WIDE, expected=42.5) == []
 
@@ -165,3 +207,44 @@ def test_the_questions_alone():
     assert zero_is_absence(PlainMSE(), Y, CLOSE) and not zero_is_absence(BatchMSE(), Y, CLOSE)
     assert refuses_missing_axis(GuardedMSE(), Y, CLOSE) and not refuses_missing_axis(PlainMSE(), Y, CLOSE)
     assert refuses_missing_axis(PlainMSE(), WIDE, CLOSE_WIDE), "these labels have no axis of 1 that they could lack"
+
+
+@each_reduction
+def test_a_loss_with_a_third_argument(reduction):
+    worth = np.float32([[1], [2], [1], [3], [1], [2]])
+    packed, perfect, mean = np.hstack([Y, worth]), Y, np.mean(worth * (Y - CLOSE) ** 2)
+    assert check_loss(Packed(reduction=reduction), packed, CLOSE, perfect, mean) == []
+    wrong = check_loss(PackedTheOtherWay(reduction=reduction), packed, CLOSE, perfect, mean)
+    assert wrong == ["zero if perfect", "scale"]
+    assert check_loss(WithNumber(2.0, reduction=reduction), Y, CLOSE, Y, 85.0) == []
+
+
+@each_reduction
+def test_a_column_of_the_losss_own_is_named_and_does_not_stop_the_checker(reduction):
+    assert check_loss(WithColumn(reduction=reduction), Y, CLOSE, perfect=Y) == ["weight 0 is absence"]
+
+
+def test_a_loss_that_compares_the_examples_of_a_batch_is_named():
+    rng = np.random.default_rng(1)
+    a, b = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in rng.normal(size=(2, 6, 8)))
+    for reduction in REDUCTIONS:
+        failed = check_loss(Contrastive(reduction=reduction), a, b, perfect=a)
+        assert failed == ["zero if perfect", "weight 0 is absence"]
+
+
+def test_predictions_with_a_mask_lose_it_here():
+    layers = tf.keras.layers
+    reader = tf.keras.Sequential([layers.Input((4,)), layers.Embedding(6, 2, mask_zero=True), layers.Dense(1)])
+    y_pred = reader(np.array([[3, 2, 5, 1], [4, 0, 0, 0]]))
+    y_true = y_pred.numpy() + np.float32([[[1], [2], [3], [4]], [[5], [6], [7], [8]]])
+    assert check_loss(EnsuredMSE(), y_true, y_pred, perfect=y_true, expected=25.5) == []
+    assert check_loss(BatchMSE(), y_true, y_pred, perfect=y_true) == ["one value each", "weight 0 is absence"]
+
+
+def test_each_head_by_itself():
+    late = np.float32([[1], [0], [1], [1], [0], [0]])
+    heads = {
+        "minutes": (EnsuredMSE(), Y, CLOSE, Y),
+        "late": (tf.keras.losses.BinaryCrossentropy(from_logits=True), late, late - 0.5, 100 * late - 50),
+    }
+    assert {name: check_loss(*head) for name, head in heads.items()} == {"minutes": [], "late": []}

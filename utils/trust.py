@@ -82,9 +82,9 @@ def zero_is_absence(loss_fn, y_true, y_pred):
     weights[half:] = 0
     try:
         weighted = tf.reduce_sum(loss_fn(y_true, y_pred, sample_weight=weights))
+        absent = tf.reduce_sum(loss_fn(y_true[:half], y_pred[:half]))
     except (ValueError, tf.errors.InvalidArgumentError):
-        return False  # there are not as many values as weights
-    absent = tf.reduce_sum(loss_fn(y_true[:half], y_pred[:half]))
+        return False  # not as many values as weights, or a loss for one number of rows only
     return bool(np.isclose(weighted, absent, rtol=1e-4) or np.isclose(n * weighted, half * absent, rtol=1e-4))
 
 
@@ -99,8 +99,11 @@ def refuses_missing_axis(loss_fn, y_true, y_pred):
 
 
 def check_loss(loss_fn, y_true, y_pred, perfect, expected=None):
-    """Return the questions that a keras Loss fails; `expected` is the mean loss of y_pred, worked out by hand."""
-    y_true, y_pred, perfect = (tf.constant(a, tf.float64) for a in (y_true, y_pred, perfect))
+    """Return the questions that a keras Loss fails; `expected` is the mean loss of y_pred, worked out by hand.
+
+    For one output and two rows or more. All is float64 here: constants in `call` take the dtype of y_pred.
+    """
+    y_true, y_pred, perfect = (tf.cast(a, tf.float64) for a in (y_true, y_pred, perfect))
     with tf.GradientTape() as tape:
         tape.watch(y_pred)
         values = loss_fn.call(y_true, y_pred)
@@ -2072,7 +2075,7 @@ def jittered(output: Output, seed: int) -> np.ndarray:
     return allowed(output, y_pred + (size + 1e-3) * generator.normal(size=y_pred.shape))
 
 
-@question("loss reduction", "03, Trap: the mean of means")
+@question("loss reduction", "03, From a function to a class")
 def loss_reduction(setup: Setup) -> tuple:
     """Is the loss of a batch the mean over its examples, whatever their number?
 

@@ -52,6 +52,22 @@ def huber_by_numpy(y_true, y_pred, delta=1.0):
     return np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)).mean(-1)
 
 
+def huber_by_mask(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    near = tf.cast(size <= delta, size.dtype)
+    return _mean_last(near * 0.5 * size**2 + (1 - near) * delta * (size - 0.5 * delta))
+
+
+def huber_by_ops(y_true, y_pred, delta=1.0):
+    ops = tf.keras.ops
+    size = ops.abs(y_pred - y_true)
+    return ops.mean(ops.where(size < delta, 0.5 * size * size, delta * size - 0.5 * delta**2), axis=-1)
+
+
+def huber_of_one_row(y_true, y_pred, delta=1.0):
+    return tf.squeeze(tf.reshape(huber_by_pieces(y_true, y_pred, delta), (-1, 1)))  # a scalar for one row
+
+
 def pinball_by_where(y_true, y_pred, tau=0.5):
     return _mean_last(tf.where(y_true > y_pred, tau * (y_true - y_pred), (1 - tau) * (y_pred - y_true)))
 
@@ -68,7 +84,19 @@ def pinball_by_abs(y_true, y_pred, tau=0.5):
 
 def masked_by_boolean_mask(y_true, y_pred, mask):
     errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
-    return tf.reduce_sum(errors**2) / max(len(errors), 1)
+    return tf.math.divide_no_nan(tf.reduce_sum(errors**2), tf.cast(tf.size(errors), tf.float32))
+
+
+def masked_by_no_nan(y_true, y_pred, mask):
+    real = tf.cast(mask, tf.float32)
+    errors = tf.math.multiply_no_nan(y_true - y_pred, real)
+    return tf.reduce_sum(errors * errors) / tf.maximum(tf.reduce_sum(real), 1)
+
+
+def masked_by_gather(y_true, y_pred, mask):
+    real = tf.where(mask)
+    errors = tf.gather_nd(y_true, real) - tf.gather_nd(y_pred, real)
+    return tf.cond(tf.size(errors) > 0, lambda: tf.reduce_mean(errors**2), lambda: tf.constant(0.0))
 
 
 def masked_by_where_twice(y_true, y_pred, mask):
@@ -81,14 +109,14 @@ def _clean(y_true, y_pred, mask):
     return tf.square(tf.where(mask, y_true - y_pred, 0.0)), tf.cast(mask, tf.float32)
 
 
-def masked_by_loop(y_true, y_pred, mask):
-    squares = [(y_true[i] - y_pred[i]) ** 2 for i in map(tuple, np.argwhere(mask))]
-    return sum(squares) / max(len(squares), 1)
-
-
 def masked_squared_first(y_true, y_pred, mask):
     mask = tf.cast(mask, tf.float32)
     return tf.math.divide_no_nan(tf.reduce_sum(mask * tf.square(y_true - y_pred)), tf.reduce_sum(mask))
+
+
+def masked_difference_first(y_true, y_pred, mask):
+    mask = tf.cast(mask, tf.float32)
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.square(mask * (y_true - y_pred))), tf.reduce_sum(mask))
 
 
 def masked_over_all(y_true, y_pred, mask):
@@ -190,7 +218,7 @@ def raising(*_):
 
 PROOFS = {
     "huber": Proof(
-        right=[huber_by_pieces, huber_by_keras, huber_compiled],
+        right=[huber_by_pieces, huber_by_keras, huber_compiled, huber_by_ops],
         wrong={
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
@@ -204,6 +232,8 @@ PROOFS = {
             ),
             "one value for each element": lambda y, p, delta: huber_by_pieces(y[..., None], p[..., None], delta),
             "where the tape cannot see it": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
+            "inf times 0 is nan": huber_by_mask,
+            "batch of 1 row gives one value": huber_of_one_row,
         },
         raises=raising,
     ),
@@ -225,9 +255,9 @@ PROOFS = {
     "masked_mse": Proof(
         right=[
             masked_by_boolean_mask,
-            masked_after_the_loss,
             masked_by_where_twice,
-            masked_by_loop,
+            masked_by_no_nan,
+            masked_by_gather,
             tf.function(masked_by_where_twice),
         ],
         wrong={
@@ -236,7 +266,9 @@ PROOFS = {
             "The mask was not used": lambda y, p, mask: tf.reduce_mean((y - p) ** 2),
             "a sum; a mean": masked_sum,
             "one value for each row": masked_each_row,
-            "and then multiplied by 0": masked_squared_first,
+            "and was then multiplied by 0": masked_squared_first,
+            "overflowed": masked_difference_first,
+            "square stands inside tf.where": masked_after_the_loss,
             "0/0 is nan": masked_nan_when_empty,
             "where the tape cannot see it": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
@@ -270,7 +302,7 @@ PROOFS = {
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,
             "log of a probability overflows": focal_of_the_paper,
-            "slope of a power at 0": lambda y, z, gamma: _focal(y, z, gamma),
+            "slope of a power at 0": lambda y, z, gamma=2.0: _focal(y, z, gamma),
             "taken for a constant": focal_of_a_constant_factor,
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },

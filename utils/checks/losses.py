@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, exercise, expect, refuse
+from utils.checks.engine import attempted, compiled, exercise, expect, refuse
 from utils.checks.values import as_array
 
 
@@ -13,12 +13,14 @@ from utils.checks.values import as_array
     "3.1",
     "Huber",
     why="One broken record now pulls as hard as an ordinary large error, and no harder, at any distance.",
+    deeper=True,
 )
 def huber(answer):
-    """Judge values and slopes on both sides of the border, at fresh errors of both signs and three borders."""
-    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.5)):
+    """Judge values and slopes on both sides of the border, at fresh errors of both signs, at 0, and at a huge one."""
+    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.5), (3, 4, 2), (1, 1, 1.5)):
         error = _fresh((n, d), 3 * delta)
-        error[0, 0], error[1, 0], error[-1, 0] = 2.5 * delta, 0.6 * delta, -2.7 * delta
+        for at, multiple in zip(((0, 0), (n // 2, 0), (-1, 0), (n // 4, -1)), (2.5, 0.6, -2.7, 0.0), strict=True):
+            error[at] = multiple * delta
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         size = np.abs(error)
@@ -44,12 +46,28 @@ def huber(answer):
         _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
         slopes = -np.clip(error, -delta, delta) / d
         _expect_slopes(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, slopes, f"the gradient on {on}")
+        _expect_in_a_graph(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, slopes, on)
+    error = np.float32([[3.0, -0.5]])
+    expect(answer(tf.constant(error), tf.zeros((1, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
+    huge, on = np.float32([[1e25], [-1e25], [0.5]]), "errors of 1e25, -1e25 and 0.5, delta=2"
+    got = answer(tf.constant(huge), tf.zeros((3, 1)), 2.0)
+    array = as_array(got)
+    refuse({
+        f"the loss is {array}. A huge error was squared: if the square is then multiplied by 0, inf times 0 is nan.":
+            array is not None and not np.all(np.isfinite(array)),
+    }, on=on)  # fmt: skip
+    expect(got, [2e25, 2e25, 0.125], on=on)
+    slopes = np.float32([[-2], [2], [-0.5]])
+    _expect_slopes(
+        lambda p: answer(tf.constant(huge), p, 2.0), np.zeros((3, 1), "float32"), slopes, f"gradient on {on}"
+    )
 
 
 @exercise("3.2", "Pinball", why="With it a model promises a quantile, and two of them make an honest interval.")
 def pinball(answer):
     """Judge values and slopes at fresh errors, for quantiles on both sides of the median."""
-    for n, d, tau in ((4, 3, 0.9), (5, 1, 0.05), (6, 2, float(np.random.default_rng().uniform(0.6, 0.8)))):
+    other = float(np.random.default_rng().uniform(0.6, 0.8))
+    for n, d, tau in ((4, 3, 0.9), (5, 1, 0.05), (6, 2, other), (1, 1, 0.3), (1, 4, 0.95)):
         error = _fresh((n, d), 4)
         error[0, 0], error[-1, 0] = 2.0, -1.5
         y_true = _fresh((n, d), 2)
@@ -70,6 +88,8 @@ def pinball(answer):
         _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
         slopes = np.where(error > 0, -tau, 1 - tau) / d
         _expect_slopes(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, slopes, f"the gradient on {on}")
+        _expect_in_a_graph(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, slopes, on)
+    expect(answer(tf.constant([[3.0, -1.0]]), tf.zeros((1, 2))), [1.0], on="tau left out")
 
 
 @exercise(
@@ -80,13 +100,14 @@ def pinball(answer):
 def masked_mse(answer):
     """Judge loss and gradient on ragged batches, with huge numbers at the padding, and on a batch of padding only."""
     rng = np.random.default_rng()
-    for lengths, filler in (((4, 1), 2.5), ((3, 5, 2), 7.0), ((5, 1, 1, 4), 1e30)):
+    cases = ((4, 1), 2.5), ((3, 5, 2), 7.0), ((2, 0, 3), 4.0), ((1,), 1.0), ((5, 1, 1, 4), 1e30), ((3, 1, 2), 3e38)
+    for lengths, filler in cases:
         mask = np.arange(max(lengths)) < np.array(lengths)[:, np.newaxis]
         y_true, error = _fresh(mask.shape, 2), np.float32(rng.uniform(0.5, 3, mask.shape))
         y_pred = np.where(mask, y_true - error, np.float32(filler))
         y_true = np.where(mask, y_true, np.float32(-filler / 2))
         squares = np.where(mask, np.float64(y_true) - y_pred, 0.0) ** 2
-        rows = squares.sum(1) / mask.sum(1)
+        rows = squares.sum(1) / np.maximum(mask.sum(1), 1)
         with np.errstate(over="ignore"):
             unmasked = np.square(np.float64(y_true) - y_pred).mean()
         smells = {
@@ -96,14 +117,22 @@ def masked_mse(answer):
             "That is a sum; a mean is asked for.": squares.sum(),
             "That divides by the number of rows.": squares.sum() / len(mask),
             "That is one value for each row; a scalar over the batch is asked for.": rows,
-            "A huge number at the padding was squared, and then multiplied by 0: inf times 0 is nan.": np.nan,
+            "A huge number at the padding overflowed, and was then multiplied by 0: inf times 0 is nan.": np.nan,
         }
         on = f"rows of {', '.join(map(str, lengths))} real steps, padding filled with {filler:g}"
         want = squares.sum() / mask.sum()
         given = tf.constant(y_true), tf.constant(mask)
         expect(answer(given[0], tf.constant(y_pred), given[1]), want, on=on, smells=smells)
         slopes = np.where(mask, -2 * (np.float64(y_true) - y_pred), 0) / mask.sum()
+        got = _gradient(lambda p, g=given: answer(g[0], p, g[1]), y_pred)
+        inside = (
+            "it holds nan, although the loss is right. The square stands inside tf.where: its slope at the padding is "
+        )
+        refuse(
+            {inside + "inf, and inf times 0 is nan.": got is not None and np.any(np.isnan(got))}, on=f"gradient on {on}"
+        )
         _expect_slopes(lambda p, g=given: answer(g[0], p, g[1]), y_pred, slopes, f"the gradient on {on}")
+        _expect_in_a_graph(lambda p, g=given: answer(g[0], p, g[1]), y_pred, want, slopes, on)
     nothing = tf.zeros((2, 3), tf.bool)
     empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
     expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
@@ -121,11 +150,16 @@ def stable_bce(answer):
     """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
     z = np.float32([[1e4, -1e4], [300, -300], [40, -40], [20, -20], [0, 0], [3, -2]])
     fresh = _fresh((4, 3), 6)
+    soft = np.random.default_rng().uniform(0.1, 0.9, (4, 3)).astype("float32")
     cases = [
         ("ordinary logits", fresh, np.float32(np.random.default_rng().random(fresh.shape) < 0.5)),
-        ("soft labels", fresh, np.random.default_rng().uniform(0.1, 0.9, fresh.shape).astype("float32")),
+        ("soft labels", fresh, soft),
         ("logits up to 10,000, labels 1", z, np.ones_like(z)),
         ("logits up to 10,000, labels 0", z, np.zeros_like(z)),
+        ("logits up to 10,000, labels 0.3", z, np.full_like(z, 0.3)),
+        ("one axis", fresh[0], soft[0]),
+        ("three axes", fresh.reshape(2, 2, 3), soft.reshape(2, 2, 3)),
+        ("a single element", fresh[:1, :1], soft[:1, :1]),
     ]
     for on, logits, y_true in cases:
         y, t = np.float64(y_true), np.float64(logits)
@@ -153,6 +187,7 @@ def stable_bce(answer):
         told = f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. {kink}"
         refuse({told: at is not None}, on=on)
         expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
+        _expect_in_a_graph(lambda s, y=y_true: answer(tf.constant(y), s), logits, want, p - y, on)
 
 
 def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -181,9 +216,9 @@ def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
 )
 def focal(answer):
     """Judge values for four gammas, equality with cross-entropy at 0, and finite slopes at extreme logits."""
-    for gamma in (0.0, 2.0, 1.0, 0.5):
-        logits = _fresh((7,), 4)
-        y_true = np.float32([1, 0, 1, 0, 1, 0, 0])
+    for gamma, shape in ((0.0, (7,)), (2.0, (7,)), (1.0, (7,)), (0.5, (7,)), (3, (7, 1)), (0, (1, 7))):
+        logits = _fresh(shape, 4)
+        y_true = np.float32([1, 0, 1, 0, 1, 0, 0]).reshape(shape)
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
         p_yes = 1 / (1 + np.exp(-np.float64(logits)))
@@ -202,7 +237,7 @@ def focal(answer):
             "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": class_weights * want,
             "That is the factor alone: multiply it by the cross-entropy.": factor,
         }  # fmt: skip
-        on = f"7 examples, gamma={gamma:g}"
+        on = f"logits of shape {shape}, gamma={gamma:g}"
         expect(answer(tf.constant(y_true), tf.constant(logits), gamma), want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits)
         _require_gradient(slopes, f"the gradient on {on}")
@@ -210,6 +245,10 @@ def focal(answer):
         constant = {"The factor was taken for a constant: it depends on the logits too.": -sign * factor * (1 - p)}
         want = -sign * factor * (gamma * p * cross + 1 - p)
         expect(slopes, want, on=f"the gradient on {on}", smells=constant)
+        loss = factor * cross
+        _expect_in_a_graph(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits, loss, want, on)
+    half = answer(tf.constant([[1.0]]), tf.constant([[0.0]]))
+    expect(half, [[0.25 * np.log(2)]], on="a logit of 0 and a label of 1, gamma left out")
     extreme, y_true = np.float32([1e4, -1e4, 300, -300, 30, -30]), np.float32([1, 1, 0, 1, 0, 0])
     t = np.float64((2 * y_true - 1) * extreme)
     for gamma in (0.0, 0.5, 2.0):
@@ -226,6 +265,7 @@ def focal(answer):
         refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
+        _expect_in_a_graph(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, want, full, on)
 
 
 def _fresh(shape: tuple, scale: float) -> np.ndarray:
@@ -243,6 +283,7 @@ def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, 
     if array is not None:
         scalar, (n, d) = array.shape == (), y_pred.shape
         refuse({
+            "that is a number without an axis. A batch of 1 row gives one value, of shape (1,).": scalar and n == 1,
             "that is the mean over the whole batch. Average over the last axis only.":
                 scalar and np.isclose(array, want.mean(), rtol=1e-4, atol=1e-6),
             "that is a sum over the batch. One value for each example is asked for.":
@@ -275,6 +316,21 @@ def _expect_slopes(f: Callable, point: np.ndarray, want: np.ndarray, on: str) ->
     slopes = _gradient(f, point)
     _require_gradient(slopes, on)
     expect(slopes, want, on=on)
+
+
+def _expect_in_a_graph(f: Callable, point: np.ndarray, want: np.ndarray, slopes: np.ndarray, on: str) -> None:
+    """Expect the same value and slopes from `f` where it is recorded into a graph."""
+
+    def value_and_slopes(point):
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            value = tf.convert_to_tensor(f(point))
+        return value, tape.gradient(value, point)
+
+    value, gradient = compiled(value_and_slopes)(tf.constant(point))
+    expect(value, want, on=f"{on}, inside a tf.function")
+    refuse({"there is none inside a tf.function.": gradient is None}, on=f"the gradient on {on}")
+    expect(gradient, slopes, on=f"the gradient on {on}, inside a tf.function")
 
 
 def _first(where: np.ndarray) -> int | None:
