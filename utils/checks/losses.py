@@ -145,6 +145,7 @@ def masked_mse(answer):
     "3.4",
     "Stable binary cross-entropy",
     why="A model that is certain and wrong now gets a finite loss and a full slope: it can be taught.",
+    deeper=True,
 )
 def stable_bce(answer):
     """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
