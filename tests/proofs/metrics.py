@@ -713,7 +713,9 @@ PROOFS = {
             "Right for small numbers": R2Single,
             "Cast before you square": R2SquaredTooEarly,
             "do not clip": type("R2Clipped", (R2,), {"result": lambda self: tf.maximum(R2.result(self), 0.0)}),
-            "1 − 0/0": type("R2One", (R2,), {"result": lambda self: 1 - tf.cast(R2.result(self) == 0, tf.float64)}),
+            "1 − 0/0": type(
+                "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}
+            ),
             "wrong for large ones": R2FromConstant,
             "rounding made a little of it": R2OfRounding,
             "must bring back all of the state": forgetting(R2, "n"),
