@@ -336,10 +336,10 @@ def r_squared(answer):
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
     metric = answer()
-    metric.update_state(np.full(7, 101_300.1, "float32"), np.linspace(101_290, 101_310, 7, dtype="float32"))
+    metric.update_state(np.full(15, 101_300.3, "float32"), np.linspace(101_290, 101_310, 15, dtype="float32"))
     got = np.asarray(tf.convert_to_tensor(metric.result()))
     rounded = {"The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y².": got}
-    expect(got, 0.0, on="y_true = seven times 101,300.1", smells=rounded)
+    expect(got, 0.0, on="y_true = fifteen times 101,300.3", smells=rounded)
 
 
 def _require_refusal(metric) -> None:
