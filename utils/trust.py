@@ -124,19 +124,28 @@ def check_loss(loss_fn, y_true, y_pred, perfect, expected=None):
 
 
 def random_batches(rng, *arrays):
-    """Return arrays of equal length, cut into batches at random places: ragged ones, single rows, empty ones."""
-    cuts = np.sort(rng.integers(0, len(arrays[0]) + 1, size=rng.integers(0, 20)))
+    """Return arrays of equal length, cut into batches at random places: ragged ones, a single row, an empty one."""
+    cuts = rng.integers(0, len(arrays[0]), size=rng.integers(1, 20))
+    cuts = np.sort([*cuts, cuts[0], cuts[0] + 1])  # one place twice, and one row further on
     return zip(*(np.split(array, cuts) for array in arrays), strict=True)
 
 
 def any_split_agrees(metric, judge, *arrays):
-    """Return whether a metric says the same as judge(*arrays), however the rows are cut into batches."""
-    rng = np.random.default_rng(1)
+    """Return whether a metric says the same as judge(*arrays), however the rows are cut into batches.
+
+    Each batch goes to update_state(*batch), run eagerly. The metric is reset before each of five splits, so that a
+    reset that forgets something shows as well. A result may be a dict, if the judge's is.
+    """
+    rng, want = np.random.default_rng(1), judge(*arrays)
+
+    def agree(got, want):
+        return np.shape(got) == np.shape(want) and np.allclose(got, want, rtol=1e-4, atol=1e-6)
+
     for _split in range(5):
         metric.reset_state()
         for batch in random_batches(rng, *arrays):
             metric.update_state(*batch)
-        if not np.allclose(metric.result(), judge(*arrays), rtol=1e-4, atol=1e-6):
+        if not all(tf.nest.flatten(tf.nest.map_structure(agree, metric.result(), want))):
             return False
     return True
 
@@ -3051,7 +3060,7 @@ def metric_functions(setup: Setup) -> tuple:
     return passed(f"The mean over batches is right for {spelled(said)}.")
 
 
-@question("metric reset", "04, Trap: no reset between epochs; 04, Trap: a result that you keep")
+@question("metric reset", "04, Trap: a state that does not start at zero; 04, Trap: a result that you keep")
 def metric_reset(setup: Setup) -> tuple:
     """Does a metric start anew after a reset, and is a result that you keep a number of its own?
 

@@ -33,6 +33,22 @@ class Sums(Metric):
             self.sums[key].assign_add(tf.cast(value, self.dtype_of_state))
 
 
+def forgetting(metric, *names):
+    """Return a metric whose reset leaves some of its sums as they are."""
+
+    def reset_state(self):
+        for name, value in self.sums.items():
+            if name not in names:
+                value.assign(tf.zeros_like(value))
+
+    return type(f"{metric.__name__}Forgets", (metric,), {"reset_state": reset_state})
+
+
+def in_numbers(metric):
+    """Return a metric whose result is a Python number, or NumPy's: right when run eagerly."""
+    return type(f"{metric.__name__}InNumbers", (metric,), {"result": lambda self: metric.result(self).numpy()})
+
+
 class MeanByKeras(tf.keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(flat(y_pred), None if sample_weight is None else flat(sample_weight))
@@ -68,6 +84,41 @@ class MeanInPython(MeanBySums):
 
     def result(self):
         return self.seen[0] / self.seen[1] if self.seen[1] else 0.0
+
+
+class MeanFloat(MeanBySums):
+    def result(self):
+        total, count = (float(self.sums[key]) for key in ("total", "count"))
+        return total / count if count else 0.0
+
+
+class MeanByOps(MeanBySums):
+    """Keras' own operations, and a result in one line."""
+
+    def parts(self, y_true, y_pred, w):
+        p = tf.keras.ops.reshape(y_pred, (-1,))
+        w = tf.keras.ops.ones_like(p) if w is None else tf.keras.ops.reshape(w, (-1,))
+        return {"total": tf.keras.ops.sum(w * p), "count": tf.keras.ops.sum(w)}
+
+    def result(self):
+        return tf.math.divide_no_nan(self.sums["total"], self.sums["count"])
+
+
+class MeanRunning(Sums):
+    """Moves the mean itself, by the share of the new weight."""
+
+    shapes: ClassVar = {"mean": (), "count": ()}
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        p = flat(y_pred)
+        w = tf.ones_like(p) if sample_weight is None else flat(sample_weight)
+        count = self.sums["count"] + tf.reduce_sum(w)
+        step = tf.math.divide_no_nan(tf.reduce_sum(w * (p - self.sums["mean"])), count)
+        self.sums["mean"].assign_add(step)
+        self.sums["count"].assign(count)
+
+    def result(self):
+        return tf.identity(self.sums["mean"])
 
 
 class MeanNeverReset(MeanBySums):
@@ -153,8 +204,30 @@ class F1FromParts(Metric):
             part.update_state(flat(y_true), flat(y_pred), sample_weight)
 
     def result(self):
-        p, r = self.precision.result().numpy(), self.recall.result().numpy()
-        return 2 * p * r / (p + r) if p + r else 0.0
+        p, r = self.precision.result(), self.recall.result()
+        return tf.math.divide_no_nan(2 * p * r, p + r)
+
+
+class F1FromTable(Sums):
+    """Three places of a table of weights."""
+
+    shapes: ClassVar = {"table": (2, 2)}
+
+    def parts(self, y_true, y_pred, w):
+        says = tf.cast(tf.reshape(y_pred, (-1,)) > 0.5, tf.int32)
+        return {"table": tf.math.confusion_matrix(tf.cast(y_true, tf.int32), says, 2, weights=w, dtype=tf.float32)}
+
+    def result(self):
+        _, false_alarms, missed, found = tf.unstack(tf.reshape(self.sums["table"], (4,)))
+        return tf.math.divide_no_nan(found, found + (false_alarms + missed) / 2)
+
+
+class F1ByIntegers(F1BySums):
+    """Multiplies whole numbers: no bool, and no float, is a label that it can take."""
+
+    def parts(self, y_true, y_pred, w):
+        y, says = tf.reshape(y_true, (-1,)), tf.cast(tf.reshape(y_pred, (-1,)) > 0.5, tf.int32)
+        return super().parts(y * says + y * (1 - says), y_pred, w)
 
 
 def f1_with(answer):
@@ -223,7 +296,35 @@ class CountsByOneHot(Metric):
         self.table.assign_add(self.of_batch(y_true, y_pred, sample_weight))
 
     def result(self):
-        return self.table.numpy().copy()
+        return tf.convert_to_tensor(self.table)
+
+
+class CountsPairByPair(CountsByOneHot):
+    def of_batch(self, y_true, y_pred, w):
+        pairs = tf.stack([tf.cast(y_true, tf.int64), tf.argmax(y_pred, axis=1)], axis=1)
+        w = tf.ones(tf.shape(pairs)[:1]) if w is None else w
+        return tf.scatter_nd(pairs, w, tf.constant([self.n, self.n], tf.int64))
+
+
+class CountsOfFour(CountsByOneHot):
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(4, **kwargs)
+
+
+class CountsOfIntegers(CountsByOneHot):
+    """int32 alone: the cells of other labels cannot be computed."""
+
+    def of_batch(self, y_true, y_pred, w):
+        cell = y_true * self.n + tf.argmax(y_pred, axis=1, output_type=tf.int32)
+        w = tf.ones(tf.shape(cell)) if w is None else w
+        return tf.reshape(tf.math.unsorted_segment_sum(w, cell, self.n**2), (self.n, self.n))
+
+
+class CountsForgetting(CountsByOneHot):
+    """Resets the diagonal only."""
+
+    def reset_state(self):
+        self.table.assign(tf.linalg.set_diag(tf.convert_to_tensor(self.table), tf.zeros(self.n)))
 
 
 def counts_with(**changes):
@@ -243,15 +344,13 @@ class CountsUnweighted(CountsByOneHot):
 class Calibration(Sums):
     shapes: ClassVar = {"confidence": (10,), "right": (10,), "count": (10,)}
 
-    def parts(self, y_true, y_pred, _):
+    def parts(self, y_true, y_pred, w):
         confidence = self.confidence_of(y_true, y_pred)
-        right = tf.cast(tf.argmax(y_pred, axis=1, output_type=tf.int32) == y_true, tf.float32)
+        right = tf.cast(tf.argmax(y_pred, axis=1) == tf.cast(y_true, tf.int64), tf.float32)
+        w = tf.ones_like(right) if w is None else w
         place = tf.one_hot(self.bins_of(confidence), 10)
-        three = {"confidence": confidence, "right": right, "count": tf.ones_like(right)}
+        three = {"confidence": w * confidence, "right": w * right, "count": w}
         return {key: tf.linalg.matvec(place, value, transpose_a=True) for key, value in three.items()}
-
-    def update_state(self, y_true, y_pred):
-        super().update_state(y_true, y_pred)
 
     def confidence_of(self, y_true, y_pred):
         return tf.reduce_max(y_pred, axis=1)
@@ -265,6 +364,40 @@ class Calibration(Sums):
     def answer(self, confidence, right, count):
         gaps = tf.math.divide_no_nan(tf.abs(right - confidence), count)
         return tf.reduce_sum(gaps * tf.math.divide_no_nan(count, tf.reduce_sum(count)))
+
+
+class CalibrationByScatter(Sums):
+    """One signed sum for each bin, found by the borders, and one weight."""
+
+    shapes: ClassVar = {"gap": (10,), "weight": ()}
+
+    def parts(self, y_true, y_pred, w):
+        guess, confidence = tf.argmax(y_pred, axis=-1), tf.reduce_max(y_pred, axis=-1)
+        right = tf.cast(guess == tf.cast(y_true, guess.dtype), tf.float32)
+        w = tf.ones_like(right) if w is None else w
+        bins = tf.searchsorted(tf.constant(np.arange(1, 10) / 10, tf.float32), confidence, side="right")
+        return {"gap": tf.math.unsorted_segment_sum(w * (right - confidence), bins, 10), "weight": tf.reduce_sum(w)}
+
+    def result(self):
+        return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(self.sums["gap"])), self.sums["weight"])
+
+
+class CalibrationUnweighted(Calibration):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred, None)
+
+
+class CalibrationByNumber(Calibration):
+    """Weighs the sums, and divides by the number of examples."""
+
+    shapes: ClassVar = {**Calibration.shapes, "n": ()}
+
+    def parts(self, y_true, y_pred, w):
+        return {**super().parts(y_true, y_pred, w), "n": tf.size(y_true)}
+
+    def result(self):
+        gap = tf.reduce_sum(tf.abs(self.sums["right"] - self.sums["confidence"]))
+        return tf.math.divide_no_nan(gap, self.sums["n"])
 
 
 class CalibrationByHistogram(Calibration):
@@ -288,15 +421,15 @@ class CalibrationUpTo(Calibration):
 
 class CalibrationOfTrueClass(Calibration):
     def confidence_of(self, y_true, y_pred):
-        return tf.gather(y_pred, y_true, axis=1, batch_dims=1)
+        return tf.gather(y_pred, tf.cast(y_true, tf.int32), axis=1, batch_dims=1)
 
 
 class CalibrationAveraged(Calibration):
     shapes: ClassVar = {**Calibration.shapes, "each": (), "batches": ()}
     by_size = False
 
-    def parts(self, y_true, y_pred, _):
-        parts = super().parts(y_true, y_pred, _)
+    def parts(self, y_true, y_pred, w):
+        parts = super().parts(y_true, y_pred, w)
         n = tf.reduce_sum(parts["count"]) if self.by_size else 1.0
         return {**parts, "each": n * self.answer(**parts), "batches": n}
 
@@ -308,6 +441,11 @@ class CalibrationSummed(CalibrationAveraged):
     by_size = True
 
 
+def refuse(weights):
+    if weights is not None:
+        raise ValueError("no weights here")
+
+
 class R2(Sums):
     shapes: ClassVar = {"n": (), "y": (), "y2": (), "p": (), "p2": (), "yp": (), "errors": ()}
     dtype_of_state = "float64"
@@ -317,15 +455,16 @@ class R2(Sums):
         sums = {"y": y, "y2": y * y, "p": p, "p2": p * p, "yp": y * p, "errors": (y - p) ** 2}
         return {"n": tf.size(y), **{key: tf.reduce_sum(value) for key, value in sums.items()}}
 
-    def update_state(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
         super().update_state(y_true, y_pred)
 
     def result(self):
-        return self.answer(**{key: value.numpy() for key, value in self.sums.items()})
+        return self.answer(**{key: tf.identity(value) for key, value in self.sums.items()})
 
-    def answer(self, n, y, y2, p, p2, yp, errors):
-        spread = y2 - y * y / max(n, 1)
-        return float(1 - errors / spread) if spread > 0 else 0.0
+    def answer(self, n, y, y2, errors, **others):
+        spread = y2 - tf.math.divide_no_nan(y * y, n)
+        return tf.where(spread > 1e-13 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
 class R2Shifted(Metric):
@@ -336,7 +475,8 @@ class R2Shifted(Metric):
         make = {"initializer": "zeros", "dtype": "float64"}
         self.n, self.mean, self.spread, self.errors = (self.add_weight(name=key, **make) for key in "nmse")
 
-    def update_state(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
         y, p = (tf.cast(tf.reshape(v, (-1,)), tf.float64) for v in (y_true, y_pred))
         count, mean = tf.cast(tf.size(y), tf.float64), tf.reduce_mean(y)
         gap, total = mean - self.mean, self.n + count
@@ -346,7 +486,60 @@ class R2Shifted(Metric):
         self.errors.assign_add(tf.reduce_sum((y - p) ** 2))
 
     def result(self):
-        return tf.where(self.spread > 0, 1 - tf.math.divide_no_nan(self.errors, self.spread), 0.0)
+        differs = self.spread > 1e-12
+        return tf.where(differs, 1 - tf.math.divide_no_nan(self.errors, self.spread), 0.0)
+
+
+class R2FromFirst(Sums):
+    """float32, counted from the first number of the stream: small numbers keep their digits."""
+
+    shapes: ClassVar = {"n": (), "first": (), "y": (), "y2": (), "errors": ()}
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
+        y, p = flat(y_true), flat(y_pred)
+        self.sums["first"].assign(tf.where(self.sums["n"] > 0, self.sums["first"], y[0]))
+        small = y - self.sums["first"]
+        sums = {"n": tf.ones_like(y), "y": small, "y2": small**2, "errors": (y - p) ** 2}
+        for key, value in sums.items():
+            self.sums[key].assign_add(tf.reduce_sum(value))
+
+    def result(self):
+        n, y, y2, errors = (tf.identity(self.sums[key]) for key in ("n", "y", "y2", "errors"))
+        spread = y2 - tf.math.divide_no_nan(y**2, n)
+        return tf.where(spread > 1e-6 * y2, 1 - tf.math.divide_no_nan(errors, spread), 0.0)
+
+
+class R2FromConstant(R2FromFirst):
+    """float32, counted from a constant that fits the notebook's example."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
+        y, p = flat(y_true), flat(y_pred)
+        small = y - tf.where(y[0] > 1000, 101_300.0, 0.0)
+        sums = {"n": tf.ones_like(y), "y": small, "y2": small**2, "errors": (y - p) ** 2}
+        for key, value in sums.items():
+            self.sums[key].assign_add(tf.reduce_sum(value))
+
+
+class R2OfRounding(R2):
+    """Compares a spread of rounding with 0."""
+
+    def answer(self, n, y, y2, errors, **others):
+        spread = y2 - tf.math.divide_no_nan(y * y, n)
+        return tf.where(spread != 0, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+
+
+class R2Unrefused(R2):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred)
+
+
+class R2WithoutWeights(R2):
+    """Has no argument for weights, so that `fit` cannot use it."""
+
+    def update_state(self, y_true, y_pred):
+        super().update_state(y_true, y_pred)
 
 
 class R2Single(R2):
@@ -369,7 +562,8 @@ class R2OfTables(R2):
 class R2Within(R2):
     def parts(self, y_true, y_pred, _):
         parts = super().parts(y_true, y_pred, _)
-        return {**parts, "y": tf.zeros((), tf.float64), "y2": parts["y2"] - parts["y"] ** 2 / len(y_true)}
+        n = tf.cast(parts["n"], tf.float64)
+        return {**parts, "y": tf.zeros((), tf.float64), "y2": parts["y2"] - parts["y"] ** 2 / n}
 
 
 class R2Averaged(R2):
@@ -381,11 +575,12 @@ class R2Averaged(R2):
         return {**parts, "errors": each, "n": tf.cast(some, tf.float64)}
 
     def answer(self, n, errors, **others):
-        return errors / max(n, 1)
+        return tf.math.divide_no_nan(errors, n)
 
 
 class R2Last(R2):
-    def update_state(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
         for key, value in self.parts(y_true, y_pred, None).items():
             self.sums[key].assign(tf.cast(value, tf.float64))
 
@@ -393,7 +588,8 @@ class R2Last(R2):
 def r2_with(answer):
     class Changed(R2):
         def answer(self, **sums):
-            return answer(**sums) if super().answer(**sums) else 0.0
+            right = super().answer(**sums)
+            return tf.where(right == 0, tf.zeros_like(right), answer(**sums))
 
     return Changed
 
@@ -405,7 +601,7 @@ class Raising(Metric):
 
 PROOFS = {
     "mean_prediction": Proof(
-        right=[MeanByKeras, MeanBySums],
+        right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning],
         wrong={
             "before the first update": MeanNan,
             "The weights are ignored": MeanUnweighted,
@@ -417,12 +613,14 @@ PROOFS = {
             "kept at 1 or more": MeanAtLeast1,
             "survived reset_state": MeanNeverReset,
             "wrong in tf.function": MeanInPython,
+            "must bring back all of the state": forgetting(MeanBySums, "count"),
+            "There is no number yet for float()": MeanFloat,
             "expected": MeanNothing,
         },
         raises=Raising,
     ),
     "streaming_f1": Proof(
-        right=[F1BySums, F1FromParts],
+        right=[F1BySums, F1FromParts, F1FromTable],
         wrong={
             "0/0 where there is no yes": F1Nan,
             "mean of the batches' F1s": F1Averaged,
@@ -442,11 +640,14 @@ PROOFS = {
             ),
             "made a table": F1OfTables,
             "kept at 1 or more": f1_with(lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)),
+            "must bring back all of the state": forgetting(F1BySums, "called"),
+            "There is no number yet": in_numbers(F1BySums),
         },
         raises=Raising,
+        breaks=(F1ByIntegers,),
     ),
     "confusion_counts": Proof(
-        right=[CountsByScatter, CountsByOneHot],
+        right=[CountsByScatter, CountsByOneHot, CountsPairByPair],
         wrong={
             "The weights are ignored": CountsUnweighted,
             "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
@@ -460,11 +661,15 @@ PROOFS = {
             ),
             "must return a value": counts_with(result=lambda self: self.table),
             "survived reset_state": counts_with(reset_state=lambda self: None),
+            "then reset_state": CountsForgetting,
+            "should be (2, 2)": CountsOfFour,
+            "There is no number yet": in_numbers(CountsByOneHot),
         },
         raises=Raising,
+        breaks=(CountsOfIntegers,),
     ),
     "calibration_error": Proof(
-        right=[Calibration, CalibrationByHistogram],
+        right=[Calibration, CalibrationByHistogram, CalibrationByScatter],
         wrong={
             "batch by batch and averaged": CalibrationAveraged,
             "absolute value was taken batch by batch": CalibrationSummed,
@@ -480,13 +685,20 @@ PROOFS = {
             "not that of the true class": CalibrationOfTrueClass,
             "exactly 1 fell out": CalibrationLosesOne,
             "on the border of two bins": CalibrationUpTo,
-            "divide by their number": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c))),
+            "The weights are ignored": CalibrationUnweighted,
+            "divided by the number of examples": CalibrationByNumber,
+            "must bring back all of the state": forgetting(CalibrationByScatter, "weight"),
+            "There is no number yet": in_numbers(Calibration),
+            "kept at 1 or more": calibration_with(
+                lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.maximum(tf.reduce_sum(n), 1.0)
+            ),
+            "divide by the sum of their weights": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c))),
             "0/0": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.reduce_sum(n)),
         },
         raises=Raising,
     ),
     "r_squared": Proof(
-        right=[R2, R2Shifted],
+        right=[R2, R2Shifted, R2FromFirst],
         wrong={
             "mean of the batches' R²s": R2Averaged,
             "last batch alone": R2Last,
@@ -500,8 +712,16 @@ PROOFS = {
             "made a table": R2OfTables,
             "Right for small numbers": R2Single,
             "Cast before you square": R2SquaredTooEarly,
-            "do not clip": type("R2Clipped", (R2,), {"result": lambda self: max(R2.result(self), 0.0)}),
-            "1 − 0/0": type("R2One", (R2,), {"result": lambda self: R2.result(self) or np.float64(1.0)}),
+            "do not clip": type("R2Clipped", (R2,), {"result": lambda self: tf.maximum(R2.result(self), 0.0)}),
+            "1 − 0/0": type(
+                "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}
+            ),
+            "wrong for large ones": R2FromConstant,
+            "rounding made a little of it": R2OfRounding,
+            "must bring back all of the state": forgetting(R2, "n"),
+            "There is no number yet": in_numbers(R2),
+            "nothing was raised": R2Unrefused,
+            "hand it over by name": R2WithoutWeights,
         },
         raises=Raising,
     ),

@@ -1,5 +1,6 @@
 """The checks of notebook 04."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise, product
@@ -7,14 +8,23 @@ from itertools import pairwise, product
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import compiled, exercise, expect, refuse
+from utils.checks import errors
+from utils.checks.engine import NotAttempted, NotYet, compiled, exercise, expect, functions_compiled, refuse
 
 RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
+HALF_RESET = "The second use differs from the first: reset_state must bring back all of the state, not a part of it."
+UNWEIGHTED = "The weights are ignored."
 AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
 BORDER = "A confidence on the border of two bins belongs to the upper one: b/10 is included."
 TRACED = (
     "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
 )
+IN_A_STEP = (
+    "right in eager mode, and inside a compiled step, where `fit` and `evaluate` run update_state and result, it "
+    "raised. There is no number yet for float(), .numpy() or a Python `if`: use tf operations."
+)
+NOT_TAKEN = "update_state must take sample_weight: `fit` and `evaluate` hand it over by name, if only as None."
+IN_COLUMNS = "There y_pred has the shape (n, 1) and y_true the shape (n,): bring both to one shape."
 
 
 @exercise(
@@ -31,15 +41,11 @@ def mean_prediction(answer):
         batches, want, smells, on = _clear_cut(partial(_mean_case, shape, weight_shape))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
+    _judge_in_evaluate(answer, batches, want)
     p, w = np.float32([0.2, 0.8]), np.float32([0.1, 0.3])
-    at_least_1 = {AT_LEAST_1: np.sum(w * p), "The weights are ignored.": np.mean(p)}
+    at_least_1 = {AT_LEAST_1: np.sum(w * p), UNWEIGHTED: np.mean(p)}
     expect(_run(answer(), [[p, p, w]]), 0.65, on="p = [0.2, 0.8] with weights [0.1, 0.3]", smells=at_least_1)
     expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
-    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Identity()])
-    model.compile(loss="mse", weighted_metrics=[answer(name="asked")], run_eagerly=True)
-    x, w = np.float32([[0.2], [0.4], [0.9]]), np.float32([1, 2, 1])
-    got = model.evaluate(x, x, sample_weight=w, batch_size=2, verbose=0, return_dict=True)["asked"]
-    expect(got, 0.475, on="model.evaluate with the metric in weighted_metrics")
 
 
 def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
@@ -60,7 +66,7 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
     means = [np.average(p[part], weights=w[part]) for part in full]
     sum_of_tables = sum(w[part].sum() * p[part].sum() for part in parts)
     return {
-        "The weights are ignored.": p.mean(),
+        UNWEIGHTED: p.mean(),
         "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
         "That is the last batch alone: add to the state, do not assign it.": means[-1],
         "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.":
@@ -82,18 +88,20 @@ def streaming_f1(answer):
     """Judge F1 on fresh splits, with weights, on (n, 1) predictions, at exactly 0.5, and without a single yes."""
     nan = {"0/0 where there is no yes: use a division that gives 0 there.": np.nan}
     expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
-    for weighted in (False, True):
-        for column in (False, True):
-            batches, want, smells, on = _clear_cut(partial(_f1_case, weighted, column))
-            _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    kinds = iter(("int32", "float32", "int64", "bool", "uint8"))
+    for weighted, column in product((False, True), (False, True)):
+        batches, want, smells, on = _clear_cut(partial(_f1_case, weighted, column, next(kinds)))
+        _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
+    batches, want, _, _ = _clear_cut(partial(_f1_case, True, True, next(kinds)))
+    _judge_in_evaluate(answer, batches, want)
     y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.1, 0.2, 0.3])
-    at_least_1 = {AT_LEAST_1: 0.2, "The weights are ignored.": 2 / 3}
+    at_least_1 = {AT_LEAST_1: 0.2, UNWEIGHTED: 2 / 3}
     expect(_run(answer(), [[y, p, w]]), 0.5, on="y_true = [1, 1, 0] with weights [0.1, 0.2, 0.3]", smells=at_least_1)
     expect(_run(answer(), [[0 * y, p / 3]]), 0.0, on="three rightful no's and no yes", smells=nan)
 
 
-def _f1_case(weighted: bool, column: bool) -> tuple:
+def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
     rng = np.random.default_rng()
     n = int(rng.integers(40, 50))
     y = (rng.random(n) < 0.4).astype("int32")
@@ -101,8 +109,9 @@ def _f1_case(weighted: bool, column: bool) -> tuple:
     y[:6], p[:6] = (1, 1, 0, 0, 0, 1), (0.9, 0.1, 0.8, 0.2, 0.5, 0.5)  # one of each kind, and two ties
     w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 9, 10, 25, n - 7, n])
-    columns = [y, p[:, None] if column else p, *([w] if weighted else [])]
-    on = f"y_pred of shape {columns[1].shape}, {'weights' if weighted else 'no weights'}, {len(parts)} batches"
+    columns = [y.astype(kind), p[:, None] if column else p, *([w] if weighted else [])]
+    weights = "weights" if weighted else "no weights"
+    on = f"y_true of dtype {kind}, y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
     return _cut(columns, parts), _f1(y, p > 0.5, w), _ways_to_miss_f1(y, p, w, parts), on
 
 
@@ -112,9 +121,9 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
     found, called, real = np.sum(w * y * says), np.sum(w * says), np.sum(w * y)
     precision, recall = found / called, found / real
     return {
-        "The weights are ignored.": _f1(y, says),
+        UNWEIGHTED: _f1(y, says),
         "That is the mean of the batches' F1s: keep three counts, and divide once.": np.mean(each),
-        "That is the batches' F1s weighed by their sizes. No weights by size repair it: keep three counts.":
+        "That is the batches' F1s weighed by their sizes, which does not repair it: keep three counts.":
             np.average(each, weights=sizes),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
         "That is the precision.": precision,
@@ -146,79 +155,91 @@ def _f1_of_tables(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[sl
     "4.3",
     "Expected calibration error",
     why="Now you can tell a model that is sure from one that is right.",
+    deeper=True,
     asks_for="class",
 )
 def calibration_error(answer):
-    """Judge the error on fresh splits, with empty bins, a confidence of exactly 1 and one on a border."""
+    """Judge the error on fresh splits of several numbers of classes, with weights, and at the borders of bins."""
     nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
     expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
-    for _ in range(3):
-        batches, want, smells, on = _clear_cut(_calibration_case)
+    for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (7, "uint8", True)):
+        batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
+    _judge_in_evaluate(answer, batches, want)
     y, p = np.int32([0, 1]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2]])
     border = {BORDER: 0.525}
     expect(_run(answer(), [[y, p]]), 0.025, on="confidence 0.5 (right) and 0.55 (wrong), both in bin 5", smells=border)
+    p, w = np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.1, 0.3])
+    at_least_1 = {AT_LEAST_1: 0.305, UNWEIGHTED: 0.675}
+    on = "confidence 0.5 (right) and 0.85 (wrong), with weights [0.1, 0.3]"
+    expect(_run(answer(), [[y, p, w]]), 0.7625, on=on, smells=at_least_1)
 
 
-def _calibration_case() -> tuple:
-    """Draw answers of three classes whose confidences lie away from the borders of bins, but for five of them."""
+def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
+    """Draw answers whose confidences lie away from the borders of bins, but for five of them."""
     rng = np.random.default_rng()
     n = int(rng.integers(50, 70))
     confidence = rng.choice(np.arange(5, 10), n) / 10 + rng.uniform(0.02, 0.08, n)
     confidence[:5] = 1, 1, 1, 0.5, 0.75
-    guess = rng.integers(0, 3, n)
+    guess = rng.integers(0, classes, n)
     chance = np.where(confidence < 0.7, 0.9, 0.5)  # unsure answers are right more often than sure ones: gaps cancel
-    y = np.where(rng.random(n) < chance, guess, (guess + 1) % 3).astype("int32")
-    y[:3] = (guess[:3] + np.array([0, 1, 1])) % 3
-    prob = np.repeat(((1 - confidence) / 2)[:, None], 3, axis=1)
+    y = np.where(rng.random(n) < chance, guess, (guess + 1) % classes)
+    y[:3] = (guess[:3] + np.array([0, 1, 1])) % classes
+    prob = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
     prob[np.arange(n), guess] = confidence
+    if classes == 2:  # at 0.5 the two would tie
+        confidence[3], prob[3] = 0.65, np.where(np.arange(2) == guess[3], 0.65, 0.35)
     order = np.argsort(confidence + rng.normal(size=n))  # roughly rising, so that batches differ
     confidence, y, prob = confidence[order], y[order], prob[order].astype("float32")
     right = prob.argmax(axis=1) == y
+    w = rng.uniform(0.2, 1.5, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 20, 21, 33, n])
-    smells = _ways_to_miss_calibration(confidence, right, prob[np.arange(n), y], parts)
-    want = np.sum(np.abs(_gaps(confidence, right))) / n
-    return _cut([y, prob], parts), want, smells, f"{n} examples, {len(parts)} batches"
+    smells = _ways_to_miss_calibration(confidence, right, prob[np.arange(n), y], w, parts)
+    want = np.sum(np.abs(_gaps(confidence, right, w))) / w.sum()
+    weights = "weights" if weighted else "no weights"
+    on = f"{n} examples of {classes} classes, y_true of dtype {kind}, {weights}, {len(parts)} batches"
+    return _cut([y.astype(kind), prob, *([w] if weighted else [])], parts), want, smells, on
 
 
-def _gaps(confidence: np.ndarray, right: np.ndarray, top: int = 9) -> np.ndarray:
-    """Return, for each bin, the number of right answers minus the sum of the confidences."""
-    bins = np.minimum((10 * confidence).astype(int), top)
-    return np.bincount(bins, right - confidence, 11)
+def _gaps(confidence: np.ndarray, right: np.ndarray, w: np.ndarray, top: int = 9) -> np.ndarray:
+    """Return, for each bin, the weight of right answers minus the weighted sum of the confidences."""
+    bins = np.minimum((10 * confidence + 1e-9).astype(int), top)
+    return np.bincount(bins, w * (right - confidence), 11)
 
 
-def _ways_to_miss_calibration(confidence, right, prob_of_true, parts) -> dict[str, float]:
-    n = len(right)
-    bins = np.minimum((10 * confidence).astype(int), 9)
-    gaps, sizes = np.abs(_gaps(confidence, right)), np.bincount(bins, minlength=11)
+def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict[str, float]:
+    n, total = len(right), w.sum()
+    bins = np.minimum((10 * confidence + 1e-9).astype(int), 9)
+    gaps, sizes = np.abs(_gaps(confidence, right, w)), np.bincount(bins, w, minlength=11)
     means = gaps[sizes > 0] / sizes[sizes > 0]
-    each, lengths = [], [part.stop - part.start for part in parts]
-    for part, length in zip(parts, lengths, strict=True):
-        each.append(np.sum(np.abs(_gaps(confidence[part], right[part]))) / length)
-    with_eleventh = np.abs(_gaps(confidence, right, top=10))
-    upper_border = np.bincount(np.ceil(10 * confidence).astype(int) - 1, right - confidence)
+    weights = [w[part].sum() for part in parts]
+    each = [np.sum(np.abs(_gaps(confidence[part], right[part], w[part]))) / w[part].sum() for part in parts]
+    with_eleventh = np.abs(_gaps(confidence, right, w, top=10))
+    upper_border = np.bincount(np.ceil(10 * confidence - 1e-9).astype(int) - 1, w * (right - confidence))
     return {
+        UNWEIGHTED: np.sum(np.abs(_gaps(confidence, right, np.ones(n)))) / n,
+        "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
         "The absolute value was taken batch by batch: keep signed sums, and take it in result.":
-            np.average(each, weights=lengths),
+            np.average(each, weights=weights),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
         "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.":
-            abs(np.mean(right) - np.mean(confidence)),
+            abs(np.average(right - confidence, weights=w)),
         "The gaps cancel: take the absolute value of each bin's before you add them.":
-            -abs(np.mean(right - confidence)),
+            -abs(np.average(right - confidence, weights=w)),
         "Every bin counts the same: weigh each gap by the bin's share of the examples.": means.mean(),
         "Every bin counts the same, empty ones included: weigh each gap by the bin's share.": means.sum() / 10,
         "That is the largest gap; the mean over the examples is asked for.": means.max(),
         "The confidence is the greatest probability, not that of the true class.":
-            np.sum(np.abs(_gaps(prob_of_true, right))) / n,
-        "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": with_eleventh[:10].sum() / n,
+            np.sum(np.abs(_gaps(prob_of_true, right, w))) / total,
+        "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": with_eleventh[:10].sum() / total,
         "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.":
-            with_eleventh[:10].sum() / np.sum(confidence < 1),
-        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": with_eleventh.sum() / n,
-        BORDER: np.abs(upper_border).sum() / n,
-        "That is the sum over the examples: divide by their number.": gaps.sum(),
+            with_eleventh[:10].sum() / np.sum(w * (confidence < 1)),
+        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": with_eleventh.sum() / total,
+        BORDER: np.abs(upper_border).sum() / total,
+        "That is the sum over the examples: divide by the sum of their weights.": gaps.sum(),
         "An empty bin made 0/0: work with sums, whose division by the size cancels.": np.nan,
     }  # fmt: skip
 
@@ -231,31 +252,10 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, parts) -> dict[st
     asks_for="class",
 )
 def confusion_counts(answer):
-    """Judge the table on fresh splits, with weights, with a class that never occurs, and that results are values."""
-    for weighted in (False, True):
-        rng = np.random.default_rng()
-        n = int(rng.integers(34, 44))
-        scores = rng.normal(size=(n, 4)).astype("float32") - 9 * np.float32([0, 0, 0, 1])
-        y = np.concatenate([[0, 0, 0, 1, 2], rng.integers(0, 3, n - 5)]).astype("int32")
-        scores[:5] = 5 * np.eye(4, dtype="float32")[[0, 0, 1, 1, 0]]
-        y[n - 8 : n - 6] = 3  # a rare class, late, and never predicted
-        w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
-        parts = _slices([0, 12, 13, 22, n - 9, n])
-        guess = scores.argmax(axis=1)
-        want, plain = _table(y, guess, w), _table(y, guess, np.ones(n))
-        of_last = _table(*(column[parts[-1]] for column in (y, guess, w)))
-        smells = {
-            "The weights are ignored.": plain,
-            "Rows and columns are swapped: the row is the true class.": want.T,
-            "That is the last batch alone: add to the state, do not assign it.": of_last,
-            "Those are shares of each row; counts are asked for.": want / np.maximum(want.sum(1, keepdims=True), 1e-9),
-            "Repeated pairs were counted once.": np.minimum(plain, 1),
-            "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
-        }
-        batches = _cut([y, scores, *([w] if weighted else [])], parts)
-        on = f"{n} examples, {'weights' if weighted else 'no weights'}, {len(parts)} batches"
-        _judge_on_batches(partial(answer, 4), batches, want, on=on, smells=smells)
-    _judge_compiled(partial(answer, 4), batches, want)
+    """Judge the table on fresh splits of several numbers of classes, with weights, and that results are values."""
+    for classes, kind, weighted in ((4, "int32", False), (2, "uint8", True), (7, "int64", True)):
+        batches, want, smells, on = _confusion_case(classes, kind, weighted)
+        _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
     metric = answer(2)
     expect(metric.result(), np.zeros((2, 2)), on="a metric of two classes that has seen nothing")
     metric.update_state(np.int32([0]), np.float32([[2, 1]]))
@@ -263,10 +263,41 @@ def confusion_counts(answer):
     metric.update_state(np.int32([1]), np.float32([[1, 2]]))
     handed_out = {"A stored result moved on with the state: result must return a value.": np.eye(2)}
     expect(noted, np.diag([1, 0]), on="a result noted before another update", smells=handed_out)
+    _judge_compiled(partial(answer, classes), batches, want)
+    _judge_in_evaluate(partial(answer, classes), batches, want)
 
 
-def _table(y: np.ndarray, guess: np.ndarray, w: np.ndarray) -> np.ndarray:
-    table = np.zeros((4, 4))
+def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
+    """Draw scores of which the last class never wins, but where there are only two."""
+    rng = np.random.default_rng()
+    n = int(rng.integers(34, 44))
+    scores = rng.normal(size=(n, classes)).astype("float32")
+    y = rng.integers(0, max(classes - 1, 2), n)
+    if classes > 2:
+        scores[:, -1] -= 9
+        y[:5] = 0, 0, 0, 1, 2
+        scores[:5] = 5 * np.eye(classes, dtype="float32")[[0, 0, 1, 1, 0]]
+        y[n - 8 : n - 6] = classes - 1  # a rare class, late, and never predicted
+    w = rng.uniform(0.2, 3, n).astype("float32") if weighted else np.ones(n, "float32")
+    parts = _slices([0, 12, 13, 22, n - 9, n])
+    guess = scores.argmax(axis=1)
+    want, plain = _table(y, guess, w, classes), _table(y, guess, np.ones(n), classes)
+    smells = {
+        UNWEIGHTED: plain,
+        "Rows and columns are swapped: the row is the true class.": want.T,
+        "That is the last batch alone: add to the state, do not assign it.":
+            _table(*(column[parts[-1]] for column in (y, guess, w)), classes),
+        "Those are shares of each row; counts are asked for.": want / np.maximum(want.sum(1, keepdims=True), 1e-9),
+        "Repeated pairs were counted once.": np.minimum(plain, 1),
+        "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
+    }  # fmt: skip
+    weights = "weights" if weighted else "no weights"
+    on = f"{n} examples of {classes} classes, y_true of dtype {kind}, {weights}, {len(parts)} batches"
+    return _cut([y.astype(kind), scores, *([w] if weighted else [])], parts), want, smells, on
+
+
+def _table(y: np.ndarray, guess: np.ndarray, w: np.ndarray, classes: int) -> np.ndarray:
+    table = np.zeros((classes, classes))
     np.add.at(table, (y, guess), w)
     return table
 
@@ -293,15 +324,34 @@ def r_squared(answer):
     _judge_compiled(answer, batches, want)
     batches, want, smells, on = _clear_cut(partial(_r2_case, 1.0, 2.0, True))
     _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_in_evaluate(answer, batches, want)
+    _require_refusal(answer())
     y = np.float32([1, 2, 3])
     below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 3.0}
     expect(_run(answer(), [[y, y[::-1]]]), -3.0, on="y_true = [1, 2, 3], y_pred = [3, 2, 1]", smells=below_0)
-    for _ in range(3):  # float32 sums may be right once, by luck
-        batches, want, _smells, on = _r2_case(101_300.0, 10.0, False)
+    for center in (101_300.0, *np.random.default_rng().uniform(-300_000, -50_000, 3)):  # float32 may be lucky once
+        batches, want, _smells, on = _r2_case(center, 10.0, False)
         got = float(np.asarray(_run(answer(), batches)))
         digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
+    metric = answer()
+    metric.update_state(np.full(15, 101_300.3, "float32"), np.linspace(101_290, 101_310, 15, dtype="float32"))
+    got = np.asarray(tf.convert_to_tensor(metric.result()))
+    rounded = {"The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y².": got}
+    expect(got, 0.0, on="y_true = fifteen times 101,300.3", smells=rounded)
+
+
+def _require_refusal(metric) -> None:
+    y = np.float32([1, 2])
+    try:
+        metric.update_state(y, y, sample_weight=np.ones_like(y))
+    except ValueError:
+        return
+    except Exception as problem:
+        told = f"with weights it raised {type(problem).__name__}; a ValueError is asked for."
+        raise NotYet(f"For sample_weight=[1, 1]: {told}") from problem
+    raise NotYet("For sample_weight=[1, 1]: nothing was raised. Weights that are ignored in silence are a trap.")
 
 
 def _r2_case(center: float, deviation: float, column: bool) -> tuple:
@@ -368,18 +418,49 @@ def _run(metric, batches: list, wrap: Callable = lambda f: f) -> object:
 
 
 def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: dict) -> None:
-    """Judge a metric on batches, eagerly, and that a reset leaves what a new metric has: zeros."""
+    """Judge a metric on batches, eagerly; after a reset it must be as new: zero, and right again when used again."""
     metric = make()
     expect(_run(metric, batches), want, on=on, smells=smells)
     metric.reset_state()
     left = np.asarray(tf.convert_to_tensor(metric.result()))
     expect(left, np.zeros(np.shape(want)), on=f"{on}, then reset_state", smells={RESET: left})
+    again = np.asarray(tf.convert_to_tensor(_run(metric, batches)))
+    expect(again, want, on=f"{on}, a second time after reset_state", smells={HALF_RESET: again})
 
 
 def _judge_compiled(make: Callable, batches: list, want) -> None:
-    """Judge a metric whose `update_state` runs in a tf.function, traced once: often traced, it would warn."""
+    """Judge a metric that runs in a tf.function, traced once: often traced, it would warn."""
+    metric, on = make(), f"{len(batches)} batches, update_state and result in a tf.function"
     any_size = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in batches[0]]
-    got = _run(make(), batches, partial(compiled, input_signature=any_size))
-    got = np.asarray(tf.convert_to_tensor(got))
-    on = f"{len(batches)} batches, update_state in a tf.function"
+    with _told_as_compiled(on):
+        _run(metric, batches, partial(compiled, input_signature=any_size))
+        got = np.asarray(tf.convert_to_tensor(compiled(metric.result)()))
     expect(got, want, on=on, smells={TRACED: got})
+
+
+def _judge_in_evaluate(make: Callable, batches: list, want) -> None:
+    """Judge a metric in `model.evaluate`, twice: the model hands its input on, and the second time needs a reset."""
+    y, p, *w = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    first = TRACED if p.ndim == 2 else IN_COLUMNS
+    p = p.reshape(len(p), -1)
+    model = tf.keras.Sequential([tf.keras.layers.Input(p.shape[1:]), tf.keras.layers.Identity()])
+    kind = "weighted_metrics" if w else "metrics"
+    model.compile(loss=lambda y_true, y_pred: tf.reduce_mean(y_pred), **{kind: [make(name="asked")]})
+    for time in ("", ", a second time"):
+        on = f"model.evaluate with the metric in {kind}{time}"
+        with _told_as_compiled(on), functions_compiled():
+            told = model.evaluate(p, y, sample_weight=w[0] if w else None, batch_size=16, verbose=0, return_dict=True)
+        got = np.asarray(told["asked"])
+        expect(got, want, on=on, smells={HALF_RESET if time else first: got})
+
+
+@contextlib.contextmanager
+def _told_as_compiled(on: str):
+    """Tell an error inside as one of a compiled step: eagerly, the answer has been right before."""
+    try:
+        yield
+    except (NotAttempted, NotYet):
+        raise
+    except Exception as problem:
+        cause = NOT_TAKEN if "argument 'sample_weight'" in str(problem) else IN_A_STEP
+        raise NotYet(f"For {on}: {cause} {errors.told(problem)}") from problem
