@@ -35,7 +35,7 @@ KERAS = "TensorFlowTrainer."
 RETRACED = {
     "02_training_loop": {
         "double": 4,  # these two are about what is traced anew
-        "<lambda>": 10,
+        "<lambda>": 4,
         "make_train_step.<locals>.train_step": 2,  # a smaller last batch
         "predict": 2,  # a second model, which fails: the lesson there
         "train_until": 2,  # the cell runs twice, with another file to write to
