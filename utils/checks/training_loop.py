@@ -340,7 +340,7 @@ def _judge_in_other_surroundings(answer) -> None:
     plain = _model_with_a_table_and_averages()
     copied = tf.keras.models.clone_model(plain)
     copied.set_weights(plain.get_weights())
-    model = answer(copied.inputs, copied.outputs)
+    model = answer(copied.inputs[0], copied.outputs[0])
     model.compile(_momentum(), _loss_of_each_row, metrics=["mae"])
     options = {"batch_size": 24, "epochs": 4, "shuffle": False, "verbose": 0}
     unfed = "The metrics that compile was given were never fed: compute_metrics feeds them."
