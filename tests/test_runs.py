@@ -34,9 +34,8 @@ TRACES = "import json\nprint(json.dumps(_traces))"
 KERAS = "TensorFlowTrainer."
 RETRACED = {
     "02_training_loop": {
-        "double": 4,  # these two and run_with are about what is traced anew
+        "double": 4,  # these two are about what is traced anew
         "<lambda>": 4,
-        "run_with.<locals>.train_step": 2,
         "make_train_step.<locals>.train_step": 2,  # a smaller last batch
         "predict": 2,  # a second model, which fails: the lesson there
         "train_until": 2,  # the cell runs twice, with another file to write to

@@ -53,7 +53,8 @@ def unreached(gradients, variables):
 def change_in_company(predict, x, rows=10):
     """Return the largest change of an answer between a row alone and the same row among all of x."""
     among = np.asarray(predict(x))[:rows]
-    alone = [np.asarray(predict(x[i : i + 1]))[0] for i in range(len(among))]
+    parts = [tf.nest.map_structure(lambda part, i=i: part[i : i + 1], x) for i in range(len(among))]
+    alone = [np.asarray(predict(part))[0] for part in parts]
     return np.abs(among - alone).max()
 
 
@@ -61,7 +62,7 @@ def untracked(model, x):
     """Return the names of the weights that the forward pass uses and `model` does not know."""
     with tf.GradientTape() as tape:
         model(x)
-    known = {id(variable.value) for variable in model.variables}
+    known = {id(part) for v in model.variables for part in (v.value, *getattr(v.value, "values", ()))}
     return [v.name.split(":")[0] for v in tape.watched_variables() if id(v) not in known]
 
 

@@ -17,6 +17,7 @@ def sgd_by(fault=""):
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
             if gradient is None:
                 continue
+            gradient = tf.convert_to_tensor(gradient)
             move = {"uphill": -learning_rate, "no rate": 1.0}.get(fault, learning_rate) * gradient
             if fault == "rebound":
                 variable = variable - move
@@ -24,8 +25,8 @@ def sgd_by(fault=""):
                 variable.assign_sub(move)
             if fault == "one":
                 break
-        if fault == "twice":
-            sgd_by()(model, loss_fn, x_batch, y_batch, learning_rate)
+        if fault == "second pass":
+            model(x_batch, training=True)
         return loss_fn(y_batch, model(x_batch, training=True)) if fault == "late" else loss
 
     return sgd_step
@@ -45,6 +46,41 @@ def first_variables(count):
         return loss
 
     return step
+
+
+def sgd_without_conversion(model, loss_fn, x_batch, y_batch, learning_rate):
+    with tf.GradientTape() as tape:
+        loss = loss_fn(y_batch, model(x_batch, training=True))
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
+        variable.assign_sub(learning_rate * gradient)
+    return loss
+
+
+def sgd_with_rows_overwritten(model, loss_fn, x_batch, y_batch, learning_rate):
+    """Move each row of a table by one of its entries alone, where it has several."""
+    with tf.GradientTape() as tape:
+        loss = loss_fn(y_batch, model(x_batch, training=True))
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
+        if isinstance(gradient, tf.IndexedSlices):
+            table = np.zeros(variable.shape, "float32")
+            table[gradient.indices.numpy()] = gradient.values.numpy()
+            gradient = table
+        variable.assign_sub(learning_rate * gradient)
+    return loss
+
+
+def sgd_by_persistent_tape(model, loss_fn, x_batch, y_batch, learning_rate):
+    with tf.GradientTape(persistent=True) as tape:
+        y_pred = model(x_batch, training=True)
+        loss = loss_fn(y_batch, y_pred)
+    moves = [(v, tape.gradient(loss, v)) for v in model.trainable_weights]
+    for variable, gradient in moves:
+        variable.assign(variable - learning_rate * tf.convert_to_tensor(gradient))
+    return loss
 
 
 def sgd_by_optimizer(model, loss_fn, x_batch, y_batch, learning_rate):
@@ -77,6 +113,16 @@ def once_by_decorator(step):
         return step(w, x_batch, y_batch, learning_rate)
 
     return compiled
+
+
+def fixed_rows(step):
+    batch = tf.TensorSpec([6, 1], tf.float32)
+    return tf.function(step, input_signature=[tf.TensorSpec([]), batch, batch, tf.TensorSpec([])])
+
+
+def once_by_wrapped_tensors(step):
+    compiled = tf.function(lambda *given: step(*given), input_signature=SPECS)
+    return lambda w, x, y, rate: compiled(w, tf.constant(x), tf.constant(y), tf.constant(rate, tf.float32))
 
 
 def rate_as_tensor_only(step):
@@ -112,13 +158,20 @@ def padded(step):
 
 def resume_by(fault=""):
     def exact_resume(model, optimizer, train_step, x, y, folder, epochs):
-        optimizer.build(model.trainable_variables)
+        listed = list(optimizer.variables)
+        if fault != "unbuilt":
+            optimizer.build(model.trainable_variables)
         epoch, rng = tf.Variable(0), np.random.default_rng(7)
-        parts = {"model": model, "optimizer": optimizer, "epoch": epoch}
+        variables = model.weights if fault == "generators" else model.variables
+        parts = {"model": variables, "optimizer": optimizer, "epoch": epoch}
+        if fault == "as model":
+            parts["model"] = model
         for left_out in fault.split("+"):
             parts.pop(left_out, None)
         if fault == "averages":
             parts["optimizer"] = tf.train.Checkpoint(steps=optimizer.iterations)
+        if fault in ("unbuilt", "listed early"):
+            parts["optimizer"] = listed
         state, latest = tf.train.Checkpoint(**parts), tf.train.latest_checkpoint(folder)
         if latest and fault != "fresh":
             state.restore(latest)
@@ -143,15 +196,28 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
     optimizer.build(model.trainable_variables)
     file, done, losses = Path(folder, "state.pickle"), 0, []
     if file.exists():
-        done, weights, slots = pickle.loads(file.read_bytes())
-        model.set_weights(weights)
-        for variable, value in zip(optimizer.variables, slots, strict=True):
+        done, values = pickle.loads(file.read_bytes())
+        for variable, value in zip([*model.variables, *optimizer.variables], values, strict=True):
             variable.assign(value)
     for epoch in range(done, epochs):
         order = tf.argsort(tf.random.stateless_uniform([100], seed=[0, epoch])).numpy()
         losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
-    file.write_bytes(pickle.dumps((epochs, model.get_weights(), [v.numpy() for v in optimizer.variables])))
+    file.write_bytes(pickle.dumps((epochs, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
     return np.array(losses)
+
+
+def resume_deferred(model, optimizer, train_step, x, y, folder, epochs):
+    """Never build the optimizer: its averages are restored when the first step makes them."""
+    epoch, losses = tf.Variable(0), []
+    state = tf.train.Checkpoint(variables=model.variables, optimizer=optimizer, epoch=epoch)
+    if latest := tf.train.latest_checkpoint(folder):
+        state.restore(latest)
+    while epoch < epochs:
+        order = np.random.default_rng(int(epoch)).permutation(100).reshape(4, 25)
+        losses.append(float(sum(train_step(x[rows], y[rows]) for rows in order)) / 4)
+        epoch.assign_add(1)
+        state.save(f"{folder}/state")
+    return losses
 
 
 def resume_counting_this_call(model, optimizer, train_step, x, y, folder, epochs):
@@ -170,7 +236,8 @@ def resume_once_more(model, optimizer, train_step, x, y, folder, epochs):
 def resume_by_manager(model, optimizer, train_step, x, y, folder, epochs):
     epoch, losses = tf.Variable(0), []
     optimizer.build(model.trainable_variables)
-    state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=epoch)
+    noise = [variable for variable in model.variables if "seed_generator" in variable.path]
+    state = tf.train.Checkpoint(model=model, noise=noise, optimizer=optimizer, epoch=epoch)
     manager = tf.train.CheckpointManager(state, folder, max_to_keep=1)
     manager.restore_or_initialize()
     while epoch < epochs:
@@ -193,18 +260,22 @@ def logger_by(fault=""):
                 self.norm = tf.keras.metrics.Mean(name="gradient_norm")
 
         def train_step(self, batch):
-            x_batch, y_batch = batch
+            x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
             with tf.GradientTape() as tape:
-                loss = self.compute_loss(y=y_batch, y_pred=self(x_batch, training=fault != "no flag"))
+                y_pred = self(x, training=fault != "no flag")
+                loss = self.compute_loss(x, y, y_pred, None if fault == "no weights" else weight)
+                loss = tf.reduce_mean((y_pred - y) ** 2) if fault == "own loss" else loss
             variables = self.trainable_variables
             gradients = tape.gradient(loss, variables)
             if fault == "by hand":
                 for variable, gradient in zip(variables, gradients, strict=True):
-                    variable.assign_sub(0.05 * gradient)
+                    variable.assign_sub(0.05 * tf.convert_to_tensor(gradient))
             elif fault != "idle":
                 self.optimizer.apply(gradients, variables)
+            if fault != "entries":
+                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
-            norm = tf.linalg.global_norm(gradients[:2]) if fault == "two alone" else norm
+            norm = tf.linalg.global_norm(gradients[-2:]) if fault == "two alone" else norm
             norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
             for metric in self.metrics:
@@ -214,7 +285,13 @@ def logger_by(fault=""):
                 return {"loss": loss, "gradient_norm": norm}
             if fault != "never updated":
                 tracked.update_state(norm)
-            return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
+            if fault == "no metrics":
+                return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
+            return {**self.compute_metrics(x, y, y_pred, weight), "gradient_norm": tracked.result()}
+
+        def test_step(self, batch):
+            results = super().test_step(batch)
+            return {n: r for n, r in results.items() if n != "gradient_norm" or fault == "in validation"}
 
     return Logger
 
@@ -223,18 +300,52 @@ class LoggerOnSuper(tf.keras.Model):
     """Makes its metric when the first batch comes, and takes the root of the sum of squares itself."""
 
     def train_step(self, batch):
+        x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
         if not hasattr(self, "norm"):
             self.norm = tf.keras.metrics.Mean(name="gradient_norm")
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(y=batch[1], y_pred=self(batch[0], training=True))
-        gradients = tape.gradient(loss, self.trainable_weights)
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=weight)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_weights)]
         self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(g**2) for g in gradients)))
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-        self.metrics[0].update_state(loss)
-        return {metric.name: metric.result() for metric in self.metrics if metric.name in ("loss", "gradient_norm")}
+        self.metrics[0].update_state(loss, sample_weight=tf.shape(x)[0])
+        return self.compute_metrics(x, y, y_pred, sample_weight=weight)
+
+    def test_step(self, batch):
+        results = super().test_step(batch)
+        del results["gradient_norm"]
+        return results
+
+
+class LoggerInTheOptimizersPlace(tf.keras.Model):
+    """Leaves the step to Keras, and takes the norm where the gradients come by."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.norm = tf.keras.metrics.Mean(name="gradient_norm")
+
+    def train_step(self, batch):
+        apply_gradients = self.optimizer.apply_gradients
+
+        def watched(pairs):
+            pairs = list(pairs)
+            self.norm.update_state(tf.linalg.global_norm([tf.convert_to_tensor(g) for g, _ in pairs]))
+            return apply_gradients(pairs)
+
+        self.optimizer.apply_gradients = watched
+        try:
+            return {**super().train_step(batch), "gradient_norm": self.norm.result()}
+        finally:
+            self.optimizer.apply_gradients = apply_gradients
+
+    def test_step(self, batch):
+        return {name: value for name, value in super().test_step(batch).items() if name != "gradient_norm"}
 
 
 class LoggerWithOwnLoss(tf.keras.Model):
+    """Reports its own mean squared error, whatever loss compile was given."""
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.trackers = {name: tf.keras.metrics.Mean(name=name) for name in ("loss", "gradient_norm")}
@@ -244,7 +355,7 @@ class LoggerWithOwnLoss(tf.keras.Model):
         return list(self.trackers.values())
 
     def train_step(self, batch):
-        x_batch, y_batch = batch
+        x_batch, y_batch = batch[:2]
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((self(x_batch, training=True) - y_batch) ** 2)
         gradients = tape.gradient(loss, self.trainable_variables)
@@ -284,7 +395,7 @@ def raising(*_):
 
 PROOFS = {
     "sgd_step": Proof(
-        right=[sgd_by(), sgd_by_optimizer, sgd_compiled],
+        right=[sgd_by(), sgd_by_optimizer, sgd_compiled, sgd_by_persistent_tape],
         wrong={
             "no weight has moved": sgd_by("rebound"),
             "a frozen layer moved": sgd_by("frozen too"),
@@ -301,15 +412,19 @@ PROOFS = {
             "with 3 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
                 model, tf.keras.losses.MeanSquaredError(), x, y, rate
             ),
+            "Call the model once": sgd_by("second pass"),
+            "with 5 rows": sgd_with_rows_overwritten,
             "The loss is expected": lambda *answer: sgd_by()(*answer) and None,
         },
         raises=raising,
+        breaks=(sgd_without_conversion,),
     ),
     "find_retrace": Proof(
-        right=[once_by_concrete_function, once_by_decorator],
+        right=[once_by_concrete_function, once_by_decorator, once_by_wrapped_tensors],
         wrong={
             "Each new learning rate": tf.function,
             "another number of rows": rate_as_tensor_only,
+            "the number of rows was fixed": fixed_rows,
             "plain Python at every call": lambda step: step,
             "of the first call was built in": rate_of_the_first_call,
             "other rows than its own": padded,
@@ -319,8 +434,12 @@ PROOFS = {
         raises=raising,
     ),
     "exact_resume": Proof(
-        right=[resume_by(), resume_by_pickle, resume_by_manager],
+        right=[resume_by(), resume_by_pickle, resume_by_manager, resume_deferred],
         wrong={
+            "the dropout layer drew other numbers": resume_by("generators"),
+            "the state of its generator": resume_by("as model"),
+            "it was not built yet when it was restored": resume_by("unbuilt"),
+            "averages did not.": resume_by("listed early"),
             "the optimizer began at step 0": resume_by("optimizer"),
             "its averages did not": resume_by("averages"),
             "its own starting weights": resume_by("model+optimizer"),
@@ -341,7 +460,7 @@ PROOFS = {
         raises=raising,
     ),
     "norm_logger": Proof(
-        right=[logger_by(), LoggerOnSuper, LoggerWithOwnLoss],
+        right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace],
         wrong={
             "norm of the last batch": logger_by("raw"),
             "never reset": logger_by("hidden"),
@@ -352,9 +471,15 @@ PROOFS = {
             "loss tracker was never updated": logger_by("no loss"),
             "The metric was never updated": logger_by("never updated"),
             "an entry gradient_norm is expected": tf.keras.Model,
-            "gradient_norm of two epochs": logger_by("two alone"),
+            "gradient_norm of the first epoch": logger_by("two alone"),
             "frozen layer and batch normalization": logger_by("no flag"),
-            "of a model with a frozen layer": logger_by("by hand"),
+            "of a model with an Embedding": logger_by("by hand"),
+            "The sample weights were not used": logger_by("no weights"),
+            "not the loss that compile was given": logger_by("own loss"),
+            "Convert it first": logger_by("entries"),
+            "were never fed": logger_by("no metrics"),
+            "the history has no mae": LoggerWithOwnLoss,
+            "validation takes no gradient": logger_by("in validation"),
         },
         raises=lambda inputs, outputs: raising(),
     ),
