@@ -174,7 +174,9 @@ def test_the_step_hands_masks_on_as_keras_does(lesson):
 
 
 def mirrored():
-    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    """Return a strategy of two devices. Several strategies in one process would share the keys of their collectives."""
+    reduction = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"], cross_device_ops=reduction)
 
 
 def test_the_step_refuses_several_devices(lesson):
@@ -575,8 +577,8 @@ HEALTHY = {
 }  # fmt: skip
 FAULTY = {
     "softmax twice": lambda: probabilities(layers.Reshape((3,))),
-    "softmax, then a cast": lambda: probabilities(layers.Activation("linear")),
-    "sigmoid and logits": lambda: keras.Sequential([dense(), layers.Activation("sigmoid"), layers.Identity()]),
+    "softmax, then a factor": lambda: probabilities(layers.Rescaling(1.0)),
+    "sigmoid and logits": lambda: keras.Sequential([dense(), layers.Activation("sigmoid"), layers.Rescaling(1.0)]),
     "inputs that are thrown away": lambda: keras.Sequential([layers.Input((8,)), layers.Rescaling(0.0), dense()]),
 }
 
