@@ -29,8 +29,9 @@ from tests.notebooks import NOTEBOOKS, ROOT, definitions, module_of, read, setup
 SAVED = ROOT / "bench.json"
 # What the loops of notebook 6 and their bound are made of, in its cells.
 LOOPS = ROOT / "notebooks" / "06_classification_from_scratch.ipynb"
-PARTS = ("loss_fn", "accuracy_fn", "make_short_model", "make_model", "make_pipeline", "make_train_step", "python_loop",
-         "make_train_epoch", "compile_epochs", "compile_both")  # fmt: skip
+PARTS = ("loss_fn", "accuracy_fn", "make_short_model", "make_short_step", "make_model", "make_pipeline", "python_loop",
+         "make_pipeline_epoch", "total_loss", "make_train_step", "take", "make_train_epoch", "gathering_epoch",
+         "make_bound")  # fmt: skip
 
 
 def in_fresh_process(function):
@@ -106,27 +107,24 @@ def loop_speeds() -> dict[str, float]:
     fashion = data.fashion_mnist(n_test=1)
     x, y = fashion.x_train[:55_000], fashion.y_train[:55_000]
     short_set = tf.data.Dataset.from_tensor_slices((x.reshape(-1, 784) / 255.0, y)).batch(64)
-    short_step = lesson.make_train_step(lesson.make_short_model(), tf.keras.optimizers.Adam())
+    short_step = lesson.make_short_step(lesson.make_short_model(), tf.keras.optimizers.Adam())
     pipeline = lesson.make_pipeline(x, y)
     fit_model = lesson.make_model()
     fit_model.compile(tf.keras.optimizers.Adam(), lesson.loss_fn, metrics=["accuracy"])
-    step = lesson.make_train_step(lesson.make_model(), tf.keras.optimizers.Adam())
-    epoch = lesson.make_train_epoch(lesson.make_model(), tf.keras.optimizers.Adam())
+    step = lesson.make_short_step(lesson.make_model(), tf.keras.optimizers.Adam())
+    epoch = lesson.make_pipeline_epoch(lesson.make_model(), tf.keras.optimizers.Adam())
     tensors = tf.constant(x), tf.constant(y)
-    gathered = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors, xla=False)
-    fused = lesson.compile_epochs(lesson.make_model(), tf.keras.optimizers.Adam(), *tensors)
-    lesson.training = tensors
-    _, products_alone = lesson.compile_both()
-    bound = tf.function(products_alone.python_function, jit_compile=True)
-    pictures = tf.random.uniform((len(x) // 64, 64, 784))
+    gathered, fused = (lesson.gathering_epoch(tensors, xla=xla) for xla in (False, True))
+    bound = lesson.make_bound(lesson.make_model(), tf.random.uniform((len(x) // 64, 64, 784)))
+    order = tf.constant(0), tf.constant(1)  # its seed, and the epoch
     calls = {
         "the short loop": lambda: lesson.python_loop(short_step, short_set),
         "fit": lambda: fit_model.fit(pipeline, verbose=0, shuffle=False),
         "compiled step, pipeline": lambda: lesson.python_loop(step, pipeline),
         "compiled epoch, pipeline": lambda: epoch(pipeline).numpy(),
-        "compiled epoch, tensors": lambda: gathered(tf.constant(1)).numpy(),
-        "compiled epoch, tensors, XLA": lambda: fused(tf.constant(1)).numpy(),
-        "bound": lambda: bound(pictures)[1].numpy(),
+        "compiled epoch, tensors": lambda: gathered(*order).numpy(),
+        "compiled epoch, tensors, XLA": lambda: fused(*order).numpy(),
+        "bound": lambda: bound()[1].numpy(),
     }
     for call in calls.values():
         call()  # traces and compiles

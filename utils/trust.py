@@ -270,6 +270,7 @@ def make_safe_step(model, loss_fn, optimizer, micro_batch_size, clip_norm):
 
 def learn_by_heart(model, loss_fn, x_batch, y_batch, steps=200, learning_rate=0.003):
     """Train on one batch alone, which changes the model, and return the loss of each step."""
+    model(x_batch)  # builds it, where no call has
     optimizer = tf.keras.optimizers.Adam(learning_rate)
     optimizer.build(model.trainable_variables)
 

@@ -6,32 +6,72 @@ import tensorflow as tf
 from tests.proofs import Proof
 
 
-def stop_by_running_minimum(val_losses, patience):
-    best = [int(np.argmin(val_losses[: epoch + 1])) + 1 for epoch in range(len(val_losses))]
-    stops = (epoch for epoch in range(1, len(val_losses) + 1) if epoch - best[epoch - 1] >= patience)
-    trained = next(stops, len(val_losses))
-    return trained, best[trained - 1]
-
-
-def stop_by_counter(val_losses, patience, *, beats=np.less, against_last=False, in_a_row=True, extra=0):
-    best_loss, best_epoch, waited = np.inf, 0, 0
-    for epoch, loss in enumerate(val_losses, 1):
-        if beats(loss, best_loss):
-            best_loss, best_epoch, waited = loss, epoch, 0 if in_a_row else waited
+def stop_by_counter(
+    val_losses, patience, min_delta, *, exactly=False, bar="", in_a_row=True, extra=0, start=np.inf, nan=False
+):
+    mark, waited, epoch = start, 0, 0
+    for loss in val_losses:
+        epoch += 1
+        gain = mark - loss
+        if gain > min_delta or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
+            mark, waited = loss, 0 if in_a_row else waited
         else:
             waited += 1
-            best_loss = loss if against_last else best_loss
+        mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
         if waited == patience + extra:
             break
-    return np.int64(epoch), np.int64(best_epoch)
+    return np.int64(epoch), np.nanargmin(val_losses[:epoch]) + 1
 
 
-def stop_with_argmin_of_all(val_losses, patience):
-    return stop_by_counter(val_losses, patience)[0], np.argmin(val_losses) + 1
+def stop_by_list_of_progress(val_losses, patience, min_delta):
+    progress = [0]
+    for i, loss in enumerate(val_losses):
+        if loss + min_delta < val_losses[progress[-1]]:
+            progress.append(i)
+        if i - progress[-1] >= patience:
+            break
+    seen = [loss if loss == loss else float("inf") for loss in val_losses[: i + 1]]
+    return [i + 1, seen.index(min(seen)) + 1]
 
 
-def stop_counted_from_zero(val_losses, patience):
-    return [number - 1 for number in stop_by_counter(val_losses, patience)]
+def stop_by_keras(val_losses, patience, min_delta):
+    class Model:
+        stop_training, weights, optimizer = False, [], None
+
+    stop = tf.keras.callbacks.EarlyStopping("loss", min_delta=min_delta, patience=patience, mode="min")
+    stop.set_model(Model())
+    stop.on_train_begin()
+    epochs = 0
+    while epochs < len(val_losses) and not stop.model.stop_training:
+        stop.on_epoch_end(epochs, {"loss": val_losses[epochs]})
+        epochs += 1
+    return tf.constant([epochs, int(np.nanargmin(val_losses[:epochs])) + 1])
+
+
+def stop_with(**fault):
+    return lambda losses, patience, min_delta: stop_by_counter(losses, patience, min_delta, **fault)
+
+
+def stop_keeping(choose):
+    """Return answers that stop in time and hand over `choose(losses, epochs trained, min_delta)`, counted from 0."""
+
+    def stop_and_best(losses, patience, min_delta):
+        trained, _ = stop_by_counter(losses, patience, min_delta)
+        return trained, choose(losses, trained, min_delta) + 1
+
+    return stop_and_best
+
+
+def last_progress(losses, trained, min_delta):
+    mark, at = np.inf, 0
+    for i, loss in enumerate(losses[:trained]):
+        if mark - loss > min_delta:
+            mark, at = loss, i
+    return at
+
+
+def last_of_the_least(losses, trained, min_delta):
+    return max(i for i, loss in enumerate(losses[:trained]) if loss == np.nanmin(losses[:trained]))
 
 
 def epoch_by_legacy_shuffle(train_step, x, y, epoch, batch_size):
@@ -68,6 +108,35 @@ def faulty_epoch(fault):
     return run_epoch
 
 
+def epoch_by_shuffled_batches(train_step, x, y, epoch, batch_size):
+    batches = np.split(np.arange(len(x)), range(batch_size, len(x), batch_size))
+    full, tail = batches[: len(x) // batch_size], batches[len(x) // batch_size :]
+    batches = [full[i] for i in np.random.default_rng(epoch).permutation(len(full))] + tail
+    losses = [float(train_step(x[rows], y[rows])) for rows in batches]
+    return np.average(losses, weights=[len(rows) for rows in batches])
+
+
+def epoch_same_in_two_of_three(train_step, x, y, epoch, batch_size):
+    return epoch_by_seed(max(1, epoch))(train_step, x, y, epoch, batch_size)
+
+
+def epoch_by_seed(seed):
+    def run_epoch(train_step, x, y, epoch, batch_size):
+        order = np.random.default_rng(seed).permutation(len(x))
+        batches = np.split(order, range(batch_size, len(x), batch_size))
+        return np.average([float(train_step(x[rows], y[rows])) for rows in batches], weights=list(map(len, batches)))
+
+    return run_epoch
+
+
+def epoch_by_random_keys(train_step, x, y, epoch, batch_size):
+    order, total = np.argsort(np.random.default_rng([7, epoch]).random(len(x))), tf.constant(0.0)
+    for start in range(0, len(x), batch_size):
+        rows = order[start : start + batch_size]
+        total += train_step(tf.gather(x, rows), tf.gather(y, rows)) * len(rows)
+    return total / len(x)
+
+
 def epoch_in_place(train_step, x, y, epoch, batch_size):
     for array in (x, y):
         np.random.default_rng(epoch).shuffle(array)
@@ -93,10 +162,10 @@ def _line(step, warmup_steps):
     return (tf.cast(step, tf.float32) + 1) / warmup_steps
 
 
-def matrix_by_numpy(model, batches, classes):
+def matrix_by_numpy(model, batches, classes, training=False):
     matrix = np.zeros((classes, classes), np.int64)
     for x_batch, y_batch in batches:
-        np.add.at(matrix, (y_batch.numpy(), model(x_batch).numpy().argmax(1)), 1)
+        np.add.at(matrix, (y_batch.numpy(), model(x_batch, training=training).numpy().argmax(1)), 1)
     return matrix
 
 
@@ -106,6 +175,23 @@ def matrix_by_one_hot(model, batches, classes):
         y_pred = tf.argmax(model.predict_on_batch(x_batch), axis=1)
         total += tf.matmul(tf.one_hot(y_batch, classes), tf.one_hot(y_pred, classes), transpose_a=True)
     return total
+
+
+def matrix_by_bincount(model, batches, classes, cast=True):
+    counts = 0
+    for x_batch, y_batch in batches:
+        y = tf.cast(y_batch, tf.int64) if cast else y_batch
+        at = tf.cast(y * tf.cast(classes, y.dtype), tf.int64) + tf.argmax(model(x_batch), axis=1)
+        counts += tf.math.bincount(tf.cast(at, tf.int32), minlength=classes**2)
+    return tf.reshape(counts, (classes, classes))
+
+
+def matrix_of_all_at_once(model, batches, classes):
+    labels, answers = [], []
+    for x_batch, y_batch in batches:
+        labels += y_batch.numpy().tolist()
+        answers += np.argmax(model(x_batch), axis=1).tolist()
+    return tf.math.confusion_matrix(labels, answers, num_classes=classes)
 
 
 def last_matrix(model, batches, classes):
@@ -125,24 +211,50 @@ def raising(*_):
     raise ValueError("no")
 
 
+def share(losses, mask, real_words, penalty, replicas):
+    return tf.reduce_sum(losses[mask]) / tf.cast(real_words, tf.float32) + penalty / replicas
+
+
+def share_in_numpy(losses, mask, real_words, penalty, replicas):
+    return np.sum(losses.numpy()[mask.numpy()]) / float(real_words) + float(penalty) / replicas
+
+
+def share_in_float64(losses, mask, real_words, penalty, replicas):
+    real = tf.cast(tf.boolean_mask(losses, mask), tf.float64)
+    shares = [tf.reduce_sum(real) / tf.cast(real_words, tf.float64), tf.cast(penalty, tf.float64) / replicas]
+    return tf.add_n(shares)
+
+
+def share_by_where(losses, mask, real_words, penalty, replicas):
+    return tf.math.divide(tf.reduce_sum(tf.where(mask, losses, 0)), np.float32(real_words)) + penalty * (1 / replicas)
+
+
 PROOFS = {
     "stop_and_best": Proof(
-        right=[stop_by_running_minimum, stop_by_counter],
+        right=[stop_by_counter, stop_by_list_of_progress, stop_by_keras],
         wrong={
-            "stops one epoch late": lambda losses, patience: stop_by_counter(losses, patience, extra=1),
-            "compares with the epoch before": lambda losses, p: stop_by_counter(losses, p, against_last=True),
-            "takes a tie": lambda losses, patience: stop_by_counter(losses, patience, beats=np.less_equal),
-            "only those in a row": lambda losses, patience: stop_by_counter(losses, patience, in_a_row=False),
-            "must be one that was trained": stop_with_argmin_of_all,
-            "never stops": lambda losses, patience: (len(losses), np.argmin(losses) + 1),
-            "pair is swapped": lambda losses, patience: stop_by_counter(losses, patience)[::-1],
-            "count from 1": stop_counted_from_zero,
+            "stops one epoch late": stop_with(extra=1),
+            "any gain": lambda losses, patience, min_delta: stop_by_counter(losses, patience, 0),
+            "compares with the epoch before": stop_with(bar="before"),
+            "small gains add up": stop_with(bar="best"),
+            "exactly `min_delta`": stop_with(exactly=True),
+            "only those in a row": stop_with(in_a_row=False),
+            "must be one that was trained": stop_keeping(lambda losses, trained, min_delta: np.nanargmin(losses)),
+            "That is the last progress": stop_keeping(last_progress),
+            "the first is the best": stop_keeping(last_of_the_least),
+            "as `np.argmin` does": stop_keeping(lambda losses, trained, min_delta: np.argmin(losses[:trained])),
+            "never stops": lambda losses, patience, min_delta: (len(losses), np.nanargmin(losses) + 1),
+            "pair is swapped": lambda *answer: stop_by_counter(*answer)[::-1],
+            "count from 1": lambda *answer: [number - 1 for number in stop_by_counter(*answer)],
+            "taken for progress": stop_with(nan=True),
         },
         raises=raising,
     ),
     "run_epoch": Proof(
-        right=[epoch_by_legacy_shuffle, epoch_by_tf_data],
+        right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys],
         wrong={
+            "Most examples follow their neighbor": epoch_by_shuffled_batches,
+            "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
             "ran twice": faulty_epoch("twice"),
             "last batch's loss": faulty_epoch("last"),
@@ -168,29 +280,40 @@ PROOFS = {
         raises=warmup_in_python,
     ),
     "confusion_matrix": Proof(
-        right=[matrix_by_numpy, matrix_by_one_hot],
+        right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once],
         wrong={
             "swapped": lambda *answer: matrix_by_numpy(*answer).T,
             "last batch alone": last_matrix,
             "last batch is missing": full_batches_only,
             "Those are shares": shares,
             "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
+            "in training mode": lambda *answer: matrix_by_numpy(*answer, training=True),
+            "uint8": lambda *answer: matrix_by_bincount(*answer, cast=False),
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
     ),
     "replica_loss": Proof(
-        right=[
-            lambda losses, size: tf.nn.compute_average_loss(losses, global_batch_size=size),
-            lambda losses, size: np.sum(losses.numpy()) / float(size),
-        ],
+        right=[share, share_in_numpy, share_in_float64, share_by_where],
         wrong={
-            "own mean": lambda losses, size: tf.reduce_mean(losses),
-            "mean of means": lambda losses, size: tf.reduce_mean(losses) / 2,
-            "fixed batch size": lambda losses, size: tf.reduce_sum(losses) / 64,
-            "mean of no examples": lambda losses, size: tf.reduce_mean(losses) * len(losses) / float(size),
-            "sum of the losses": lambda losses, size: tf.reduce_sum(losses),
-            "one entry for each example": lambda losses, size: losses / float(size),
+            "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
+            "adds the whole penalty": lambda *answer: share(*answer[:4], 1),
+            "The penalty is missing": lambda *answer: share(*answer[:3], 0.0, 1),
+            "no loss of a word": lambda losses, mask, real, penalty, n: (
+                share(losses, mask, real, 0.0, n) + penalty / n / float(real)
+            ),
+            "own mean": lambda losses, mask, real, *rest: share(losses, mask, np.sum(mask), *rest),
+            "mean of means": lambda losses, mask, real, penalty, n: share(losses, mask, np.sum(mask), penalty, 1) / n,
+            "divide by the real words": lambda losses, mask, real, *rest: share(losses, mask, 1, *rest),
+            "one entry for each word": lambda losses, mask, real, penalty, n: (
+                tf.where(mask, losses, 0) / float(real) + penalty / n
+            ),
+            "0 times nan": lambda losses, mask, *rest: share(
+                losses * tf.cast(mask, tf.float32), tf.ones_like(mask), *rest
+            ),
+            "mean of no words": lambda losses, mask, real, penalty, n: (
+                tf.reduce_mean(losses[mask]) * np.sum(mask) / float(real) + penalty / n
+            ),
         },
         raises=raising,
     ),

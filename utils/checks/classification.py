@@ -1,5 +1,7 @@
 """Checks of notebook 06."""
 
+from itertools import combinations
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,51 +12,75 @@ from utils.checks.engine import attempted, compiled, exercise, expect, refuse
     "6.1", "When to stop", why="A loop that knows when to stop needs nobody to watch it, and hands over its best."
 )
 def stop_and_best(answer):
-    """Judge (epochs trained, best epoch) on losses with a tie, a late minimum, a zigzag, and on fresh ones."""
-    drawn = np.random.default_rng().choice(np.arange(1.0, 3.0, 0.1), 12).round(1).tolist()
-    cases = [
-        ([0.5, 0.6, 0.7, 0.8, 0.9, 0.4], 2),
-        ([0.9, 0.7, 0.8, 0.75, 0.72, 0.6], 2),
-        ([0.9, 0.8, 0.8, 0.8, 0.8, 0.1], 2),
-        ([0.5, 0.6, 0.4, 0.5, 0.3, 0.4, 0.2], 2),
+    """Judge (epochs trained, best epoch) on slow falls, gains at the border, ties, nan, and on fresh losses."""
+    drawn = np.random.default_rng().integers(20, 90, 12).tolist()
+    cases = [  # in 64ths, which floats hold exactly: every way to write the comparison agrees
+        ([58, 51, 50, 49, 50, 30], 2, 3),
+        ([40, 60, 50, 55, 45, 50, 10], 3, 3),
+        ([64, 62, 60, 58, 56, 54], 2, 3),
+        ([60, 56, 56, 10], 2, 4),
+        ([50, 30, 30, 30, 1], 2, 0),
+        ([50, 51, 40, 41, 30, 31, 2], 2, 3),
+        ([50, 40, np.nan, 45, 1], 2, 0),
+        ([2600, 2500, 2560, 1], 1, 32),
+        ([45], 1, 0),
+        ([40, 41, 42], 5, 1),
+        (drawn, 3, 2),
     ]
-    for losses, patience in [*cases, ([0.9, 0.5, 0.4], 3), ([0.7], 1), (drawn, 3)]:
-        trained, best = want = _trained(losses, patience)
-        lowest = int(np.argmin(losses)) + 1
+    for losses, patience, min_delta in cases:
+        losses, min_delta = [loss / 64 for loss in losses], min_delta / 64
+        trained, best = want = _stop(losses, patience, min_delta)[:2]
+        lowest = int(np.nanargmin(losses)) + 1
         smells = {
             "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
-            "That stops one epoch late: the patience-th epoch in a row without a new best is the last one.":
-                _trained(losses, patience + 1),
-            "That compares with the epoch before; compare with the best epoch so far.":
-                _trained(losses, patience, bar=lambda past: past[-1]),
-            "That takes a tie for an improvement; only a smaller loss is one.":
-                _trained(losses, patience, beats=np.less_equal),
-            "That counts all epochs without a new best; only those in a row count.":
-                _trained(losses, patience, row=False),
+            "That stops one epoch late: the patience-th epoch in a row without progress is the last one.":
+                _stop(losses, patience + 1, min_delta)[:2],
+            "That takes any gain for progress; a gain of more than `min_delta` is.": _stop(losses, patience, 0)[:2],
+            "That compares with the best epoch so far; compare with the last progress: small gains add up.":
+                _stop(losses, patience, min_delta, bar="best")[:2],
+            "That compares with the epoch before; compare with the last progress.":
+                _stop(losses, patience, min_delta, bar="before")[:2],
+            "A gain of exactly `min_delta` is no progress; more is asked for.":
+                _stop(losses, patience, min_delta, exactly=True)[:2],
+            "That counts all epochs without progress; only those in a row count.":
+                _stop(losses, patience, min_delta, row=False)[:2],
             "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
+            "That is the last progress; the best epoch has the least loss of all that were trained.":
+                (trained, _stop(losses, patience, min_delta)[2]),
+            "Of equal losses the first is the best.": _stop(losses, patience, min_delta, tie=True)[:2],
+            "A nan was taken for the least loss, as `np.argmin` does.": (trained, int(np.argmin(losses[:trained])) + 1),
+            "A nan was taken for progress: `not a >= b` is true for nan.":
+                _stop(losses, patience, min_delta, nan=True)[:2],
+            "Losses may start above any number: begin with infinity, or with the first loss.":
+                _stop(losses, patience, min_delta, start=10.0)[:2],
             "Epochs count from 1.": (trained - 1, best - 1),
-            "That never stops: count the epochs since the best one.": (len(losses), lowest),
+            "That never stops: count the epochs since the last progress.": (len(losses), lowest),
         }  # fmt: skip
-        expect(answer(list(losses), patience), want, on=f"losses {losses}, patience {patience}", smells=smells)
+        on = f"losses {losses}, patience {patience}, min_delta {min_delta}"
+        expect(answer(list(losses), patience, min_delta), want, on=on, smells=smells)
 
 
-def _trained(losses, patience, beats=np.less, bar=min, row=True) -> tuple[int, int]:
-    """Return how many epochs are trained and the best of them; the options are ways to get it wrong."""
-    best, waited = 1, 0
-    for epoch in range(2, len(losses) + 1):
-        if waited == patience:
-            return epoch - 1, best
-        if beats(losses[epoch - 1], bar(losses[: epoch - 1])):
-            best, waited = epoch, 0 if row else waited
+def _stop(losses, patience, min_delta, *, exactly=False, bar="", row=True, tie=False, nan=False, start=np.inf):
+    """Return epochs trained, best epoch, and epoch of the last progress; the options are ways to get it wrong."""
+    mark, least, best, progress, waited = start, start, 0, 0, 0
+    for epoch, loss in enumerate(losses, 1):
+        gain = mark - loss
+        if gain > min_delta or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
+            mark, progress, waited = loss, epoch, 0 if row else waited
         else:
             waited += 1
-    return len(losses), best
+        mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
+        if loss < least or (tie and loss == least):
+            least, best = loss, epoch
+        if waited == patience:
+            break
+    return epoch, best, progress
 
 
 @exercise("6.2", "Three silent bugs", why="None of the three raised an error, and the loss fell with all of them.")
 def run_epoch(answer):
     """Judge which examples `run_epoch` trains on, in which order, and what it reports, with a recording train step."""
-    for count, batch_size in ((10, 4), (int(np.random.default_rng().integers(30, 60)), 7)):
+    for count, batch_size in ((int(np.random.default_rng().integers(30, 60)), 7), (10, 4)):
         x, y = np.arange(float(count)), np.random.default_rng().uniform(1, 2, count) + np.arange(count)
         orders = []
         for epoch in range(3):
@@ -81,9 +107,12 @@ def run_epoch(answer):
             expect(reported, np.average(step.losses, weights=sizes), on=where, smells=smells)
             orders.append(rows)
         refuse({
-            "The examples come in the order in which they are stored: shuffle them.": np.array_equal(orders[0], x),
+            "The examples come in the order in which they are stored: shuffle them.":
+                all(np.array_equal(order, x) for order in orders),
+            "Most examples follow their neighbor: the batches were shuffled, or the start moved, and not the examples.":
+                count > 20 and any(np.mean(np.abs(np.diff(order)) == 1) > 0.5 for order in orders),
             "Two epochs had the same order. Let the order depend on the epoch.":
-                any(np.array_equal(orders[0], order) for order in orders[1:]),
+                any(np.array_equal(one, other) for one, other in combinations(orders, 2)),
         })  # fmt: skip
 
 
@@ -105,6 +134,7 @@ class _RecordedStep:
     "6.3",
     "A warm-up for the learning rate",
     why="A large first step can ruin good starting weights, and a warm-up avoids it.",
+    deeper=True,
 )
 def warmup(answer):
     """Judge `warmup` before, at and after the end of the warm-up, on Python numbers and inside tf.function."""
@@ -123,38 +153,58 @@ def warmup(answer):
             }  # fmt: skip
             on = f"step {step}, peak {peak:.3g}, {warmup_steps} warm-up steps"
             expect(answer(step, peak, warmup_steps), peak * min(1, line), on=on, smells=smells)
-            got = traced(tf.constant(step, tf.int64), peak, warmup_steps)
-            expect(got, peak * min(1, line), on=f"{on}, inside tf.function", smells=smells)
+            for dtype in (tf.int64, tf.int32):
+                got = traced(tf.constant(step, dtype), peak, warmup_steps)
+                expect(got, peak * min(1, line), on=f"{on}, inside tf.function", smells=smells)
 
 
 @exercise(
-    "6.4", "A confusion matrix from a loop", why="What is added batch by batch needs no more memory for more data."
+    "6.4",
+    "A confusion matrix from a loop",
+    why="What is added batch by batch needs no more memory for more data.",
+    deeper=True,
 )
 def confusion_matrix(answer):
-    """Judge the counts on fresh logits, with a ragged last batch and with a class that never occurs."""
+    """Judge the counts on fresh logits: a ragged last batch, a class that never occurs, 2 to 20 classes, uint8."""
     rng = np.random.default_rng()
-    model = tf.keras.Sequential([tf.keras.layers.Input((4,)), tf.keras.layers.Identity()])
-    for count, present in ((13, 4), (30, 3)):  # the second time, one class never occurs
-        logits = rng.normal(size=(count, 4)).astype("float32") - 9 * (np.arange(4) >= present)
-        y = np.concatenate([np.zeros(5, int), rng.integers(0, present, count - 5)])
-        pairs = np.stack([y, logits.argmax(axis=1)], axis=1)
-        want = _counts(pairs)
-        full = count // 5 * 5
-        batches = tf.data.Dataset.from_tensor_slices((logits.astype("float32"), y)).batch(5)
-        once = np.minimum(want, 1)
+    model = tf.keras.Sequential([tf.keras.layers.Input((None,)), _ReversedInTraining()])
+    for count, classes, present, dtype in ((13, 4, 4, "int64"), (30, 4, 3, "int32"), (12, 2, 2, "int64"),
+                                           (64, 20, 20, "uint8")):  # fmt: skip
+        logits = (rng.normal(size=(count, classes)) - 9 * (np.arange(classes) >= present)).astype("float32")
+        y = np.concatenate([np.zeros(5, int), rng.integers(0, present, count - 5)]).astype(dtype)
+        y[:present] = rng.permutation(present)
+        pairs = np.stack([y.astype(int), logits.argmax(axis=1)], axis=1)
+        want = _counts(pairs, classes)
+        wrapped = pairs[:, 0] * classes % 256 + pairs[:, 1]
         smells = {
             "Rows and columns are swapped: the row is the true class.": want.T,
-            "That is the last batch alone: add every batch to what you have.": _counts(pairs[(count - 1) // 5 * 5 :]),
-            "The last batch is missing: it is smaller than the others, and it counts.": _counts(pairs[:full]),
+            "That is the last batch alone: add every batch to what you have.":
+                _counts(pairs[(count - 1) // 5 * 5 :], classes),
+            "The last batch is missing: it is smaller than the others, and it counts.":
+                _counts(pairs[: count // 5 * 5], classes),
             "Those are shares; counts are asked for.": want / np.maximum(want.sum(axis=1, keepdims=True), 1),
-            "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": once,
+            "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": np.minimum(want, 1),
             "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
-        }
-        expect(answer(model, batches, 4), want, on=f"{count} examples in batches of 5", smells=smells)
+            "The model ran in training mode: pass training=False.":
+                _counts(np.stack([pairs[:, 0], logits[:, ::-1].argmax(axis=1)], axis=1), classes),
+            "Labels of uint8 times the number of classes start again at 0 after 255: cast the labels first.":
+                np.bincount(wrapped, minlength=classes**2).reshape(classes, classes),
+        }  # fmt: skip
+        batches = tf.data.Dataset.from_tensor_slices((logits, y)).batch(5)
+        on = f"{count} examples in batches of 5, {classes} classes, labels of {dtype}"
+        expect(answer(model, batches, classes), want, on=on, smells=smells)
 
 
-def _counts(pairs) -> np.ndarray:
-    matrix = np.zeros((4, 4), int)
+class _ReversedInTraining(tf.keras.layers.Layer):
+    """Gives back its input; in training mode, in reversed order."""
+
+    def call(self, x, training=False):
+        """Return the logits."""
+        return tf.reverse(x, [-1]) if training else tf.identity(x)
+
+
+def _counts(pairs, classes) -> np.ndarray:
+    matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, tuple(pairs.T), 1)
     return matrix
 
@@ -166,21 +216,35 @@ def _counts(pairs) -> np.ndarray:
     deeper=True,
 )
 def replica_loss(answer):
-    """Judge the share of each replica on even and uneven splits, one of them with an empty replica."""
-    for sizes in ((30, 9), (4, 4), (5, 3, 1), (3, 0)):
-        total = sum(sizes)
-        for size in sizes:
-            losses = np.random.default_rng().uniform(1, 3, size).astype("float32")
-            mean = losses.mean() if size else np.nan
+    """Judge the share of each replica on even and uneven splits, one without rows, one without a real word, one nan."""
+    rng = np.random.default_rng()
+    for sizes in ((30, 9), (4, 4), (5, 3, 1), (3, 0), (2, 2)):
+        parts = [(rng.uniform(1, 3, (size, 4)).astype("float32"), rng.random((size, 4)) < 0.6) for size in sizes]
+        parts[0][1][:, 0] = True  # at least one real word
+        if sizes == (2, 2):
+            parts[0][0][~parts[0][1]] = np.nan
+            parts[1][1][:] = False
+        real_words, penalty, replicas = sum(int(mask.sum()) for _, mask in parts), float(rng.uniform(1, 2)), len(sizes)
+        for losses, mask in parts:
+            total, share, own = losses[mask].sum(), penalty / replicas, mask.sum()
+            own_mean = np.float32(total) / np.float32(own) if own else np.nan
             smells = {
-                "That is this replica's own mean: the sum would grow with the number of replicas.": mean,
-                "A mean of means: it lets the examples of a small share count too much.": mean / len(sizes),
-                "That is the sum of the losses; divide by the global batch.": losses.sum(),
-                "That still has one entry for each example: sum them.": losses / total,
-                "You divided by a fixed batch size.": losses.sum() / 64,
-            }
-            if not size:
-                smells = {"The mean of no examples is nan: sum, then divide.": np.nan}
-            on = f"{size} of {total} examples on this replica"
-            expect(answer(tf.constant(losses), tf.constant(total)), losses.sum() / total, on=on, smells=smells)
-            expect(answer(tf.constant(losses), total), losses.sum() / total, on=f"{on}, a Python int as batch size")
+                "The padding counts: take the loss of real words only.": losses.sum() / real_words + share,
+                "Every replica adds the whole penalty: split it.": total / real_words + penalty,
+                "The penalty is missing.": total / real_words,
+                "The penalty is no loss of a word: split it among the replicas.": (total + share) / real_words,
+                "That is this replica's own mean: the sum would grow with the number of replicas.": own_mean + share,
+                "A mean of means: it lets the words of a small share count too much.": own_mean / replicas + share,
+                "That is the sum of the losses; divide by the real words of all replicas.": total + share,
+                "You divided by all words, padding included.": total / (4 * sum(sizes)) + share,
+                "That still has one entry for each word: sum them.": np.where(mask, losses, 0) / real_words + share,
+            }  # fmt: skip
+            if not own:
+                smells = {"The mean of no words is nan: sum, then divide.": np.nan, **smells}
+            elif np.isnan(losses).any():
+                smells = {"0 times nan is nan: choose the real words, and do not multiply by the mask.": np.nan}
+            want, on = total / real_words + share, f"{own} of {real_words} real words on this replica"
+            given = tf.constant(losses), tf.constant(mask)
+            expect(answer(*given, tf.constant(real_words), tf.constant(penalty), replicas), want, on=on, smells=smells)
+            got = answer(*given, real_words, penalty, replicas)
+            expect(got, want, on=f"{on}, plain numbers for the rest", smells=smells)
