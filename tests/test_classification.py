@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
+from tests.replicas import two_replicas
 from utils import trust
 
 layers = keras.layers
@@ -173,14 +174,8 @@ def test_the_step_hands_masks_on_as_keras_does(lesson):
     assert np.abs(flat(ours) - flat(theirs)).max() < 1e-6
 
 
-def mirrored():
-    """Return a strategy of two devices. Several strategies in one process would share the keys of their collectives."""
-    reduction = tf.distribute.ReductionToOneDevice()
-    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"], cross_device_ops=reduction)
-
-
 def test_the_step_refuses_several_devices(lesson):
-    strategy = mirrored()
+    strategy = two_replicas()
     with strategy.scope():
         model, optimizer = dense(), keras.optimizers.SGD(0.1)
         step = lesson.make_train_step(model, LOSS, optimizer)
@@ -348,7 +343,7 @@ def under(lesson, strategy, make, batch, kind=keras.optimizers.SGD, **options):
 def test_two_devices_train_as_one_does(lesson, name, clip_norm):
     make, batch = SPLIT[name]
     one = under(lesson, tf.distribute.OneDeviceStrategy("/cpu:0"), make, batch, clip_norm=clip_norm)
-    two = under(lesson, mirrored(), make, batch, clip_norm=clip_norm)
+    two = under(lesson, two_replicas(), make, batch, clip_norm=clip_norm)
     rough = 2e-3 if make().compute_dtype == "float16" else 1e-5
     assert np.abs(one[0] - two[0]).max() < rough and np.abs(one[1] - two[1]).max() < rough
     assert abs(one[0][0] - one[0][-1]) > 1e-4, "it has moved"
@@ -357,7 +352,7 @@ def test_two_devices_train_as_one_does(lesson, name, clip_norm):
 @pytest.mark.parametrize("name", ["plain", "sample weights", "a regularizer", "an embedding"])
 def test_and_as_the_step_for_one_device(lesson, name):
     make, batch = SURROUNDINGS[name]
-    _, two = under(lesson, mirrored(), make, batch)
+    _, two = under(lesson, two_replicas(), make, batch)
     keras.utils.set_random_seed(1)
     model = make()
     step = tf.function(lesson.make_train_step(model, LOSS, optimizer_for(model, keras.optimizers.SGD)))
@@ -406,7 +401,7 @@ def test_the_second_loss_tells_each_fault(lesson, monkeypatch, fault):
     monkeypatch.setattr(lesson, "make_replica_step", faulty_step(lesson, fault))
     one, two = (
         under(lesson, strategy, dense, (numbers(), labels()))[0]
-        for strategy in (tf.distribute.OneDeviceStrategy("/cpu:0"), mirrored())
+        for strategy in (tf.distribute.OneDeviceStrategy("/cpu:0"), two_replicas())
     )
     first, second = np.abs(one - two)[:2]
     assert (max(first, second) < 1e-5) == (fault == "none")

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
+from tests.replicas import two_replicas
 from utils import trust
 
 layers = keras.layers
@@ -59,12 +60,6 @@ def subclassed(model_class, middle):
     model = Own()
     model(NUMBERS)
     return model
-
-
-def two_replicas():
-    return tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    ).scope()
 
 
 def fitted(model_class, optimizer="sgd", make=one_input, middle=None, rows=ROWS, scope=None, policy="float32", **fit):
@@ -170,7 +165,7 @@ ROWS_OF_THE_TABLE = {
     "sample_weight": ({"sample_weight": SHARES}, lambda lesson: train_by(lesson, weighted=False)),
     "class_weight": ({"class_weight": {0: 1.0, 1: 5.0}}, lambda lesson: train_by(lesson, weighted=False)),
     "mixed_float16": ({"policy": "mixed_float16"}, lambda lesson: train_by(lesson, scaled=False)),
-    "two replicas": ({"scope": two_replicas}, lambda lesson: report_by(lesson, replicas=False)),
+    "two replicas": ({"scope": lambda: two_replicas().scope()}, lambda lesson: report_by(lesson, replicas=False)),
     "random layers": ({"middle": noisy}, lambda lesson: train_by(lesson, flag=None)),
     "batch normalization": ({"middle": layers.BatchNormalization}, lambda lesson: train_by(lesson, flag=False)),
     "evaluation": ({"middle": layers.BatchNormalization}, in_training_mode),
@@ -257,7 +252,7 @@ def test_untracked_weights_are_named():
 
 @pytest.mark.parametrize("make", [one_input, dict_of_inputs])
 def test_tracked_weights_are_known_also_on_two_devices(make):
-    with two_replicas():
+    with two_replicas().scope():
         model = make(keras.Model, layers.BatchNormalization())
     x = {"number": NUMBERS, "word": WORDS} if make is dict_of_inputs else NUMBERS
     assert trust.untracked(model, x) == []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.replicas import two_replicas
 from tests.test_metrics import METRICS, SOUND, assert_same, feed, make
 from utils import trust
 
@@ -263,18 +264,14 @@ def test_in_evaluate(name, jit_compile):
     ["MeanPrediction", "StreamingF1", "ConfusionMatrix", "ConfusionCounts", "ReliabilityBins", "ScoreHistogram"],
 )
 def test_on_two_replicas_with_a_ragged_batch(name):
-    if len(tf.config.list_logical_devices("CPU")) < 2:
-        pytest.skip("TensorFlow started with one device of the CPU")
     y, y_pred, weight, want = case(name)
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with two_replicas().scope():
         got = evaluated(make(name), y, y_pred, weight, batch_size=84)  # Keras itself fails where the first batch is odd
     assert_same(got, want)
 
 
 def test_a_minimum_on_two_replicas_is_a_sum():
-    if len(tf.config.list_logical_devices("CPU")) < 2:
-        pytest.skip("TensorFlow started with one device of the CPU")
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with two_replicas().scope():
         got = evaluated(METRICS["LeastConfidenceReset"](), np.zeros(4), np.float32([[0.2], [0.9], [0.3], [0.8]]))
     assert np.isclose(got, 0.5)
 

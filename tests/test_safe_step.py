@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
+from tests.replicas import two_replicas
 from utils.memory import peak_bytes
 
 layers = keras.layers
@@ -239,7 +240,7 @@ def test_float16_without_a_scale_is_refused(lesson):
 
 
 def test_several_replicas_are_refused_where_the_step_runs(lesson):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     with strategy.scope():
         model, optimizer = dense(), keras.optimizers.SGD(0.1)
     step = made(lesson, model, optimizer=optimizer)  # outside of the scope

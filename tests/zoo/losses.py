@@ -178,7 +178,7 @@ def divided_by_the_batch_size_that_was_planned(faulty):
 @pair(
     check="train step",
     symptom="A quarter of the steps is padding, and learned too: of the real ones 92 % come out right, not 98 %.",
-    source="tensorflow#39146, tensorflow#26784; 03, Means of what is there",
+    source="tensorflow#39146, tensorflow#26784; 03, Padding: the mean of what is there",
 )
 def padded_steps_counted(faulty):
     keras.utils.set_random_seed(0)

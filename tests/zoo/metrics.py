@@ -80,7 +80,7 @@ def a_score_averaged_over_batches(faulty):
 @pair(
     check="metric reset",
     symptom="The smallest probability of a true class is reported as 0, where it is 0.26.",
-    source="04, A metric is a state and three functions (the reset of a minimum)",
+    source="04, Trap: a state that does not start at zero",
 )
 def a_minimum_that_is_reset_to_zero(faulty):
     @keras.saving.register_keras_serializable("zoo.metrics")
@@ -366,7 +366,7 @@ def accuracy_of_a_regression(faulty):
 @pair(
     check="metric splits",
     symptom="Of 260 rows in batches of 256, the last four are half of the score: 0.17 for 0.22.",
-    source="04, Trap: a last batch of one",
+    source="03, From a function to a class",
 )
 def a_mean_of_batch_means(faulty):
     @keras.saving.register_keras_serializable("zoo.metrics")
