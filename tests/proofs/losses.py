@@ -96,6 +96,11 @@ def masked_by_no_nan(y_true, y_pred, mask):
 def masked_by_gather(y_true, y_pred, mask):
     real = tf.where(mask)
     errors = tf.gather_nd(y_true, real) - tf.gather_nd(y_pred, real)
+    return tf.reduce_sum(errors**2) / tf.maximum(tf.cast(tf.size(errors), tf.float32), 1.0)
+
+
+def masked_constant_when_empty(y_true, y_pred, mask):
+    errors = tf.boolean_mask(y_true - y_pred, mask)
     return tf.cond(tf.size(errors) > 0, lambda: tf.reduce_mean(errors**2), lambda: tf.constant(0.0))
 
 
@@ -222,6 +227,9 @@ PROOFS = {
         wrong={
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
+            "not one half": lambda y, p, delta: _mean_last(
+                tf.where(tf.abs(y - p) <= delta, 0.5 * (y - p) ** 2, delta * (tf.abs(y - p) - 0.5))
+            ),
             "negative error is not small": huber_of_signed_error,
             "two pieces are swapped": huber_swapped,
             "half the squared error everywhere": lambda y, p, delta: _mean_last(0.5 * (y - p) ** 2),
@@ -245,7 +253,11 @@ PROOFS = {
             "absolute error times tau": lambda y, p, tau: _mean_last(tau * tf.abs(y - p)),
             "smaller of the two": lambda y, p, tau: _mean_last(tf.minimum(tau * (y - p), (tau - 1) * (y - p))),
             "twice the loss": lambda y, p, tau: 2 * pinball_by_relu(y, p, tau),
-            "they cancel": lambda y, p, tau: _mean_last(tau * (y - p)),
+            "not separated by sign": lambda y, p, tau: _mean_last(tau * (y - p)),
+            "averaged before the larger": lambda y, p, tau: tf.maximum(
+                tau * _mean_last(y - p), (tau - 1) * _mean_last(y - p)
+            ),
+            "needs the factor tau - 1": lambda y, p, tau: _mean_last(tf.maximum(tau * (y - p), (1 - tau) * (y - p))),
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
             "where the tape cannot see it": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
@@ -270,6 +282,7 @@ PROOFS = {
             "overflowed": masked_difference_first,
             "square stands inside tf.where": masked_after_the_loss,
             "0/0 is nan": masked_nan_when_empty,
+            "a constant 0 has no gradient": masked_constant_when_empty,
             "where the tape cannot see it": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,

@@ -44,7 +44,7 @@ def network(columns=4, units=1, activation=None):
 @pair(
     check="shapes",
     symptom="The loss stops at 0.77, the variance of the labels, and every prediction is near their mean.",
-    source="03, Trap: a function tidied up into a class; keras#14627, tensorflow#37770",
+    source="03, Trap: one loss in two forms; keras#14627, tensorflow#37770",
 )
 def a_column_of_predictions_against_a_row_of_labels(faulty):
     @keras.saving.register_keras_serializable("zoo.losses")

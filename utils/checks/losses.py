@@ -35,6 +35,7 @@ def huber(answer):
             "Far out, the two pieces do not meet: half of delta is taken off before multiplying.":
                 pieces(near, delta * size),
             "Far out, the slope must be delta, not 1.": pieces(near, size - delta / 2),
+            "Far out, half of delta is taken off, not one half.": pieces(near, delta * (size - 0.5)),
             "Near zero, a factor of one half is missing.": pieces(size**2, far),
             "The two pieces are swapped: squared is for the small errors.": pieces(far, near),
             "A negative error is not small: compare its absolute value with delta.":
@@ -83,6 +84,10 @@ def pinball(answer):
                 np.minimum(too_low, too_high).mean(-1),
             "That is twice the loss.": 2 * want,
             "The errors were not separated by sign: they cancel.": too_low.mean(-1),
+            "The errors were averaged before the larger of the two was taken: they cancel.":
+                np.maximum(too_low.mean(-1), too_high.mean(-1)),
+            "A negative error needs the factor tau - 1: with 1 - tau its cost is negative.":
+                np.maximum(too_low, -too_high).mean(-1),
         }  # fmt: skip
         on = f"y_true and y_pred of shape ({n}, {d}), tau={tau:.3g}"
         _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
@@ -138,7 +143,11 @@ def masked_mse(answer):
     expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
     zeros, on = np.zeros((2, 3), np.float32), "the gradient on a batch of padding only"
     slopes = _gradient(lambda p: answer(tf.ones((2, 3)), p, nothing), zeros)
-    expect(zeros if slopes is None else slopes, zeros, on=on)  # a constant 0, which has no gradient, is right too
+    refuse(
+        {"it is None: a constant 0 has no gradient, and an optimizer would stop there with an error.": slopes is None},
+        on=on,
+    )
+    expect(slopes, zeros, on=on)
 
 
 @exercise(
