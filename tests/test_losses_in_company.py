@@ -233,7 +233,14 @@ def test_the_habit_about_padding(own):
     for name, loss_of in loud.items():
         assert changed(loss_of, y, real) > 1, name
     flat = changed(lambda labels: float(np.mean(labels)), y[:, :, 0], real)
-    assert np.isclose(flat, 7 * 3 / 8), "labels without a last axis"
+    assert np.isclose(flat, 5 * 3 / 8), "labels without a last axis: 0 becomes 5, the greatest real label"
+    for filler in (1e9, 3e38, np.nan):
+        filled = np.where(real[:, :, np.newaxis], y, np.float32(filler))
+        assert not changed(lambda labels: tf.reduce_mean(labels), filled, real) < 1, "whatever stands at the padding"
+    kinds = {"classes": rounds % 3, "yes or no": np.where(real, rounds > 2, True)}
+    for name, labels in kinds.items():
+        assert changed(lambda labels: np.mean(labels), labels, real) > 0.1, name
+        assert changed(lambda labels: np.mean(labels[real]), labels, real) == 0, name
 
 
 def test_which_layers_pass_the_mask_on():
