@@ -23,6 +23,36 @@ def lesson(tmp_path_factory):
     return module_of([parts[name] for name in names], tmp_path_factory.mktemp("lesson") / "loop_model_lesson.py")
 
 
+@pytest.mark.parametrize("kind", ["adam", "loss scale"])
+def test_resume_is_exact(kind, tmp_path):
+    """What notebook 2 saves is all that the next step depends on, a loss scale included."""
+    names = ["parts_of", "make_train_step", "update"]
+    parts = definitions(NOTEBOOKS[1])
+    lesson = module_of([parts[name] for name in names], tmp_path / "resume_lesson.py")
+    lesson.loss_fn = keras.losses.MeanSquaredError()
+
+    def losses(folder, epochs, seed):
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential([layers.Input((3,)), layers.Dense(4), layers.Dropout(0.5), layers.Dense(1)])
+        optimizer, epoch = keras.optimizers.Adam(0.01), tf.Variable(0)
+        if kind == "loss scale":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**4, dynamic_growth_steps=2)
+        state = tf.train.Checkpoint(**lesson.parts_of(model, optimizer, epoch))
+        manager = tf.train.CheckpointManager(state, folder, max_to_keep=1)
+        if manager.latest_checkpoint:
+            state.restore(manager.latest_checkpoint).assert_consumed()
+        train_step, said = lesson.make_train_step(model, optimizer), []
+        while epoch < epochs:
+            said.append(float(train_step(NUMBERS, ABOVE)))
+            epoch.assign_add(1)
+            manager.save()
+        return said + [float(np.sum(np.abs(w))) for w in model.get_weights()]
+
+    whole = losses(tmp_path / "whole", 6, seed=1)
+    first = losses(tmp_path / "parts", 3, seed=1)
+    assert whole == first[:3] + losses(tmp_path / "parts", 6, seed=2)
+
+
 def variant(lesson, **methods):
     """A model with the notebook's steps, some of them replaced."""
     return type("Variant", (type("Steps", (lesson.LoopSteps,), methods), keras.Model), {})

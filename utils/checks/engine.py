@@ -77,7 +77,11 @@ def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
         place = errors.line_in(late.frame)
         where = f" It was in {place}." if place else ""
         still = "It cannot be stopped from here: restart the kernel to end it." if late.alive else "It was stopped."
-        return NOT_YET, f"No answer within {late.seconds:g} s: does a loop or a wait never end?{where} {still}"
+        return (
+            NOT_YET,
+            f"No answer within {late.seconds:g} s: does a loop or a wait never end, or is the machine busy?"
+            f"{where} {still}",
+        )
 
 
 def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str, str]:

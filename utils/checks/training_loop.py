@@ -357,6 +357,9 @@ def _judge_in_other_surroundings(answer) -> None:
         "the history has no val_loss.": "val_loss" not in history,
     }, on=on)  # fmt: skip
     optimizer, wanted = _momentum(), {name: [] for name in _BY_HAND}
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(share * _loss_of_each_row(y, plain(ids, training=False)))
+    at_inference = [tf.convert_to_tensor(g) for g in tape.gradient(loss, plain.trainable_variables)]
     for _epoch in range(4):
         for name, value in zip(_BY_HAND, _step_by_hand(plain, optimizer, ids, y, share), strict=False):
             wanted[name].append(value)
@@ -367,10 +370,12 @@ def _judge_in_other_surroundings(answer) -> None:
         "loss": {
             "The sample weights were not used.": wanted["unweighted"][0],
             "That is the mean squared error, not the loss that compile was given.": wanted["mse"][0],
+            "The model was called without training=True.": float(loss),
         },
         "gradient_norm": {
             "A row of the table that is used more than once has several entries in its gradient. Convert it first.":
                 wanted["norm of the entries"][0],
+            "The model was called without training=True.": float(tf.linalg.global_norm(at_inference)),
         },
     }  # fmt: skip
     for name, smells in at_first.items():
@@ -469,7 +474,8 @@ def momentum_step(answer):
             smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
             expect(got, want[step], on=on, smells=smells, tolerance=5e-6)
             w = got
-        expect(velocity, new_velocity, on=on.replace("w after", "the velocity after"))
+        turned = {"The sign is the other one: the velocity is what is added to w.": -new_velocity}
+        expect(velocity, new_velocity, on=on.replace("w after", "the velocity after"), smells=turned)
 
 
 def _trajectory(w, gradients, rates, momentum, rule="keras") -> np.ndarray:
