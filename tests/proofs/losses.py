@@ -254,9 +254,7 @@ PROOFS = {
             "smaller of the two": lambda y, p, tau: _mean_last(tf.minimum(tau * (y - p), (tau - 1) * (y - p))),
             "twice the loss": lambda y, p, tau: 2 * pinball_by_relu(y, p, tau),
             "not separated by sign": lambda y, p, tau: _mean_last(tau * (y - p)),
-            "averaged before the larger": lambda y, p, tau: tf.maximum(
-                tau * _mean_last(y - p), (tau - 1) * _mean_last(y - p)
-            ),
+            "they cancel": lambda y, p, tau: tf.maximum(tau * _mean_last(y - p), (tau - 1) * _mean_last(y - p)),
             "needs the factor tau - 1": lambda y, p, tau: _mean_last(tf.maximum(tau * (y - p), (1 - tau) * (y - p))),
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),

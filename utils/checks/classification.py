@@ -15,13 +15,13 @@ def stop_and_best(answer):
     """Judge (epochs trained, best epoch) on slow falls, gains at the border, ties, nan, and on fresh losses."""
     drawn = np.random.default_rng().integers(20, 90, 12).tolist()
     cases = [  # in 64ths, which floats hold exactly: every way to write the comparison agrees
-        ([58, 51, 50, 49, 50, 30], 2, 3),
+        ([58, 51, 50, 49, 50, 50, 30], 2, 3),
         ([40, 60, 50, 55, 45, 50, 10], 3, 3),
         ([64, 62, 60, 58, 56, 54], 2, 3),
-        ([60, 56, 56, 10], 2, 4),
+        ([60, 60, 56, 55, 57, 58, 10], 2, 4),
         ([50, 30, 30, 30, 1], 2, 0),
         ([50, 51, 40, 41, 30, 31, 2], 2, 3),
-        ([50, 40, np.nan, 45, 1], 2, 0),
+        ([50, 40, 45, np.nan, 46, 47, 1], 2, 0),
         ([2600, 2500, 2560, 1], 1, 32),
         ([45], 1, 0),
         ([40, 41, 42], 5, 1),
