@@ -222,6 +222,7 @@ def replica_loss(answer):
         parts = [(rng.uniform(1, 3, (size, 4)).astype("float32"), rng.random((size, 4)) < 0.6) for size in sizes]
         parts[0][1][:, 0] = True  # at least one real word
         if sizes == (2, 2):
+            parts[0][1][:, 1] = False  # at least some padding
             parts[0][0][~parts[0][1]] = np.nan
             parts[1][1][:] = False
         real_words, penalty, replicas = sum(int(mask.sum()) for _, mask in parts), float(rng.uniform(1, 2)), len(sizes)

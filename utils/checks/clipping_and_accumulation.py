@@ -218,7 +218,7 @@ def adaptive_threshold(answer):
 def _histories() -> list[tuple[list, int, float]]:
     """Return histories of norms, each with a window and a quantile."""
     usual = [3, 5, 2, 4, 6, 1.5, 8, 12, 9, 7, 2.5, 6.5, 0.5, 5.5]  # the greatest are neither the first nor the last
-    drawn, again = (usual * random_numbers(14, 0.97, 1.03) for _ in range(2))
+    drawn, again = usual * random_numbers(14, 0.97, 1.03), usual * random_numbers(14, 1.1, 1.2)
     late = [*drawn[:12], np.nan, np.inf, *drawn[12:]]
     long = np.random.default_rng().permutation(np.linspace(1, 9, 60))
     return [
