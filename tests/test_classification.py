@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
 from tests.replicas import two_replicas
+from tests.small_models import Subclassed, dense, embedded, labels, numbers, subclassed, two_inputs, words
 from utils import trust
 
 layers = keras.layers
@@ -34,51 +35,8 @@ def lesson(tmp_path_factory):
     return module_of([parts[name] for name in LOOP + REPLICAS], tmp_path_factory.mktemp("lesson") / "loop_lesson.py")
 
 
-def numbers(n=N):
-    return np.random.default_rng(0).normal(size=(n, 8)).astype("float32")
-
-
-def words(n=N):
-    return np.random.default_rng(1).integers(0, 50, (n, 5))
-
-
-def labels(n=N, dtype="int64"):
-    return np.random.default_rng(2).integers(0, 3, n).astype(dtype)
-
-
 def weights(n=N):
     return np.random.default_rng(3).random(n).astype("float32")
-
-
-def dense(*extra, **arguments):
-    hidden = layers.Dense(16, activation="tanh", **arguments)
-    return keras.Sequential([layers.Input((8,)), hidden, *extra, layers.Dense(3)])
-
-
-def embedded(mask_zero=False):
-    lookup = [layers.Embedding(50, 4, mask_zero=mask_zero), layers.GlobalAveragePooling1D()]
-    return keras.Sequential([layers.Input((5,), dtype="int32"), *lookup, layers.Dense(3)])
-
-
-def two_inputs():
-    number, word = layers.Input((8,), name="number"), layers.Input((5,), dtype="int32", name="word")
-    read = layers.GlobalAveragePooling1D()(layers.Embedding(50, 4)(word))
-    return keras.Model({"number": number, "word": word}, layers.Dense(3)(layers.Concatenate()([number, read])))
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.hidden, self.out = layers.Dense(16, activation="relu"), layers.Dense(3)
-
-    def call(self, x):
-        return self.out(self.hidden(x))
-
-
-def subclassed():
-    model = Subclassed()
-    model(numbers(1))
-    return model
 
 
 def in_float16(make):
@@ -89,22 +47,22 @@ def in_float16(make):
         keras.config.set_dtype_policy("float32")
 
 
-def dictionary():
-    return {"number": numbers(), "word": words()}
+def dictionary(n=N):
+    return {"number": numbers(n), "word": words(n)}
 
 
 SURROUNDINGS = {
-    "plain": (dense, (numbers(), labels())),
-    "sample weights": (dense, (numbers(), labels(), weights())),
-    "labels of another dtype": (dense, (numbers(), labels(dtype="uint8"))),
-    "an embedding": (embedded, (words(), labels())),
-    "a dictionary of inputs": (two_inputs, (dictionary(), labels(), weights())),
-    "a regularizer": (lambda: dense(kernel_regularizer="l2"), (numbers(), labels())),
-    "batch normalization": (lambda: dense(layers.BatchNormalization()), (numbers(), labels())),
-    "dropout": (lambda: dense(layers.Dropout(0.5, seed=1)), (numbers(), labels())),
-    "a subclassed model": (subclassed, (numbers(), labels())),
+    "plain": (dense, (numbers(N), labels(N))),
+    "sample weights": (dense, (numbers(N), labels(N), weights())),
+    "labels of another dtype": (dense, (numbers(N), labels(N, dtype="uint8"))),
+    "an embedding": (embedded, (words(N), labels(N))),
+    "a dictionary of inputs": (two_inputs, (dictionary(), labels(N), weights())),
+    "a regularizer": (lambda: dense(kernel_regularizer="l2"), (numbers(N), labels(N))),
+    "batch normalization": (lambda: dense(layers.BatchNormalization()), (numbers(N), labels(N))),
+    "dropout": (lambda: dense(layers.Dropout(0.5, seed=1)), (numbers(N), labels(N))),
+    "a subclassed model": (subclassed, (numbers(N), labels(N))),
     "one example": (dense, (numbers(1), labels(1))),
-    "mixed precision": (lambda: in_float16(dense), (numbers(), labels())),
+    "mixed precision": (lambda: in_float16(dense), (numbers(N), labels(N))),
 }
 HOW = {
     "eagerly": lambda step: step,
@@ -156,9 +114,9 @@ def test_a_penalty_in_float16_is_added_where_keras_own_step_raises(lesson):
     ours, theirs = in_float16(make), make()
     theirs.set_weights(ours.get_weights())
     loss, _ = tf.function(lesson.make_train_step(ours, LOSS, optimizer_for(ours, keras.optimizers.SGD)))(
-        numbers(), labels()
+        numbers(N), labels(N)
     )
-    plain, _ = lesson.make_train_step(theirs, LOSS, keras.optimizers.SGD(0.1))(numbers(), labels())
+    plain, _ = lesson.make_train_step(theirs, LOSS, keras.optimizers.SGD(0.1))(numbers(N), labels(N))
     assert float(loss) == pytest.approx(float(plain), rel=1e-2) and np.abs(flat(ours) - flat(theirs)).max() < 5e-3
 
 
@@ -167,7 +125,7 @@ def test_the_step_hands_masks_on_as_keras_does(lesson):
         return keras.Sequential([layers.Input((5,)), layers.Embedding(50, 4, mask_zero=True), layers.Dense(3)])
 
     ours, theirs = pair_of(make)
-    x, y = words(), np.random.default_rng(4).integers(0, 3, (N, 5))
+    x, y = words(N), np.random.default_rng(4).integers(0, 3, (N, 5))
     lesson.make_train_step(ours, LOSS, keras.optimizers.SGD(0.1))(x, y)
     theirs.compile(keras.optimizers.SGD(0.1), LOSS)
     theirs.train_on_batch(x, y)
@@ -180,7 +138,7 @@ def test_the_step_refuses_several_devices(lesson):
         model, optimizer = dense(), keras.optimizers.SGD(0.1)
         step = lesson.make_train_step(model, LOSS, optimizer)
     with pytest.raises(ValueError, match=r"for one device\. On several, take make_replica_step"):
-        strategy.run(step, (numbers(), labels()))
+        strategy.run(step, (numbers(N), labels(N)))
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["plain", "XLA"])
@@ -277,7 +235,7 @@ def fed(losses):
 
 def trained_on(lesson, folder, losses, patience, epochs=100):
     model, optimizer, curve = dense(), keras.optimizers.SGD(0.1), Curve()
-    data = tf.constant(numbers()), tf.constant(labels())
+    data = tf.constant(numbers(N)), tf.constant(labels(N))
     epoch = lesson.make_train_epoch(lesson.make_train_step(model, LOSS, optimizer), data, xla=False)
     keeper = lesson.make_keeper(model, optimizer, folder)
     lesson.train(keeper, epoch, fed(losses), curve, epochs, patience)
@@ -315,7 +273,7 @@ def test_a_folder_of_another_model_is_refused(lesson, tmp_path):
 SPLIT = {name: pair for name, pair in SURROUNDINGS.items() if name not in ("batch normalization", "dropout")}
 SPLIT["synchronized batch normalization"] = (
     lambda: dense(layers.BatchNormalization(synchronized=True)),
-    (numbers(), labels()),
+    (numbers(N), labels(N)),
 )
 
 
@@ -364,8 +322,8 @@ def test_and_as_the_step_for_one_device(lesson, name):
 def test_without_a_strategy_it_is_the_step_for_one_device_under_xla_too(lesson):
     ours, theirs = pair_of(dense)
     step = lesson.make_replica_step(ours, EACH, keras.optimizers.SGD(0.1))
-    tf.function(step, jit_compile=True)(numbers(), labels())
-    lesson.make_train_step(theirs, LOSS, keras.optimizers.SGD(0.1))(numbers(), labels())
+    tf.function(step, jit_compile=True)(numbers(N), labels(N))
+    lesson.make_train_step(theirs, LOSS, keras.optimizers.SGD(0.1))(numbers(N), labels(N))
     assert np.abs(flat(ours) - flat(theirs)).max() < 1e-6
 
 
@@ -400,7 +358,7 @@ def test_the_second_loss_tells_each_fault(lesson, monkeypatch, fault):
     """The habit: the first two losses on several devices equal those on one."""
     monkeypatch.setattr(lesson, "make_replica_step", faulty_step(lesson, fault))
     one, two = (
-        under(lesson, strategy, dense, (numbers(), labels()))[0]
+        under(lesson, strategy, dense, (numbers(N), labels(N)))[0]
         for strategy in (tf.distribute.OneDeviceStrategy("/cpu:0"), two_replicas())
     )
     first, second = np.abs(one - two)[:2]
@@ -435,7 +393,7 @@ def test_the_replica_step_refuses_masks(lesson):
     optimizer = keras.optimizers.SGD()
     optimizer.build(model.trainable_variables)
     with pytest.raises(ValueError, match="A mask reaches the loss"):
-        lesson.make_replica_step(model, EACH, optimizer)(words(), np.zeros((N, 5), int))
+        lesson.make_replica_step(model, EACH, optimizer)(words(N), np.zeros((N, 5), int))
 
 
 # Several processes, which talk to each other on this machine.
@@ -579,7 +537,7 @@ FAULTY = {
 
 
 def ten(make_x):
-    return tf.nest.map_structure(lambda part: part[:10], make_x()), np.arange(10) % 3
+    return make_x(10), np.arange(10) % 3
 
 
 @pytest.mark.parametrize("name", HEALTHY)

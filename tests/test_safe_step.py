@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
 from tests.replicas import two_replicas
+from tests.small_models import Subclassed, dense, embedded, labels, numbers, subclassed, two_inputs, words
 from utils.memory import peak_bytes
 
 layers = keras.layers
@@ -22,50 +23,6 @@ def lesson(tmp_path_factory):
     return module_of(
         [parts[name] for name in (*names, "SafeModel")], tmp_path_factory.mktemp("lesson") / "safe_step_lesson.py"
     )
-
-
-def numbers(n=N):
-    return np.random.default_rng(0).normal(size=(n, 8)).astype("float32")
-
-
-def words(n=N):
-    return np.random.default_rng(1).integers(0, 50, (n, 5))
-
-
-def labels(n=N, dtype="int64"):
-    return np.random.default_rng(2).integers(0, 3, n).astype(dtype)
-
-
-def dense(*extra, **arguments):
-    hidden = layers.Dense(16, activation="tanh", **arguments)
-    return keras.Sequential([layers.Input((8,)), hidden, *extra, layers.Dense(3)])
-
-
-def embedded():
-    lookup = [layers.Embedding(50, 4), layers.GlobalAveragePooling1D()]
-    return keras.Sequential([layers.Input((5,), dtype="int32"), *lookup, layers.Dense(3)])
-
-
-def two_inputs():
-    number, word = layers.Input((8,), name="number"), layers.Input((5,), dtype="int32", name="word")
-    read = layers.GlobalAveragePooling1D()(layers.Embedding(50, 4)(word))
-    return keras.Model({"number": number, "word": word}, layers.Dense(3)(layers.Concatenate()([number, read])))
-
-
-@keras.saving.register_keras_serializable("tests")
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.hidden, self.out = layers.Dense(16, activation="relu"), layers.Dense(3)
-
-    def call(self, x):
-        return self.out(self.hidden(x))
-
-
-def subclassed():
-    model = Subclassed()
-    model(numbers(1))
-    return model
 
 
 def at_once(model, loss_fn, optimizer, x, y, sample_weight=None):
@@ -93,16 +50,16 @@ def distance(lesson, make, batch, loss_fn=LOSS, rate=0.1, kind=keras.optimizers.
 
 WEIGHTS = np.random.default_rng(3).random(N).astype("float32")
 SURROUNDINGS = {
-    "plain": (dense, (numbers(), labels())),
-    "sample weights": (dense, (numbers(), labels(), WEIGHTS)),
+    "plain": (dense, (numbers(N), labels(N))),
+    "sample weights": (dense, (numbers(N), labels(N), WEIGHTS)),
     "a batch smaller than a piece": (dense, (numbers(10), labels(10))),
     "one example": (dense, (numbers(1), labels(1))),
     "sizes that divide": (dense, (numbers(64), labels(64))),
-    "labels of another dtype": (dense, (numbers(), labels(dtype="uint8"))),
-    "an embedding": (embedded, (words(), labels())),
-    "a dictionary of inputs": (two_inputs, ({"number": numbers(), "word": words()}, labels(), WEIGHTS)),
-    "a regularizer": (lambda: dense(kernel_regularizer="l2"), (numbers(), labels())),
-    "a subclassed model": (subclassed, (numbers(), labels())),
+    "labels of another dtype": (dense, (numbers(N), labels(N, dtype="uint8"))),
+    "an embedding": (embedded, (words(N), labels(N))),
+    "a dictionary of inputs": (two_inputs, ({"number": numbers(N), "word": words(N)}, labels(N), WEIGHTS)),
+    "a regularizer": (lambda: dense(kernel_regularizer="l2"), (numbers(N), labels(N))),
+    "a subclassed model": (subclassed, (numbers(N), labels(N))),
 }
 
 
@@ -121,10 +78,10 @@ def test_so_they_do_under_xla(lesson, name):
 def test_so_they_do_eagerly_and_with_adam(lesson):
     tf.config.run_functions_eagerly(True)
     try:
-        assert distance(lesson, dense, (numbers(), labels())) < 1e-6
+        assert distance(lesson, dense, (numbers(N), labels(N))) < 1e-6
     finally:
         tf.config.run_functions_eagerly(False)
-    assert distance(lesson, dense, (numbers(), labels()), kind=keras.optimizers.Adam, rate=0.001) < 1e-5
+    assert distance(lesson, dense, (numbers(N), labels(N)), kind=keras.optimizers.Adam, rate=0.001) < 1e-5
 
 
 def test_fractional_labels_are_not_cut(lesson):
@@ -132,7 +89,7 @@ def test_fractional_labels_are_not_cut(lesson):
         return keras.Sequential([layers.Input((8,)), layers.Dense(1)])
 
     y = np.random.default_rng(4).random((N, 1)).astype("float32")
-    assert distance(lesson, make, (numbers(), y), keras.losses.MeanSquaredError()) < 1e-6
+    assert distance(lesson, make, (numbers(N), y), keras.losses.MeanSquaredError()) < 1e-6
 
 
 def test_mixed_precision_scales_clips_and_lets_the_optimizer_skip(lesson):
@@ -145,23 +102,23 @@ def test_mixed_precision_scales_clips_and_lets_the_optimizer_skip(lesson):
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
     step, plain = lesson.make_safe_step(ours, LOSS, optimizer, SIZE, CLIP), keras.optimizers.SGD(0.1)
     for _ in range(3):
-        norm = float(step(numbers(), labels())["norm"])
-        at_once(theirs, LOSS, plain, numbers(), labels())
+        norm = float(step(numbers(N), labels(N))["norm"])
+        at_once(theirs, LOSS, plain, numbers(N), labels(N))
     assert 0.01 < norm < 10, "the norm is that of the gradient, not of the scaled one"
     assert max(np.abs(a - b).max() for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True)) < 1e-3
     before, scale = ours.get_weights(), float(optimizer.dynamic_scale)
-    result = step(np.full((N, 8), np.inf, "float32"), labels())
+    result = step(np.full((N, 8), np.inf, "float32"), labels(N))
     assert int(result["skipped"]) == 1 and float(optimizer.dynamic_scale) == scale / 2
     assert all(np.array_equal(a, b) for a, b in zip(before, ours.get_weights(), strict=True))
 
 
 def test_layers_that_see_or_draw_anew_are_in_training_mode(lesson):
     normalize, drop = layers.BatchNormalization(), layers.Dropout(0.9)
-    result = made(lesson, dense(normalize))(numbers(), labels())
+    result = made(lesson, dense(normalize))(numbers(N), labels(N))
     assert np.isfinite(float(result["loss"])) and np.all(normalize.moving_mean.numpy() != 0)
     model = dense(drop)
     losses = [
-        float(made(lesson, model, optimizer=keras.optimizers.SGD(0.0))(numbers(), labels())["loss"]) for _ in "ab"
+        float(made(lesson, model, optimizer=keras.optimizers.SGD(0.0))(numbers(N), labels(N))["loss"]) for _ in "ab"
     ]
     assert losses[0] != losses[1]
 
@@ -170,12 +127,12 @@ def test_layers_that_see_or_draw_anew_are_in_training_mode(lesson):
 def test_a_broken_batch_changes_nothing_and_is_counted(lesson, extra):
     model, optimizer = dense(layers.Dense(6), extra), keras.optimizers.Adam(0.1)
     step = lesson.make_safe_step(model, LOSS, optimizer, SIZE, CLIP)
-    broken = numbers()
+    broken = numbers(N)
     broken[97, 3] = np.nan  # in the tail
     counts = []
-    for x in (numbers(), broken, broken, numbers()):
+    for x in (numbers(N), broken, broken, numbers(N)):
         before = [variable.numpy() for variable in (*model.variables, *optimizer.variables)]
-        result = step(x, labels())
+        result = step(x, labels(N))
         after = [variable.numpy() for variable in (*model.variables, *optimizer.variables)]
         assert (x is broken) == all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
         counts.append((int(result["skipped"]), int(result["in_a_row"])))
@@ -197,7 +154,7 @@ def test_a_batch_without_rows_and_a_loss_that_is_nan_are_no_steps(lesson):
 def test_other_precisions_are_added_up_in_full(lesson, dtype, tolerance):
     keras.config.set_dtype_policy(dtype)
     try:
-        assert distance(lesson, lambda: dense(kernel_regularizer="l2"), (numbers(), labels())) < tolerance
+        assert distance(lesson, lambda: dense(kernel_regularizer="l2"), (numbers(N), labels(N))) < tolerance
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -245,7 +202,7 @@ def test_several_replicas_are_refused_where_the_step_runs(lesson):
         model, optimizer = dense(), keras.optimizers.SGD(0.1)
     step = made(lesson, model, optimizer=optimizer)  # outside of the scope
     with pytest.raises(ValueError, match="runs on one replica"):
-        strategy.run(step, args=(tf.constant(numbers()), tf.constant(labels())))
+        strategy.run(step, args=(tf.constant(numbers(N)), tf.constant(labels(N))))
 
 
 def test_a_part_that_takes_no_part_is_named(lesson):
@@ -256,24 +213,24 @@ def test_a_part_that_takes_no_part_is_named(lesson):
     body, idle = layers.Input((8,)), layers.Dense(3, name="idle")
     model = keras.Model(body, [layers.Dense(3)(body), idle(body)])
     with pytest.raises(ValueError, match=r"No gradient reaches \['idle/kernel', 'idle/bias'\]: freeze them"):
-        made(lesson, model, FirstHead())(numbers(), labels())
+        made(lesson, model, FirstHead())(numbers(N), labels(N))
     idle.trainable = False
-    made(lesson, model, FirstHead())(numbers(), labels())
+    made(lesson, model, FirstHead())(numbers(N), labels(N))
 
 
 def test_a_mask_that_reaches_the_loss_is_refused_and_one_that_does_not_is_fine(lesson):
     lookup = [layers.Input((5,), dtype="int32"), layers.Embedding(50, 4, mask_zero=True)]
     with pytest.raises(ValueError, match="A mask reaches the loss"):
-        made(lesson, keras.Sequential([*lookup, layers.Dense(3)]))(words(), words() % 3)
+        made(lesson, keras.Sequential([*lookup, layers.Dense(3)]))(words(N), words(N) % 3)
 
     def read():
         return keras.Sequential([*lookup, layers.LSTM(4), layers.Dense(3)])
 
-    assert distance(lesson, lambda: keras.models.clone_model(read()), (words(), labels())) < 1e-6
+    assert distance(lesson, lambda: keras.models.clone_model(read()), (words(N), labels(N))) < 1e-6
 
 
 def test_parts_of_different_length_are_refused(lesson):
-    for batch in ((numbers(), labels(50)), (numbers(), labels(), WEIGHTS[:30])):
+    for batch in ((numbers(N), labels(50)), (numbers(N), labels(N), WEIGHTS[:30])):
         with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="differ in length"):
             made(lesson)(*batch)
 
@@ -281,12 +238,12 @@ def test_parts_of_different_length_are_refused(lesson):
 def test_freezing_after_the_step_was_made_is_noticed(lesson):
     model = dense(layers.Dense(16))
     step = made(lesson, model)
-    step(numbers(), labels())
+    step(numbers(N), labels(N))
     model.layers[0].trainable = False
     with pytest.raises(ValueError, match="make the step again"):
-        step(numbers(), labels())
+        step(numbers(N), labels(N))
     frozen = model.layers[0].kernel.numpy()
-    made(lesson, model)(numbers(), labels())
+    made(lesson, model)(numbers(N), labels(N))
     assert np.array_equal(model.layers[0].kernel, frozen)
 
 
@@ -297,30 +254,30 @@ def safe_model(lesson):
 
 
 def test_fit_reports_the_epoch_and_leaves_out_what_was_skipped(lesson):
-    model, x = safe_model(lesson), numbers()
+    model, x = safe_model(lesson), numbers(N)
     model.compile(optimizer=keras.optimizers.SGD(0.0), loss=LOSS)
     options = {"batch_size": 40, "shuffle": False, "verbose": 0}
-    whole = model.fit(x, labels(), **options).history["loss"][0]
-    per_batch = [float(model.safe_step(x[s : s + 40], labels()[s : s + 40])["loss"]) for s in range(0, N, 40)]
+    whole = model.fit(x, labels(N), **options).history["loss"][0]
+    per_batch = [float(model.safe_step(x[s : s + 40], labels(N)[s : s + 40])["loss"]) for s in range(0, N, 40)]
     assert np.isclose(whole, np.average(per_batch, weights=[40, 40, 20]), rtol=1e-4)
     broken = x.copy()
     broken[95] = np.nan  # in the last batch
-    history = model.fit(broken, labels(), validation_data=(x, labels()), **options).history
+    history = model.fit(broken, labels(N), validation_data=(x, labels(N)), **options).history
     assert history["skipped"] == [1] and np.all(np.isfinite([*history["loss"], *history["val_loss"]]))
 
 
 def test_fit_takes_what_was_compiled_last(lesson):
     model, options = safe_model(lesson), {"epochs": 1, "verbose": 0}
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=LOSS)
-    model.fit(numbers(), labels(), **options)
+    model.fit(numbers(N), labels(N), **options)
     model.get_layer("hidden").trainable = False
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=LOSS)
     before = [weight.copy() for weight in model.get_layer("hidden").get_weights()]
-    model.fit(numbers(), labels(), **options)
+    model.fit(numbers(N), labels(N), **options)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_layer("hidden").get_weights(), strict=True))
     model.compile(optimizer=keras.optimizers.SGD(0.0), loss=LOSS)
     before = [variable.numpy() for variable in model.trainable_variables]
-    model.fit(numbers(), labels(), **options)
+    model.fit(numbers(N), labels(N), **options)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.trainable_variables, strict=True))
 
 

@@ -136,7 +136,8 @@ def masked_mse(answer):
         refuse(
             {inside + "inf, and inf times 0 is nan.": got is not None and np.any(np.isnan(got))}, on=f"gradient on {on}"
         )
-        _expect_slopes(lambda p, g=given: answer(g[0], p, g[1]), y_pred, slopes, f"the gradient on {on}")
+        _require_gradient(got, f"the gradient on {on}")
+        expect(got, slopes, on=f"the gradient on {on}")
         _expect_in_a_graph(lambda p, g=given: answer(g[0], p, g[1]), y_pred, want, slopes, on)
     nothing = tf.zeros((2, 3), tf.bool)
     empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
