@@ -3,6 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from utils import session  # noqa: F401  (makes two devices of the CPU, unless TensorFlow has started)
+
 
 def two_replicas() -> tf.distribute.MirroredStrategy:
     """Return a new strategy over two devices of the CPU; skip the test where TensorFlow started with one.
