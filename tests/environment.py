@@ -1,6 +1,8 @@
 """What holds wherever notebooks run for tests: data drawn by code, no network, nothing of the user's touched."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,3 +17,12 @@ VARIABLES = {
     "KERAS_HOME": str(SCRATCH / "keras"),  # a data set that the machine has cached would hide a forgotten download
     "PYTHONPATH": os.pathsep.join(filter(None, [NO_NETWORK, os.environ.get("PYTHONPATH")])),
 }
+
+
+def run_python(source: str, *arguments: str, cwd: Path | None = None) -> str:
+    """Run a program in a process of its own and return what it printed; where it fails, show the end of its errors."""
+    command = [sys.executable, "-c", source, *arguments]
+    environment = {**os.environ, **VARIABLES}
+    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    return run.stdout

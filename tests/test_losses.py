@@ -2,16 +2,13 @@
 
 import ast
 import json
-import os
-import subprocess
-import sys
 from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.environment import VARIABLES
+from tests.environment import run_python
 from tests.notebooks import NOTEBOOKS, definitions, module_of
 from utils.checks.engine import central_difference
 
@@ -88,12 +85,7 @@ def test_a_fresh_process_reloads_every_loss(losses, folder):
         model.save(folder / f"{name}.keras")
     np.savez(folder / "data.npz", x=X, y=Y)
     folder.joinpath("names.json").write_text(json.dumps(list(expected)), encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=folder, env={**os.environ, **VARIABLES}, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-2000:]
-    reloaded = json.loads(run.stdout.splitlines()[-1])
+    reloaded = json.loads(run_python(PROGRAM, cwd=folder).splitlines()[-1])
     assert reloaded.keys() == expected.keys()
     for name, value in expected.items():
         assert np.isclose(reloaded[name], value, rtol=1e-6, atol=1e-6), name

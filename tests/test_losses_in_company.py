@@ -2,19 +2,15 @@
 
 import importlib
 import json
-import subprocess
-import sys
 
 from utils import session  # noqa: F401  (before TensorFlow)
 
 # isort: split
-import os
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.environment import VARIABLES
+from tests.environment import run_python
 from tests.notebooks import NOTEBOOKS, definitions, module_of
 from utils.trust import check_loss
 
@@ -184,12 +180,8 @@ print(one, kernel(strategy.scope()), kernel(strategy.scope(), 2), kernel(strateg
 
 
 def test_two_replicas(own):
-    run = subprocess.run(
-        [sys.executable, "-c", REPLICAS, own.__file__], capture_output=True, text=True, timeout=180, check=False,
-        env={**os.environ, **VARIABLES},
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-2000:]
-    one, two, divided, whole = (float(number) for number in run.stdout.split()[-4:])
+    said = run_python(REPLICAS, own.__file__)
+    one, two, divided, whole = (float(number) for number in said.split()[-4:])
     assert np.isclose(one, two, atol=1e-5) and np.isclose(two, divided, atol=1e-5)
     assert not np.isclose(two, whole, atol=1e-4), "the whole penalty on each replica"
 
@@ -408,12 +400,7 @@ def test_the_file_in_another_process_tells_the_faults_and_a_rebuild_in_memory_do
         model.optimizer.build(model.trainable_variables)
         model.save(tmp_path / f"{name}.keras")
         expected[name] = float(loss_fn(np.ones((4, 1)), model(np.ones((4, 1)))))
-    run = subprocess.run(
-        [sys.executable, "-c", LOAD], cwd=tmp_path, env={**os.environ, **VARIABLES}, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-2000:]
-    said = json.loads(run.stdout.splitlines()[-1])
+    said = json.loads(run_python(LOAD, cwd=tmp_path).splitlines()[-1])
     assert np.isclose(said["Healthy"], expected["Healthy"])
     assert not np.isclose(said["NoConfig"], expected["NoConfig"], rtol=0.1)
     assert said["NoKwargs"] == "TypeError"
