@@ -20,7 +20,7 @@ from utils.data.digits import draw_digits
 from utils.data.garments import draw_garments
 
 (NOTEBOOK,) = [path for path in NOTEBOOKS if path.stem.startswith("09")]
-TOOLS = ["open_picture", "refuse", "on_paper", "colors_of", "resized", "greatest_around", "ink_of", "box_of"]
+TOOLS = ["open_picture", "refuse_if", "on_paper", "colors_of", "resized", "greatest_around", "ink_of", "box_of"]
 TOOLS += ["with_usual_pen", "centered", "refuse_strange", "prepare"]
 
 
