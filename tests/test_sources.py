@@ -168,14 +168,18 @@ def test_real_set_and_stand_in_look_the_same(name, real_files, monkeypatch):
     assert (stand_in.class_names, stand_in.feature_names) == (real.class_names, real.feature_names)
 
 
-def test_real_pictures_are_the_first_of_the_file(real_files):
+def test_real_pictures_are_mixed_always_the_same_way_and_keep_their_labels(real_files):
     _fill_cache(real_files)
     with np.load(io.BytesIO(real_files["mnist.npz"])) as expected:
-        for dataset in (data.mnist(20, 10), data.fashion_mnist(20, 10)):
-            np.testing.assert_array_equal(dataset.x_train, expected["x_train"][:20])
-            np.testing.assert_array_equal(dataset.y_train, expected["y_train"][:20])
-            np.testing.assert_array_equal(dataset.x_test, expected["x_test"][:10])
-            np.testing.assert_array_equal(dataset.y_test, expected["y_test"][:10])
+        for load in (data.mnist, data.fashion_mnist):
+            few, more = load(20, 10), load(30, 20)
+            for part, n in (("train", 20), ("test", 10)):
+                x, y = (getattr(few, f"{letter}_{part}") for letter in "xy")
+                np.testing.assert_array_equal(x, getattr(more, f"x_{part}")[:n])
+                np.testing.assert_array_equal(y, getattr(more, f"y_{part}")[:n])
+                at = [np.flatnonzero((expected[f"x_{part}"] == picture).all(axis=(1, 2))) for picture in x]
+                assert all(label in expected[f"y_{part}"][rows] for rows, label in zip(at, y, strict=True))
+                assert not np.array_equal(x, expected[f"x_{part}"][:n])
 
 
 def test_real_reviews_are_text(real_files):

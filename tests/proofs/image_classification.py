@@ -94,8 +94,12 @@ def pipeline_same_order(x_train, y_train):
     return pipeline(buffer=0)(x_train[order], y_train[order])
 
 
-def pipeline_without_the_rest(x_train, y_train):
-    return pipeline()(x_train, y_train).unbatch().batch(64, drop_remainder=True)
+def pipeline_without_the_rest(batch):
+    return lambda x_train, y_train: pipeline()(x_train, y_train).unbatch().batch(batch, drop_remainder=True)
+
+
+def pipeline_of_shuffled_batches(batch):
+    return lambda x_train, y_train: pipeline(buffer=0, batch=batch)(x_train, y_train).shuffle(1000)
 
 
 def _mirror():
@@ -136,6 +140,22 @@ def allowed_by(rule):
     return allowed_augmentations
 
 
+def allowed_one_digit_at_a_time(augmentations, judge, x, y, least=0.9):
+    def share(augment, digit):
+        return np.mean(np.asarray(judge(augment(x[y == digit]))) == digit)
+
+    return {name for name, augment in augmentations.items() if all(share(augment, d) >= least for d in np.unique(y))}
+
+
+def allowed_by_the_judge(augmentations, judge, x, y, least=0.9):
+    before = judge(x)
+    return {
+        name
+        for name, augment in augmentations.items()
+        if min(np.mean((judge(augment(x)) == before)[y == digit]) for digit in np.unique(y)) >= least
+    }
+
+
 def allowed_by_ten_digits(augmentations, judge, x, y, least=0.9):
     allowed = set()
     for name, augment in augmentations.items():
@@ -146,50 +166,133 @@ def allowed_by_ten_digits(augmentations, judge, x, y, least=0.9):
     return allowed
 
 
+def unfreeze(count_of=lambda base, count: count, norms=False, base_first=True, compiled=True, rate=1.0, loss=None):
+    """Return an answer to 9.4 with one thing changed."""
+
+    def unfreeze_top(model, base, count, learning_rate):
+        if base_first:
+            base.trainable = True
+        first = len(base.layers) - count_of(base, count)
+        for i, layer in enumerate(base.layers):
+            is_norm = isinstance(layer, tf.keras.layers.BatchNormalization)
+            layer.trainable = i >= first and (norms or not is_norm)
+        if compiled:
+            model.compile(tf.keras.optimizers.Adam(rate * learning_rate), loss or model.loss)
+        return model
+
+    return unfreeze_top
+
+
+def unfreeze_by_slices(model, base, count, learning_rate):
+    base.trainable = True
+    for layer in base.layers:
+        layer.trainable = False
+    for layer in reversed(list(reversed(base.layers))[:count]):
+        if "batch_normalization" not in layer.name:
+            layer.trainable = True
+    model.compile(optimizer=tf.keras.optimizers.SGD(learning_rate), loss=model.loss)
+    return model
+
+
+def unfreeze_and_freeze_again(model, base, count, learning_rate):
+    base.trainable = True
+    for layer in base.layers[: max(len(base.layers) - count, 0)]:
+        layer.trainable = False
+    for layer in base.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.trainable = False
+    model.compile(tf.keras.optimizers.RMSprop(learning_rate), loss=model.loss, metrics=["accuracy"])
+    return model
+
+
+def unfreeze_with_slice(model, base, count, learning_rate):
+    base.trainable = True
+    for layer in base.layers:
+        layer.trainable = False
+    for layer in base.layers[-count:]:
+        layer.trainable = not isinstance(layer, tf.keras.layers.BatchNormalization)
+    model.compile(tf.keras.optimizers.Adam(learning_rate), model.loss)
+    return model
+
+
+def unfreeze_the_first(model, base, count, learning_rate):
+    base.trainable = True
+    for i, layer in enumerate(base.layers):
+        layer.trainable = i < count and not isinstance(layer, tf.keras.layers.BatchNormalization)
+    model.compile(tf.keras.optimizers.Adam(learning_rate), model.loss)
+    return model
+
+
+def unfreeze_a_copy(model, base, count, learning_rate):
+    unfreeze()(model, base, count, learning_rate)
+    return tf.keras.models.clone_model(model)
+
+
+def unfreeze_by_rate_only(model, base, count, learning_rate):
+    unfreeze(compiled=False)(model, base, count, learning_rate)
+    model.optimizer.learning_rate = learning_rate
+    return model
+
+
 def _slope(model, x, target):
     x = tf.cast(x, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = target(model(x))
-    return tape.gradient(value, x)[..., 0]
+    return tape.gradient(value, x)
 
 
-def saliency(target, after=tf.abs):
-    """Return an answer to 9.4 that takes the slope of `target(logits, labels)`."""
-    return lambda model, x, labels: after(_slope(model, x, lambda logits: target(logits, labels)))
+def _greatest(slope):
+    return tf.reduce_max(tf.abs(slope), axis=-1)
+
+
+def saliency(target, after=_greatest):
+    """Return an answer to 9.5 that takes the slope of `target(logits, labels, rivals)`."""
+    return lambda model, x, labels, rivals: after(_slope(model, x, lambda logits: target(logits, labels, rivals)))
 
 
 def _picked(logits, labels):
     return tf.reduce_sum(logits * tf.one_hot(labels, logits.shape[-1]), axis=-1)
 
 
-def saliency_by_variable(model, x, labels):
+def _difference(logits, labels, rivals):
+    return _picked(logits, labels) - _picked(logits, rivals)
+
+
+def saliency_by_variable(model, x, labels, rivals):
     x = tf.Variable(np.float32(x))
     with tf.GradientTape() as tape:
         logits = model(x)
-        total = tf.add_n([logits[i, int(label)] for i, label in enumerate(labels)])
-    return np.abs(tape.gradient(total, x).numpy()).squeeze(-1)
+        pairs = zip(labels, rivals, strict=True)
+        total = tf.add_n([logits[i, int(label)] - logits[i, int(rival)] for i, (label, rival) in enumerate(pairs)])
+    return np.abs(tape.gradient(total, x).numpy()).max(axis=-1)
 
 
-def saliency_one_by_one(model, x, labels):
+def saliency_one_by_one(model, x, labels, rivals):
     maps = []
-    for picture, label in zip(np.float32(x), labels, strict=True):
+    for picture, label, rival in zip(np.float32(x), labels, rivals, strict=True):
         one = tf.constant(picture[np.newaxis])
         with tf.GradientTape() as tape:
             tape.watch(one)
-            logit = model(one)[0, int(label)]
-        maps.append(tf.norm(tape.gradient(logit, one)[0], axis=-1))
+            logits = model(one)[0]
+            difference = logits[int(rival)] - logits[int(label)]
+        maps.append(tf.norm(tape.gradient(difference, one)[0], ord=np.inf, axis=-1))
     return tf.stack(maps)
 
 
-def saliency_unwatched(model, x, labels):
+def saliency_of_absolutes(model, x, labels, rivals):
+    label, rival = (_greatest(_slope(model, x, lambda logits, c=c: _picked(logits, c))) for c in (labels, rivals))
+    return tf.abs(label - rival)
+
+
+def saliency_unwatched(model, x, labels, rivals):
     x = tf.cast(x, tf.float32)
     with tf.GradientTape() as tape:
-        picked = _picked(model(x), labels)
-    return tape.gradient(picked, x)
+        difference = _difference(model(x), labels, rivals)
+    return tape.gradient(difference, x)
 
 
-def _loss(logits, labels):
+def _loss(logits, labels, rivals):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
@@ -226,12 +329,17 @@ PROOFS = {
             "the last axis is color": pipeline(move=lambda: _layers(), axis=False),
             "nothing is shuffled": pipeline(buffer=0),
             "mixes neighbors only": pipeline(buffer=500),
+            "the buffer of shuffle is smaller": pipeline(buffer=1000),
+            "buffer of shuffle is smaller than the": pipeline(buffer=2000),
+            "whole batches were shuffled": pipeline_of_shuffled_batches(64),
+            "Shuffle before you batch": pipeline_of_shuffled_batches(8),
             "had the same order": pipeline_same_order,
             "training=True is missing": pipeline(training=False),
             "same moved pictures": pipeline_cached,
             "shuffled apart": pipeline_labels_apart,
             "Ink and paper were exchanged": lambda x, y: pipeline()(255 - x, y),
-            "Keep the last, smaller batch": pipeline_without_the_rest,
+            "Keep the last, smaller batch": pipeline_without_the_rest(64),
+            "smaller batch": pipeline_without_the_rest(50),
             "it repeats": lambda x, y: pipeline()(x, y).repeat(),
             "is not batched": lambda x, y: pipeline()(x, y).unbatch(),
             "returns nothing": lambda x, y: None,
@@ -239,7 +347,7 @@ PROOFS = {
         raises=raising,
     ),
     "allowed_augmentations": Proof(
-        right=[allowed_by_comprehension, allowed_by_tensorflow],
+        right=[allowed_by_comprehension, allowed_by_tensorflow, allowed_one_digit_at_a_time],
         wrong={
             "All are allowed there": lambda augmentations, *_: set(augmentations),
             "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),
@@ -247,24 +355,49 @@ PROOFS = {
             "for every single picture": allowed_by(lambda right, shares, least: right.all()),
             "forbidden ones": allowed_by(lambda right, shares, least: min(shares) < least),
             "6 and 9 only": allowed_by(lambda right, shares, least: min(shares[6:7] + shares[-1:]) >= least),
+            "`least` itself is enough": allowed_by(lambda right, shares, least: min(shares) > least),
+            "what the judge said before": allowed_by_the_judge,
             "was ignored": allowed_by(lambda right, shares, least: min(shares) >= 0.9),
             "does not occur in y": allowed_by_ten_digits,
             "returns nothing": lambda *_: None,
         },
         raises=raising,
     ),
-    "pixel_saliency": Proof(
-        right=[saliency(_picked), saliency_by_variable, saliency_one_by_one],
+    "unfreeze_top": Proof(
+        right=[
+            unfreeze(count_of=lambda base, count: min(count, len(base.layers))),
+            unfreeze_by_slices,
+            unfreeze_and_freeze_again,
+        ],
         wrong={
-            "sign was kept": saliency(_picked, after=tf.identity),
-            "sum over all classes": saliency(lambda logits, labels: logits),
-            "winning class": saliency(lambda logits, labels: tf.reduce_max(logits, axis=-1)),
-            "slope of the loss": saliency(lambda logits, labels: _loss(logits, labels)),
-            "slope of the mean loss": saliency(lambda logits, labels: tf.reduce_mean(_loss(logits, labels))),
-            "slope of the probability": saliency(lambda logits, labels: _picked(tf.nn.softmax(logits), labels)),
-            "divides by the number": saliency(lambda logits, labels: tf.reduce_mean(_picked(logits, labels))),
-            "channel axis is still there": lambda *answer: saliency(_picked)(*answer)[..., tf.newaxis],
-            "gradient times picture": lambda model, x, labels: saliency(_picked)(model, x, labels) * x[..., 0],
+            "not compiled again": unfreeze_by_rate_only,
+            "Was the model compiled again": unfreeze(compiled=False),
+            "0.005 was asked for": unfreeze(rate=0.1),
+            "Batch normalization stays frozen": unfreeze(norms=True),
+            "unfreeze the base first": unfreeze(base_first=False),
+            "is the whole list": unfreeze_with_slice,
+            "*last* layers": unfreeze_the_first,
+            "another loss": unfreeze(loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+            "Return the model that was given": unfreeze_a_copy,
+            "returns nothing": lambda *_: None,
+        },
+        raises=raising,
+    ),
+    "pixel_saliency": Proof(
+        right=[saliency(_difference), saliency_by_variable, saliency_one_by_one],
+        wrong={
+            "sign was kept": saliency(_difference, after=lambda slope: tf.reduce_max(slope, axis=-1)),
+            "label's logit alone": saliency(lambda logits, labels, rivals: _picked(logits, labels)),
+            "rival's logit alone": saliency(lambda logits, labels, rivals: _picked(logits, rivals)),
+            "were added": saliency(lambda logits, labels, rivals: _picked(logits, labels) + _picked(logits, rivals)),
+            "two absolute values": saliency_of_absolutes,
+            "winning class": saliency(lambda logits, labels, rivals: tf.reduce_max(logits, axis=-1)),
+            "slope of the loss": saliency(_loss),
+            "divides by the number": saliency(lambda *answer: tf.reduce_mean(_difference(*answer))),
+            "color axis is still there": saliency(_difference, after=tf.abs),
+            "mean over the colors": saliency(_difference, after=lambda slope: tf.reduce_mean(tf.abs(slope), -1)),
+            "sum over the colors": saliency(_difference, after=lambda slope: tf.reduce_sum(tf.abs(slope), -1)),
+            "first color only": saliency(_difference, after=lambda slope: tf.abs(slope)[..., 0]),
             "does not watch": saliency_unwatched,
         },
         raises=raising,

@@ -19,7 +19,13 @@ from utils.checks.clipping_and_accumulation import (
     clip_global_norm,
     skip_nonfinite,
 )
-from utils.checks.image_classification import allowed_augmentations, convolve, pixel_saliency, repair_pipeline
+from utils.checks.image_classification import (
+    allowed_augmentations,
+    convolve,
+    pixel_saliency,
+    repair_pipeline,
+    unfreeze_top,
+)
 from utils.checks.losses import focal, huber, masked_mse, pinball, stable_bce
 from utils.checks.metrics import calibration_error, confusion_counts, mean_prediction, r_squared, streaming_f1
 from utils.checks.multi_input import capstone, label_signal, third_input, two_heads
@@ -74,6 +80,7 @@ __all__ = [
     "streaming_f1",
     "third_input",
     "two_heads",
+    "unfreeze_top",
     "warmup",
     "word_saliency",
 ]

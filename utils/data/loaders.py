@@ -24,7 +24,7 @@ def mode() -> str:
 
 
 def fashion_mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
-    """Load the first pictures of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), or draw as many.
+    """Load pictures of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), or draw as many.
 
     Returns:
         x: uint8, shape (n, 28, 28), 0 (background) to 255.
@@ -38,7 +38,7 @@ def fashion_mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
 
 
 def mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
-    """Load the first handwritten digits of MNIST (LeCun, Cortes and Burges, 1998), or draw as many.
+    """Load handwritten digits of MNIST (LeCun, Cortes and Burges, 1998), or draw as many.
 
     Returns:
         x: uint8, shape (n, 28, 28), 0 (paper) to 255 (ink).
@@ -52,7 +52,7 @@ def mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
 
 
 def imdb_reviews(n_train: int = 25_000, n_test: int = 25_000) -> Dataset:
-    """Load the first movie reviews of the IMDB set (Maas et al., 2011), or write as many.
+    """Load movie reviews of the IMDB set (Maas et al., 2011), or write as many.
 
     Returns:
         x: object, shape (n,), each a str; the real ones are in lower case, without punctuation.

@@ -1,4 +1,4 @@
-"""Small grayscale images in rows, each with its label."""
+"""Small images in rows, each with its label."""
 
 import re
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ def image_grid(
 
     Args:
         images: (n, height, width), any real dtype; each is drawn dark on light from its least to its greatest value.
+            Or (n, height, width, 3) from 0 to 1, drawn in color.
         labels: n short texts, up to two lines each.
         columns: images in a row.
         title: the subject in a few words; name the data source here.
