@@ -13,9 +13,11 @@ LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 N, SIZE = 101, 32  # rows and rows of a micro-batch: the remainder has five
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lesson(tmp_path_factory):
-    """The functions and classes, as the notebook has them."""
+    """The functions and classes, as the notebook has them: anew, because Keras changes a class that it builds from
+    inputs and outputs, so that it has no subclasses with a `call` of their own afterward.
+    """
     parts = definitions(NOTEBOOKS[9])
     names = ["refuse_step", "add_piece", "accumulate", "CourseModel", "smoothed_cross_entropy", "WorseHalf"]
     return module_of([parts[name] for name in names], tmp_path_factory.mktemp("lesson") / "course_model_lesson.py")
@@ -126,16 +128,34 @@ def test_agrees_with_keras_own_step(lesson, name):
     assert moved < 1e-6 and told < 1e-5
 
 
-@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}, {"kind": keras.optimizers.Adam}])
+@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}])
 def test_agrees_inside_fit(lesson, options):
     def run(model, data):
         x, y, weights = data
         rows = {"batch_size": 80, "shuffle": False, "verbose": 0}
         return {k: v[-1] for k, v in model.fit(x, y, sample_weight=weights, **rows).history.items()}
 
-    rate = 0.001 if "kind" in options else 0.1
-    moved, told = both_ways(lesson, embedded, batch(words(), weights=WEIGHTS), run=run, rate=rate, **options)
+    moved, told = both_ways(lesson, embedded, batch(words(), weights=WEIGHTS), run=run, **options)
     assert moved < 1e-5 and told < 1e-4
+
+
+def test_agrees_with_adam(lesson):
+    moved, told = both_ways(lesson, dense, batch(weights=WEIGHTS), kind=keras.optimizers.Adam, rate=0.001)
+    assert moved < 1e-5 and told < 1e-4
+
+
+def test_adam_gets_an_embeddings_gradient_added_up(lesson):
+    """Keras' own step hands on the uses of a row one by one, and its Adam squares them before it adds them."""
+    ours = compiled(lesson.CourseModel, embedded, keras.optimizers.Adam, 0.001)
+    ours.micro_batch_size, ours.clip_norm = SIZE, 1e9
+    theirs, optimizer = compiled(keras.Model, embedded), keras.optimizers.Adam(0.001)
+    for _ in range(2):
+        ours.train_step(batch(words()))
+        with tf.GradientTape() as tape:
+            loss = LOSS(labels(), theirs(words(), training=True))
+        gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, theirs.trainable_variables)]
+        optimizer.apply_gradients(zip(gradients, theirs.trainable_variables, strict=True))
+    assert np.abs(flat(ours) - flat(theirs)).max() < 1e-5
 
 
 def test_class_weights_arrive(lesson):
@@ -324,7 +344,7 @@ def test_an_input_that_no_layer_has_is_found():
 
 def test_few_rows_that_differ_are_enough_for_three_probes():
     x = rows()
-    x["a"][1:] = x["a"][0]
+    x["a"][1:] = x["a"][0] + 1
     assert trust.inputs_that_matter(reading("a", "b"), x) == ["a", "b"]
 
 
