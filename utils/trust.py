@@ -321,14 +321,23 @@ def change_between_passes(dataset):
 
 
 def inputs_that_matter(model, x, probes=3):
-    """Return the names of those inputs in the dict x whose rows change the answer when they change places."""
-    n, before = len(next(iter(x.values()))), np.asarray(model(x))
+    """Return the names of those inputs in the dict x whose rows change an answer when they change places."""
+    x = {name: tf.convert_to_tensor(values) for name, values in x.items()}
+    n = len(next(iter(x.values())))
     orders = [np.random.default_rng(seed).permutation(n) for seed in range(probes)]
 
-    def moves(name):
-        return any(not np.allclose(model({**x, name: x[name][order]}), before, atol=1e-4) for order in orders)
+    def answers(inputs):
+        parts = [np.reshape(part, (n, -1)) for part in tf.nest.flatten(model(inputs))]
+        return np.concatenate(parts, axis=1).astype("float64")
 
-    return [name for name in x if moves(name)]
+    def moves(name, order):
+        change = answers({**x, name: tf.gather(x[name], order)}) - before
+        return np.abs(change).max() > 1e-5 * np.abs(before).max()
+
+    before = answers(x)
+    if not np.all(np.isfinite(before)):
+        raise ValueError("Some answers are not finite: look for nan in the inputs first.")
+    return [name for name in x if any(moves(name, order) for order in orders)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -164,4 +164,4 @@ def test_course_map_names_every_notebook_and_has_no_loose_part():
     named = {int(number) for part in parts.values() for number in part[3].split(",") if number}
     assert named == set(range(1, 11))
     used = {source for part in parts.values() for source in part[4]}
-    assert used <= set(parts) and {"place", "numbers", "region"} <= used
+    assert used <= set(parts) and {"picture", "question"} <= used

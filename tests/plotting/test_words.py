@@ -441,5 +441,5 @@ def test_model_card_tells_its_numbers_its_bins_and_its_curve(shown):
 
 def test_course_map_says_what_each_part_is_made_from(shown):
     plotting.course_map(title="The course")
-    assert "“deep” (7) from “scaled, holes filled” and “vocabulary”;" in shown.words
+    assert "“product” (10) from “convolution” and “vocabulary, embedding”;" in shown.words
     assert "≈" not in shown.words

@@ -30,6 +30,14 @@ def signal(fault=""):
 
         def shuffled_score():
             order = rng.permutation(len(y_train))
+            if fault == "same seed":
+                order = np.random.default_rng(0).permutation(len(y_train))
+            if fault == "moved along":
+                order = np.roll(np.arange(len(y_train)), rng.integers(1, len(y_train)))
+            if fault == "two exchanged":
+                order = np.arange(len(y_train))
+                i, j = rng.choice(len(y_train), 2, replace=False)
+                order[[i, j]] = order[[j, i]]
             if fault == "pairs":
                 return score(y_train[order], x_train[order])
             if fault == "drawn anew":
@@ -96,6 +104,36 @@ def hashed_word(strings, regions):
     return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(997, 3)(index))
 
 
+def embedding_too_small(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(len(regions), 3)(index))
+
+
+def index_as_number(strings, regions):
+    return tf.keras.ops.cast(tf.keras.layers.StringLookup(vocabulary=regions)(strings), "float32")
+
+
+def index_through_a_layer(strings, regions):
+    return tf.keras.layers.Dense(8, activation="tanh")(0.2 * index_as_number(strings, regions))
+
+
+def multi_hot_word(strings, regions):
+    return tf.keras.layers.StringLookup(vocabulary=regions, output_mode="multi_hot")(strings)
+
+
+def one_hot_by_hand(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, len(regions) + 1), (-1, len(regions) + 1))
+
+
+def narrow_with_relu(regions):
+    inputs = {name: tf.keras.Input((2,), name=name) for name in ("place", "profile")}
+    inputs["region"] = tf.keras.Input((1,), dtype="string", name="region")
+    word = embedded_word(inputs["region"], regions)
+    joined = tf.keras.layers.Concatenate()([inputs["place"], inputs["profile"], word])
+    return tf.keras.Model(inputs, tf.keras.layers.Dense(1)(tf.keras.layers.Dense(3, activation="relu")(joined)))
+
+
 def known_or_not(strings, regions):
     known = tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")(strings)
     return tf.keras.ops.sum(known[:, 1:], axis=1, keepdims=True)
@@ -117,6 +155,11 @@ def heads(fault=""):
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
             cross = tf.nn.softplus(logit) - label * logit
+            if fault == "cut probability":
+                p = tf.clip_by_value(tf.sigmoid(logit), 1e-7, 1 - 1e-7)
+                cross = -label * tf.math.log(p) - (1 - label) * tf.math.log(1 - p)
+            if fault == "log of 0":
+                cross = -label * tf.math.log(tf.sigmoid(logit)) - (1 - label) * tf.math.log(1 - tf.sigmoid(logit))
             losses = tf.square(label - y_pred[name]) if name == "price" else cross
             if fault != "nan":
                 losses = tf.where(present, losses, 0.0)
@@ -145,48 +188,94 @@ def heads_by_boolean_mask(y_true, y_pred, weights):
     return weights["price"] * price + weights["capped"] * capped
 
 
+def heads_by_gather(y_true, y_pred, weights):
+    """Gather the rows that have a label: the gradient of the predictions is a tf.IndexedSlices."""
+    total = 0.0
+    for name in ("price", "capped"):
+        rows = tf.where(~tf.math.is_nan(y_true[name][:, 0]))[:, 0]
+        label, said = tf.gather(y_true[name], rows), tf.gather(y_pred[name], rows)
+        losses = tf.math.squared_difference(label, said)
+        if name == "capped":
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(label, said)
+        total += weights[name] * tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(rows), tf.float32))
+    return total
+
+
+def heads_by_keras_weights(y_true, y_pred, weights):
+    """Keras' own losses with weights of 0, and a count of one's own."""
+    losses = {
+        "price": tf.keras.losses.MeanSquaredError(reduction="sum"),
+        "capped": tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+    }
+    total = 0.0
+    for name, loss_fn in losses.items():
+        present = tf.cast(tf.math.is_finite(y_true[name]), tf.float32)
+        label = tf.where(present > 0, y_true[name], tf.zeros_like(y_true[name]))
+        total += weights[name] * loss_fn(label, y_pred[name], present[:, 0]) / tf.maximum(tf.reduce_sum(present), 1.0)
+    return total
+
+
 def step(fault=""):
     """Return an answer to the capstone."""
 
     class Answer(tf.keras.Model):
         accum_steps, clip_norm = 2, 1.0
+        kept = None
 
         def train_step(self, data):
             x, y = data
-            k, variables = self.accum_steps, self.trainable_variables
-            size = tf.shape(y)[0] // k
-            sums = [tf.zeros_like(variable) for variable in variables]
+            k, variables, n = self.accum_steps, self.trainable_variables, tf.shape(data[1])[0]
+            sums = self.kept or [tf.zeros_like(variable) for variable in variables]
             for i in range(k):
-                part = slice(0, size) if fault == "same batch" else slice(i * size, (i + 1) * size)
+                part = slice(n * i // k, n * (i + 1) // k)
+                if fault == "same batch":
+                    part = slice(0, n // k)
+                if fault == "remainder":
+                    part = slice(i * (n // k), (i + 1) * (n // k))
+                size = tf.cast(tf.shape(y[part])[0], tf.float32)
+                share = size / tf.cast(n, tf.float32)
+                if fault in ("equal shares", "remainder"):
+                    share = 1.0 / k
+                if fault in ("sum", "divide after clip"):
+                    share = 1.0
                 with tf.GradientTape() as tape:
-                    y_pred = self({name: values[part] for name, values in x.items()}, training=True)
+                    y_pred = self({name: values[part] for name, values in x.items()}, training=fault != "inference")
                     loss = self.compute_loss(y=y[part], y_pred=y_pred)
+                    if fault == "own loss":
+                        loss = tf.reduce_mean(tf.square(y[part] - y_pred))
                 gradients = tape.gradient(loss, variables)
                 if fault in ("clip each", "apply each"):
                     gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
                 if fault == "apply each":
                     self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-                sums = gradients if fault == "last" else [a + b for a, b in zip(sums, gradients, strict=True)]
+                sums = gradients if fault == "last" else [a + share * b for a, b in zip(sums, gradients, strict=True)]
                 if fault != "no metrics" and (fault != "last metric" or i == k - 1):
                     for metric in self.metrics:
-                        metric.update_state(*((loss,) if metric.name == "loss" else (y[part], y_pred)))
+                        if metric.name == "loss":
+                            metric.update_state(loss, sample_weight=None if fault == "loss by pieces" else size)
+                        else:
+                            metric.update_state(y[part], y_pred)
             if fault == "apply each":
                 return self.get_metrics_result()
-            mean = sums if fault in ("sum", "last") else [a / k for a in sums]
+            if fault == "kept sums":
+                self.kept = sums
+            clipped = sums
             if fault == "per tensor":
-                mean = [tf.clip_by_norm(gradient, self.clip_norm) for gradient in mean]
+                clipped = [tf.clip_by_norm(gradient, self.clip_norm) for gradient in sums]
             elif fault == "by value":
-                mean = [tf.clip_by_value(gradient, -self.clip_norm, self.clip_norm) for gradient in mean]
+                clipped = [tf.clip_by_value(gradient, -self.clip_norm, self.clip_norm) for gradient in sums]
             elif fault not in ("no clip", "clip each"):
-                mean, _ = tf.clip_by_global_norm(mean, self.clip_norm)
-            self.optimizer.apply_gradients(zip(mean, variables, strict=True))
+                clipped, _ = tf.clip_by_global_norm(sums, self.clip_norm)
+            if fault == "divide after clip":
+                clipped = [gradient / k for gradient in clipped]
+            self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
             return None if fault == "nothing returned" else self.get_metrics_result()
 
     return Answer
 
 
 class OneForwardPass(tf.keras.Model):
-    """Accumulates by the mean of the micro-batch losses: the same gradient, in one pass, and metrics from all rows."""
+    """The right gradient, but from all rows in one forward pass: nothing is saved."""
 
     accum_steps, clip_norm = 2, 1.0
 
@@ -194,19 +283,72 @@ class OneForwardPass(tf.keras.Model):
         x, y = data
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
-            parts = zip(tf.split(y, self.accum_steps), tf.split(y_pred, self.accum_steps), strict=True)
-            losses = [self.compute_loss(y=y_part, y_pred=p_part) for y_part, p_part in parts]
-            loss = tf.add_n(losses) / self.accum_steps
-        gradients = tape.gradient(loss, self.trainable_variables)
-        norm = tf.linalg.global_norm(gradients)
-        gradients = [gradient * tf.minimum(1.0, self.clip_norm / norm) for gradient in gradients]
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred)
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, self.trainable_variables), self.clip_norm)
         self.optimizer.apply(gradients, self.trainable_variables)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss)
             else:
                 metric.update_state(y, y_pred)
+        return self.get_metrics_result()
+
+
+class ByArraySplit(tf.keras.Model):
+    """The larger micro-batches first, the loss times its share inside the tape, metrics by compute_metrics."""
+
+    accum_steps, clip_norm = 2, 1.0
+
+    def train_step(self, data):
+        x, y = data
+        n, k = tf.shape(y)[0], self.accum_steps
+        variables, total, at = self.trainable_variables, None, 0
+        for i in range(k):
+            size = n // k + tf.cast(i < n % k, tf.int32)
+            rows = tf.range(at, at + size)
+            at = at + size
+            x_part, y_part = tf.nest.map_structure(lambda values, rows=rows: tf.gather(values, rows), (x, y))
+            with tf.GradientTape() as tape:
+                y_pred = self(x_part, training=True)
+                loss = self.compute_loss(x=x_part, y=y_part, y_pred=y_pred)
+                shared = loss * tf.cast(size / n, loss.dtype)
+            part = tape.gradient(shared, variables)
+            total = part if total is None else [tf.add(a, b) for a, b in zip(total, part, strict=True)]
+            self.metrics[0].update_state(loss, sample_weight=size)
+            self.compute_metrics(x_part, y_part, y_pred)
+        norm = tf.linalg.global_norm(total)
+        scaled = [gradient * tf.minimum(1.0, self.clip_norm / norm) for gradient in total]
+        self.optimizer.apply(scaled, variables)
         return {name: value for name, value in self.get_metrics_result().items()}
+
+
+class ByWhileLoop(tf.keras.Model):
+    """One loop in the graph."""
+
+    accum_steps, clip_norm = 2, 1.0
+
+    def train_step(self, data):
+        x, y = data
+        n, k = tf.shape(y)[0], self.accum_steps
+        loss_metric = next(metric for metric in self.metrics if metric.name == "loss")
+
+        def one_more(i, *sums):
+            start, end = n * i // k, n * (i + 1) // k
+            x_part = {name: values[start:end] for name, values in x.items()}
+            with tf.GradientTape() as tape:
+                y_pred = self(x_part, training=True)
+                loss = self.compute_loss(x=x_part, y=y[start:end], y_pred=y_pred)
+            share = tf.cast((end - start) / n, tf.float32)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            loss_metric.update_state(loss, sample_weight=end - start)
+            self.compute_metrics(x_part, y[start:end], y_pred)
+            return i + 1, *(a + share * b for a, b in zip(sums, gradients, strict=True))
+
+        zeros = [tf.zeros(variable.shape) for variable in self.trainable_variables]
+        _, *sums = tf.while_loop(lambda i, *_: i < k, one_more, [0, *zeros])
+        clipped, _ = tf.clip_by_global_norm(sums, self.clip_norm)
+        self.optimizer.apply_gradients(zip(clipped, self.trainable_variables, strict=True))
+        return self.get_metrics_result()
 
 
 def raising(*_):
@@ -226,18 +368,31 @@ PROOFS = {
             "other labels": signal("drawn anew"),
             "arrays were changed": signal("in place"),
             "fit was called once": signal("fit once"),
+            "made anew from the same seed": signal("same seed"),
+            "moved along or turned around": signal("moved along"),
+            "Most labels stay": signal("two exchanged"),
             "a p-value is asked for": signal("score"),
         },
         raises=raising,
     ),
     "third_input": Proof(
-        right=[model_with(one_hot_word), model_with(embedded_word), model_with(one_hot_word, as_list=True)],
+        right=[
+            model_with(one_hot_word),
+            model_with(embedded_word),
+            model_with(one_hot_word, as_list=True),
+            model_with(multi_hot_word),
+            model_with(one_hot_by_hand),
+            narrow_with_relu,
+        ],
         wrong={
             "they should be": model_with(one_hot_word, names=("place", "profile", "word")),
-            "it should be (5, 1)": model_with(one_hot_word, outputs=2),
+            "it should be (32, 1)": model_with(one_hot_word, outputs=2),
             "region never moves": model_with(one_hot_word, leave_out=("region",)),
             "profile never moves": model_with(one_hot_word, leave_out=("profile",)),
             "keep a place for words": model_with(word_without_unknown),
+            "rows in an Embedding": model_with(embedding_too_small),
+            "goes in as a number": model_with(index_as_number),
+            "one word is three times another": model_with(index_through_a_layer),
             "a hash, perhaps": model_with(hashed_word),
             "region never moves the output": model_with(known_or_not),
             "An unknown word is treated as": model_with(unknown_as_first),
@@ -246,7 +401,7 @@ PROOFS = {
         raises=raising,
     ),
     "two_heads": Proof(
-        right=[heads(), heads_by_boolean_mask, tf.function(heads())],
+        right=[heads(), heads_by_boolean_mask, tf.function(heads()), heads_by_gather, heads_by_keras_weights],
         wrong={
             "two heads are swapped": heads("swapped"),
             "weights have no effect": heads("ignored"),
@@ -258,22 +413,32 @@ PROOFS = {
             "sigmoid twice": heads("sigmoid twice"),
             "rows with both labels": heads("rows with both"),
             "Stay in TensorFlow": heads("numpy"),
+            "cut off near 0 and 1": heads("cut probability"),
+            "The logarithm of 0": heads("log of 0"),
         },
         raises=raising,
     ),
     "capstone": Proof(
-        right=[step(), OneForwardPass],
+        right=[step(), ByArraySplit, ByWhileLoop],
         wrong={
-            "divide by accum_steps": step("sum"),
+            "each counts by its share": step("sum"),
+            "different sizes, and count alike": step("equal shares"),
+            "a remainder was left out": step("remainder"),
             "Each micro-batch was clipped": step("clip each"),
             "Nothing was clipped": step("no clip"),
+            "divided afterward": step("divide after clip"),
             "Each tensor was clipped by itself": step("per tensor"),
             "clipped by value": step("by value"),
             "Only the last micro-batch": step("last"),
             "again and again": step("same batch"),
             "moved after each micro-batch": step("apply each"),
             "of the last micro-batch": step("last metric"),
+            "each counts by its rows": step("loss by pieces"),
             "was not updated": step("no metrics"),
+            "the squared error": step("own loss"),
+            "not called with training=True": step("inference"),
+            "kept from the step before": step("kept sums"),
+            "rows at once": OneForwardPass,
             "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,

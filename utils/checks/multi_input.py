@@ -24,6 +24,7 @@ def label_signal(answer):
         kept = run.y_train.copy(), run.x_train.copy()
         got = answer(run.fit, run.x_train, run.y_train, run.x_test, run.y_test, len(shuffled))
         attempted(got, asked="a p-value")
+        run.judge_orders()
         same = np.array_equal(kept[0], run.y_train) and np.array_equal(kept[1], run.x_train)
         require(same, "The caller's arrays were changed. Shuffle a copy: rng.permutation returns one.")
         run.judge(len(shuffled))
@@ -47,10 +48,11 @@ class _ScriptedFit:
 
     def __init__(self, true_score, scores, rng):
         self.x_train, self.x_test = np.arange(40.0)[:, None], 100 + np.arange(10.0)[:, None]
-        self.y_train, self.y_test = rng.permutation(40) % 2, np.arange(10) % 2
+        self.y_train, self.y_test = rng.permutation(40), rng.permutation(10)  # as many classes as rows: orders show
         self.true_score, self.scores = true_score, scores
         self.true_labels = self.y_train.copy()
         self.runs = self.true_runs = 0
+        self.orders = []
         self.fault = ""
 
     def fit(self, x, y):
@@ -61,6 +63,9 @@ class _ScriptedFit:
         order = x[:, 0].astype(int)
         true = np.array_equal(y, self.true_labels[order])
         self.runs += 1
+        at = np.argsort(self.true_labels)
+        if not true and sorted(y) == sorted(self.true_labels):  # which row each row's label came from
+            self.orders.append(at[np.searchsorted(self.true_labels[at], y)][np.argsort(order)])
         if sorted(y) != sorted(self.true_labels):
             self.fault = "The shuffled labels are other labels: each must come exactly once. Permute them."
         elif true and self.true_runs:
@@ -74,7 +79,22 @@ class _ScriptedFit:
             self.fault = "The runs were scored on rows that they were trained on: score on x_test."
             return np.zeros(len(asked), int)
         wrong = np.arange(10) >= round(10 * score)
-        return np.where(wrong, 1 - self.y_test, self.y_test)
+        return np.where(wrong, self.y_test + 1, self.y_test)
+
+    def judge_orders(self):
+        """Require that the shuffles are random: no two alike, hardly a label in its place or beside its neighbor."""
+        orders = np.array(self.orders)
+        if len(orders) < 2:
+            return
+        different = len({tuple(order) for order in orders})
+        in_place = np.mean(orders == np.arange(40), axis=1)
+        beside = np.mean(np.isin(np.diff(orders, axis=1) % 40, (1, 39)), axis=1)
+        refuse({
+            "Most labels stay in their rows: shuffle all of them.": np.mean(in_place) > 0.3,
+            "The labels are only moved along or turned around: their order must be random.": np.mean(beside) > 0.3,
+            f"Of {len(orders)} shuffles only {different} differ: draw a new order each time. Is the generator made "
+            "anew from the same seed?": different < len(orders),
+        })  # fmt: skip
 
     def judge(self, permutations):
         """Require that the runs were trained and scored as asked."""
@@ -88,66 +108,113 @@ class _ScriptedFit:
         })  # fmt: skip
 
 
-@exercise("10.2", "A third input", why="Numbers and words now go in by name, and a word from tomorrow breaks nothing.")
+@exercise(
+    "10.2",
+    "A third input",
+    why="Numbers and words now go in by name, and a word from tomorrow breaks nothing.",
+    deeper=True,
+)
 def third_input(answer):
-    """Judge names, shapes, that each input matters, and unknown words, with fresh random weights."""
+    """Judge names, shapes, that each input matters, and unknown words, with several draws of weights and rows."""
     rng = np.random.default_rng()
     for regions in (["north", "south", "east"], [f"town {i}" for i in rng.permutation(7)]):
         model = attempted(answer(list(regions)), tf.keras.Model, asked="a tf.keras.Model")
         names = sorted(tensor.name.split(":")[0] for tensor in tf.nest.flatten(model.inputs))
         wanted = ["place", "profile", "region"]
         require(names == wanted, f"The inputs are named {names}; they should be {wanted}.")
-        for variable in model.trainable_variables:  # starting weights of 0 are allowed: they are no proof of anything
-            variable.assign(rng.normal(scale=0.7, size=variable.shape))
-        base = {
-            "profile": tf.constant(rng.normal(size=(5, 2)), tf.float32),
-            "region": tf.constant([[regions[0]]] * 5),
-            "place": tf.constant(rng.normal(size=(5, 2)), tf.float32),
-        }
-        before = _called(model, base, "five rows")
-        require(before.shape == (5, 1), f"For 5 rows the output has shape {before.shape}; it should be (5, 1).")
-        for name in ("place", "profile"):
-            moved = _called(model, {**base, name: base[name] + rng.normal(size=(5, 2))}, f"another {name}")
-            message = f"{name} never moves the output: is its tensor connected to it?"
-            require(not np.allclose(moved, before, atol=1e-6), message)
-        by_word = {word: _called(model, {**base, "region": tf.constant([[word]] * 5)}, word) for word in regions}
-        same = [word for word in regions[1:] if np.allclose(by_word[word], before, atol=1e-7)]
+        rows = {name: tf.constant(rng.normal(size=(32, 2)), tf.float32) for name in ("profile", "place")}
+        _judge_words(model, regions, rows, rng)
+        moved, apart, taken = set(), dict.fromkeys(regions, False), None
+        for _draw in range(5):  # a relu may be 0 for all rows, by chance
+            for variable in model.trainable_variables:  # starting weights of 0 are allowed: they prove nothing
+                variable.assign(rng.normal(scale=0.7, size=variable.shape))
+            words = [*regions, "Atlantis", "Mu", "", "Ys", "Avalon"]
+            answers = dict(zip(words, np.split(_told(model, rows, *words), len(words)), strict=True))
+            for name in rows:
+                others = _told(model, {**rows, name: tf.reverse(rows[name], [0]) + 1}, regions[0])
+                if not np.allclose(others, answers[regions[0]], atol=1e-6):
+                    moved.add(name)
+            unknown = answers["Atlantis"]
+            alike = [np.allclose(answers[word], unknown, atol=1e-5) for word in ("Mu", "", "Ys", "Avalon")]
+            require(
+                all(alike),
+                "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.",
+            )
+            for word in regions:
+                rest = [answers[other] for other in regions if other != word]
+                apart[word] |= not any(np.allclose(answers[word], other, atol=1e-7) for other in (*rest, unknown))
+                if np.allclose(answers[word], unknown, atol=1e-7):
+                    taken = word
+            if len(moved) == 2 and all(apart.values()):
+                break
+        same = [word for word in regions if not apart[word]]
+        is_one_answer = all(np.allclose(answers[word], answers[regions[0]], atol=1e-7) for word in regions)
         refuse({
-            "region never moves the output: is its tensor connected to it?": len(same) == len(regions) - 1,
-            f"{regions[0]!r} and {''.join(same[:1])!r} get the same answer: keep the words apart.": same,
+            **{f"{name} never moves the output: is its tensor connected to it?": name not in moved for name in rows},
+            "region never moves the output: is its tensor connected to it?": is_one_answer,
+            f"An unknown word is treated as {''.join(same[:1])!r}: give it an index of its own.":
+                len(same) == 1 and taken == same[0],
+            f"{' and '.join(map(repr, same[:2]))} get the same answer: keep the words apart.": same,
         })  # fmt: skip
-        unknown = [
-            _called(model, {**base, "region": tf.constant([[word]] * 5)}, f"the unknown word {word!r}")
-            for word in ("Atlantis", "Mu", "", "Ys", "Avalon")
-        ]
-        taken = [word for word in regions if np.allclose(by_word[word], unknown[0], atol=1e-7)]
-        refuse({
-            "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.":
-                not all(np.allclose(values, unknown[0], atol=1e-6) for values in unknown),
-            f"An unknown word is treated as {''.join(taken[:1])!r}: give it an index of its own.": taken,
-        })  # fmt: skip
+        own = _words_with_weights(model, regions, rows)
+        numbers = "The index of a word goes in as a number, so that one word is three times another: make it a one-hot "
+        require(len(own) >= len(regions) - 2, f"{numbers}vector, or a row of an Embedding.")
 
 
-def _called(model, inputs, on):
-    try:
-        return np.asarray(model(inputs))
-    except Exception as problem:
-        if not on.startswith("the unknown"):
-            raise
-        raise NotYet(f"The model fails on {on}: keep a place for words that it does not know.") from problem
+def _judge_words(model, regions, rows, rng):
+    """Require that the model can be called with each word, and gives one number for each row."""
+    for word in (*regions, "Atlantis"):
+        kind = f"{word!r}" if word in regions else f"the unknown word {word!r}"
+        try:
+            shape = _told(model, rows, word).shape
+        except Exception as problem:
+            if "tf.gather" not in str(problem) and "indices" not in str(problem) and word in regions:
+                raise
+            raise NotYet(
+                f"The model fails on {kind}. StringLookup gives the words 1 to {len(regions)}, and 0 to all that "
+                f"it does not know: keep a place for words of both kinds, {len(regions) + 1} rows in an Embedding."
+            ) from problem
+        require(shape == (32, 1), f"For 32 rows the output has shape {shape}; it should be (32, 1).")
 
 
-@exercise("10.3", "A two-headed loss", why="Each label that is there now teaches, and none that is missing does harm.")
+def _told(model, rows, *words):
+    """Return what the model says to all rows with the first word, then with the second, and so on."""
+    inputs = {name: tf.tile(values, (len(words), 1)) for name, values in rows.items()}
+    return np.asarray(model({**inputs, "region": tf.constant(np.repeat(words, 32)[:, np.newaxis])}))
+
+
+def _words_with_weights(model, regions, rows):
+    """Return the words that have a weight of their own: one whose gradient is 0 for every other word."""
+    used = {}
+    for word in regions:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(model({**rows, "region": tf.fill((32, 1), word)}) ** 2)
+        gradients = tape.gradient(total, model.trainable_variables, unconnected_gradients="zero")
+        used[word] = np.concatenate([np.ravel(tf.convert_to_tensor(gradient)) != 0 for gradient in gradients])
+    others = {word: np.any([used[other] for other in regions if other != word], axis=0) for word in regions}
+    return [word for word in regions if np.any(used[word] & ~others[word])]
+
+
+@exercise(
+    "10.3",
+    "A two-headed loss",
+    why="Each label that is there now teaches, and none that is missing does harm.",
+    deeper=True,
+)
 def two_heads(answer):
     """Judge value and gradients with all labels, with holes, and with a head that has none."""
     rng = np.random.default_rng()
-    for holes in ("no label missing", "labels missing", "no price at all"):
+    for holes in ("no label missing", "labels missing", "no price at all", "logits of 30 and -30"):
         n = 8
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
-        if holes != "no label missing":
+        if holes.startswith("logits"):
+            y_true["capped"][:4, 0] = [0, 1, 0, 1]
+        elif holes != "no label missing":
             y_true["price"][: n if holes == "no price at all" else 3] = np.nan
             y_true["capped"][[1, 6]] = np.nan
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
+        if holes.startswith("logits"):
+            y_pred["capped"][:4, 0] = [30, -30, -30, 30]  # two of them are wrong, and very sure
         weights = {"price": float(rng.uniform(0.5, 2)), "capped": float(rng.uniform(3, 6))}
         (price, price_mean), (capped, capped_mean) = _heads(y_true, y_pred)
         w, v = weights["price"], weights["capped"]
@@ -163,9 +230,13 @@ def two_heads(answer):
             "That divides by all rows; divide by those whose label is present.": of_sums / n,
             "That is a sum over the rows; a mean over those with a label is asked for.": of_sums,
             "The logit goes through a sigmoid twice, or is taken for a probability.": w * price_mean + v * twice,
+            "A probability was made of the logit first, and cut off near 0 and 1: use the logit itself.": w * price_mean
+            + v * _by_cut_probability(y_true["capped"], p),
             "Only the price counts.": w * price_mean,
             "Only the cap counts.": v * capped_mean,
-            "A missing label makes the loss nan: replace it before you compute with it.": np.nan,
+            "The logarithm of 0: such a logit makes a probability of 0 or 1 in float32. Compute with the logit itself."
+            if holes.startswith("logits")
+            else "A missing label makes the loss nan: replace it before you compute with it.": np.nan,
         }
         true, pred = ({k: tf.constant(x, tf.float32) for k, x in d.items()} for d in (y_true, y_pred))
         both = ~np.isnan(y_true["price"]) & ~np.isnan(y_true["capped"])
@@ -180,6 +251,7 @@ def two_heads(answer):
         present = {name: ~np.isnan(y_true[name]) for name in y_true}
         errors = {"price": 2 * (y_pred["price"] - y_true["price"]), "capped": p - y_true["capped"]}
         for name, slope in slopes.items():
+            slope = None if slope is None else tf.convert_to_tensor(slope)
             count = max(present[name].sum(), 1)
             want = np.where(present[name], weights[name] * errors[name] / count, 0)
             if slope is None and not present[name].any():
@@ -189,6 +261,11 @@ def two_heads(answer):
             broken = not np.all(np.isfinite(slope))
             refuse({f"the value is right and the gradient of {name!r} is nan: {guarded_late}": broken}, on=holes)
             expect(slope, want, on=f"the gradient of {name!r}, {holes}")
+
+
+def _by_cut_probability(label, p):
+    p = np.clip(np.float32(p), np.float32(1e-7), np.float32(1 - 1e-7))
+    return np.nanmean(-label * np.log(p) - (1 - label) * np.log(1 - p))
 
 
 def _heads(y_true, y_pred):
@@ -201,87 +278,173 @@ def _heads(y_true, y_pred):
     "10.4", "The capstone", why="This step holds what Part I taught, and fit runs it, compiled.", asks_for="class"
 )
 def capstone(answer):
-    """Judge one step of SGD by the weights it leaves, eagerly and inside fit, clipped and not, and what it reports."""
+    """Judge two steps of SGD by the weights they leave, what the model was shown, and what the step reports."""
     rng = np.random.default_rng()
-    for accum_steps, clip_norm, compiled in ((2, 1e6, False), (4, 0.5, False), (2, 0.5, True)):
-        x = {name: rng.normal(size=(8, 2)).astype("float32") for name in ("a", "b")}
-        y = (3 + np.arange(8)[:, None] + rng.normal(size=(8, 1))).astype("float32")
-        model = _built(answer, accum_steps, clip_norm)
-        start = [variable.numpy() for variable in model.trainable_variables]
-        where = f"accum_steps {accum_steps}, clip_norm {clip_norm:g}" + (", inside fit" if compiled else "")
-        wants, smells = _steps(x, y, start, accum_steps, clip_norm)
-        mean = np.mean((_predicted(x, start) - y) ** 2)
-        if compiled:
-            logs = {k: v[0] for k, v in model.fit(x, y, batch_size=8, epochs=1, verbose=0).history.items()}
-        else:
-            data = {name: tf.constant(values) for name, values in x.items()}, tf.constant(y)
+    for n, accum_steps, clips in ((8, 2, False), (8, 2, True), (11, 4, False)):
+        x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("a", "b")}
+        y = (0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
+        model = _built(answer, accum_steps, x, y, clips)
+        data = {name: tf.constant(values) for name, values in x.items()}, tf.constant(y)
+        for second in (False, True):
+            where = (
+                f"{n} rows, accum_steps {accum_steps}, clip_norm {model.clip_norm:.3g}{', the second step' * second}"
+            )
+            model.witness.seen.clear()
+            start = [variable.numpy() for variable in model.trainable_variables]
             try:
                 logs = model.train_step(data)
             except ValueError as problem:
                 require("not yet been built" not in str(problem), f"For {where}: a metric was not updated.")
                 raise
             attempted(logs, asked="a dict of the metrics' results", on=where)
-        moved = np.concatenate([np.ravel(v.numpy() - s) for v, s in zip(model.trainable_variables, start, strict=True)])
-        stuck = "no weight moved. Was the gradient applied to the trainable variables?"
-        refuse({stuck: not np.any(moved)}, on=where)
-        expect(moved, wants, on=f"the step of SGD with a rate of 1, {where}", smells=smells, tolerance=1e-3)
-        named = isinstance(logs, dict) and {"loss", "mae"} <= set(logs)
-        refuse({"train_step must return the results of all metrics, by name.": not named}, on=where)
-        if not compiled:
-            error = _predicted(x, start) - y
-            last = error[-(8 // accum_steps) :]
-            expect(logs["loss"], mean, on=f"the reported loss, {where}", tolerance=1e-3, smells={
-                "That is the loss of the last micro-batch.": np.mean(last**2),
-                "The metric named loss was not updated.": 0.0,
-            })  # fmt: skip
-            expect(logs["mae"], np.mean(np.abs(error)), on=f"the reported metric, {where}", tolerance=1e-3, smells={
-                "That is the metric of the last micro-batch: show it all rows.": np.mean(np.abs(last)),
-                "The metric was not updated.": 0.0,
-            })  # fmt: skip
+            _judge_step(model, x, y, start, where, second)
+            if not second:
+                _judge_logs(logs, x, y, start, where, accum_steps)
+    _judge_inside_fit(answer, rng)
 
 
-def _built(answer, accum_steps, clip_norm):
+class _Witness(tf.keras.layers.Layer):
+    """Passes its input on, and notes the rows that it was shown, and whether in training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def call(self, x, training=False):
+        if not tf.keras.backend.is_keras_tensor(x) and tf.executing_eagerly():
+            self.seen.append((np.array(x), bool(training)))
+        return x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class _Linex(tf.keras.losses.Loss):
+    """A loss of the check's own, of which too high and too low are not the same: whoever computes another shows it."""
+
+    def call(self, y_true, y_pred):
+        error = 0.3 * (tf.cast(y_true, y_pred.dtype) - y_pred)
+        return tf.reduce_mean(tf.exp(error) - error - 1, axis=-1)
+
+
+def _built(answer, accum_steps, x, y, clips):
+    """Build a model of the answer's class, whose clip_norm is 0.3 of the first gradient's norm, or very large."""
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("a", "b")}
-    hidden = tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]])
+    witness = _Witness()
+    hidden = witness(tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
     model = answer(inputs, tf.keras.layers.Dense(1)(hidden))
-    model.accum_steps, model.clip_norm = accum_steps, clip_norm
-    model.compile(tf.keras.optimizers.SGD(1.0), loss="mse", metrics=["mae"])
+    model.witness, model.accum_steps, model.clip_norm = witness, accum_steps, 1e6
+    if clips:
+        step, _ = _steps(x, y, [variable.numpy() for variable in model.trainable_variables], accum_steps, 1e6)
+        model.clip_norm = float(0.3 * np.linalg.norm(step))
+    model.compile(tf.keras.optimizers.SGD(1.0), loss=_Linex(), metrics=["mae"])
     return model
+
+
+def _judge_step(model, x, y, start, where, second):
+    """Require that the model saw each row once, in pieces, in training mode, and that its weights moved right."""
+    n, k = len(y), model.accum_steps
+    shown = [np.asarray(rows) for rows, _ in model.witness.seen]
+    after = [variable.numpy() for variable in model.trainable_variables]
+    moved = np.concatenate([np.ravel(a - b) for a, b in zip(after, start, strict=True)])
+    stuck = "no weight moved. Was the gradient applied to the trainable variables?"
+    refuse({stuck: not np.any(moved)}, on=where)
+    wants, smells = _steps(x, y, start, k, model.clip_norm)
+    if second:
+        smells = {"Something is kept from the step before: start the sums anew in each step.": moved}
+    else:
+        most = max(map(len, shown), default=0)
+        rows = np.concatenate([x["a"], x["b"]], axis=1)
+        whole = f"the model was shown {most} rows at once; {-(-n // k)} at most were asked for."
+        refuse({
+            whole: most > -(-n // k),
+            "the model was not called with training=True.": not all(training for _, training in model.witness.seen),
+        }, on=where)  # fmt: skip
+        total = np.concatenate(shown) if shown else rows[:0]
+        left_out = total.shape != rows.shape and len(total) < n and np.allclose(total, rows[: len(total)])
+        refuse({f"only the first {len(total)} rows were used: a remainder was left out.": left_out}, on=where)
+    expect(moved, wants, on=f"the step of SGD with a rate of 1, {where}", smells=smells, tolerance=1e-3)
+    if not second:
+        same = total.shape == rows.shape and np.allclose(total, rows)
+        refuse({"every row must be shown once, one micro-batch after the other.": not same}, on=where)
+
+
+def _judge_logs(logs, x, y, start, where, accum_steps):
+    named = isinstance(logs, dict) and {"loss", "mae"} <= set(logs)
+    refuse({"train_step must return the results of all metrics, by name.": not named}, on=where)
+    error = _predicted(x, start) - y
+    parts = _parts(len(y), accum_steps)
+    each, absolute = (
+        [float(np.mean(f(error[part]))) for part in parts] for f in (lambda e: np.exp(-0.3 * e) + 0.3 * e - 1, np.abs)
+    )
+    shares = [len(part) / len(y) for part in parts]
+    expect(logs["loss"], np.dot(shares, each), on=f"the reported loss, {where}", tolerance=1e-3, smells={
+        "That is the loss of the last micro-batch.": each[-1],
+        "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each),
+        "The metric named loss was not updated.": 0.0,
+    })  # fmt: skip
+    expect(logs["mae"], np.dot(shares, absolute), on=f"the reported metric, {where}", tolerance=1e-3, smells={
+        "That is the metric of the last micro-batch: show it all rows.": absolute[-1],
+        "The metric was not updated.": 0.0,
+    })  # fmt: skip
+
+
+def _judge_inside_fit(answer, rng):
+    """Require the same step from fit, which compiles it and does not know the number of rows when it does."""
+    x = {name: rng.normal(size=(10, 2)).astype("float32") for name in ("a", "b")}
+    y = rng.normal(size=(10, 1)).astype("float32")
+    model = _built(answer, 3, x, y, clips=True)
+    start = [variable.numpy() for variable in model.trainable_variables]
+    model.fit(x, y, batch_size=10, epochs=1, verbose=0, shuffle=False)
+    after = [variable.numpy() for variable in model.trainable_variables]
+    moved = np.concatenate([np.ravel(a - b) for a, b in zip(after, start, strict=True)])
+    wants, smells = _steps(x, y, start, 3, model.clip_norm)
+    expect(moved, wants, on="the step of SGD inside fit, 10 rows, accum_steps 3", smells=smells, tolerance=1e-3)
 
 
 def _predicted(x, weights):
     return np.concatenate([x["a"], x["b"]], axis=1) @ weights[0] + weights[1]
 
 
-def _steps(x, y, start, accum_steps, clip_norm):
-    """Return the right step of one Dense layer under the mean squared error, and wrong ones by their smell."""
-    rows = np.concatenate([x["a"], x["b"]], axis=1)
+def _parts(n, accum_steps):
+    return [np.arange(n * i // accum_steps, n * (i + 1) // accum_steps) for i in range(accum_steps)]
 
-    def gradient(part, weights=start):
-        error = (rows @ weights[0] + weights[1] - y)[part]
-        return np.concatenate([np.ravel(2 * rows[part].T @ error), np.ravel(2 * error.sum(axis=0))]) / len(error)
+
+def _steps(x, y, start, accum_steps, clip_norm):
+    """Return the right step of one Dense layer under the check's loss, and wrong ones by their smell."""
+    rows, n = np.concatenate([x["a"], x["b"]], axis=1), len(y)
+
+    def gradient(part, weights=start, slope=lambda error: 0.3 * (1 - np.exp(-0.3 * error))):
+        slopes = slope((rows @ weights[0] + weights[1] - y)[part])
+        return np.concatenate([np.ravel(rows[part].T @ slopes), np.ravel(slopes.sum(axis=0))]) / len(part)
 
     def clipped(vector, bound=clip_norm):
         return vector * min(1.0, bound / np.linalg.norm(vector))
 
-    parts = np.split(np.arange(8), accum_steps)
-    each = [gradient(part) for part in parts]
-    mean = np.mean(each, axis=0)
+    parts = _parts(n, accum_steps)
+    each, shares = [gradient(part) for part in parts], np.array([len(part) / n for part in parts])
+    mean, total = shares @ each, np.sum(each, axis=0)
     walked = [w.copy() for w in start]
     for part in parts:
         step = clipped(gradient(part, walked))
         walked = [walked[0] - step[:4, None], walked[1] - step[4:]]
-    each_tensor = np.concatenate([clipped(mean[:4]), clipped(mean[4:])])
-    total = clipped(np.sum(each, axis=0))
     moved_each_time = np.concatenate([np.ravel(a - b) for a, b in zip(walked, start, strict=True)])
+    dropped = n // accum_steps * accum_steps
+    squared = gradient(np.arange(n), slope=lambda error: 2 * error)
     return -clipped(mean), {
-        "The gradients were added up; divide by accum_steps.": -total,
-        "Each micro-batch was clipped; average first, and clip once.": -np.mean([clipped(g) for g in each], axis=0),
+        "The gradients were added up; each counts by its share of the rows.": -clipped(total),
+        "The micro-batches have different sizes, and count alike: weigh each by its share of the rows.":
+            -clipped(total / accum_steps),
+        "A remainder of the rows was left out.": -clipped(gradient(np.arange(dropped))),
+        "Each micro-batch was clipped; add up first, and clip once.": -shares @ [clipped(g) for g in each],
         "Nothing was clipped.": -mean,
-        "The sum was clipped and divided afterward: divide first.": -total / accum_steps,
-        "Each tensor was clipped by itself; the norm is that of all together.": -each_tensor,
+        "The sum was clipped and divided afterward: divide first.": -clipped(total) / accum_steps,
+        "Each tensor was clipped by itself; the norm is that of all together.":
+            -np.concatenate([clipped(mean[:4]), clipped(mean[4:])]),
         "Each entry was clipped by value; the norm is asked for.": -np.clip(mean, -clip_norm, clip_norm),
         "Only the last micro-batch was used.": -clipped(each[-1]),
         "The first micro-batch was used again and again: move the slice.": -clipped(each[0]),
         "The weights moved after each micro-batch: apply once.": moved_each_time,
-    }
+        "That is the squared error. Take the loss that the model was compiled with: self.compute_loss.":
+            -clipped(squared),
+    }  # fmt: skip

@@ -9,20 +9,17 @@ from utils.plotting.style import BLUE, GREEN, GREY, INK, PAPER, VERMILION, new_f
 # The final model of notebook 10: for each part its column and height, its name, the notebooks it comes from, and the
 # parts that it is made from.
 PARTS = {
-    "place": (0, 3.0, "place", "", ()),
-    "numbers": (0, 2.0, "numbers", "", ()),
-    "region": (0, 1.0, "region (word)", "", ()),
-    "cell": (1, 3.0, "crossed cell", "10", ("place",)),
-    "scaled": (1, 2.0, "scaled, holes filled", "7, 10", ("place", "numbers")),
-    "word": (1, 1.0, "vocabulary", "8", ("region",)),
-    "wide": (2, 3.0, "wide: remembers", "10", ("cell",)),
-    "deep": (2, 1.5, "deep: generalizes", "7", ("scaled", "word")),
-    "price": (3, 2.25, "price", "7", ("wide", "deep")),
-    "loss": (4, 3.0, "Huber loss", "3", ("price",)),
-    "metric": (4, 1.5, "streaming R²", "4", ("price",)),
-    "ship": (4, 0.5, "SavedModel", "9, 10", ("price",)),
+    "picture": (0, 2.6, "picture", "", ()),
+    "question": (0, 1.2, "question (words)", "", ()),
+    "filters": (1, 2.6, "convolution", "9", ("picture",)),
+    "words": (1, 1.2, "vocabulary, embedding", "8", ("question",)),
+    "product": (2, 1.9, "product: selects", "10", ("filters", "words")),
+    "answer": (3, 1.9, "functional model", "7", ("product",)),
+    "loss": (4, 3.0, "cross-entropy", "3", ("answer",)),
+    "metric": (4, 1.5, "worse half", "4", ("answer",)),
+    "ship": (4, 0.5, "SavedModel", "9, 10", ("answer",)),
     "tape": (4, 4.0, "tape: gradients", "1", ("loss",)),
-    "clip": (3, 4.0, "averaged, clipped", "5", ("tape",)),
+    "clip": (3, 4.0, "added up, clipped", "5", ("tape",)),
     "step": (2, 4.0, "train_step", "2", ("clip",)),
     "loop": (1, 4.0, "loop over epochs", "6", ("step",)),
 }
@@ -50,9 +47,9 @@ def course_map(*, title: str = "", saying: str = "") -> None:
         for source in sources:
             _connect(axes, PARTS[source][:2], (column, height))
     axes.add_patch(
-        FancyArrowPatch((2.3, 3.9), (2.3, 3.2), arrowstyle="-|>", mutation_scale=9, color=VERMILION, ls="--", zorder=1)
+        FancyArrowPatch((2.3, 3.9), (2.3, 2.5), arrowstyle="-|>", mutation_scale=9, color=VERMILION, ls="--", zorder=1)
     )
-    axes.text(2.36, 3.4, "new weights", fontsize=8, color=VERMILION, va="center")
+    axes.text(2.36, 2.9, "new weights", fontsize=8, color=VERMILION, va="center")
     show(figure, _in_words(title, saying))
 
 
