@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
+from tests.replicas import two_replicas
 from utils import trust
 
 layers = keras.layers
@@ -272,7 +273,7 @@ def test_what_would_be_wrong_is_refused(lesson, name):
 
 
 def test_several_replicas_are_refused(lesson):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     with strategy.scope():
         model = compiled(lesson.CourseModel, dense)
         model.optimizer.build(model.trainable_variables)
