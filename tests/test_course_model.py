@@ -77,7 +77,11 @@ def two_heads(owner):
 
 def batch(x=None, y=None, weights=None):
     parts = numbers() if x is None else x, labels() if y is None else y, weights
-    return tuple(tf.nest.map_structure(tf.constant, part) for part in parts if part is not None)
+    return tuple(tf.nest.map_structure(as_tensor, part) for part in parts if part is not None)
+
+
+def as_tensor(part):
+    return None if part is None else tf.constant(part)
 
 
 BOTH = {"kind": labels(), "size": numbers()[:, :1]}
@@ -93,6 +97,7 @@ SURROUNDINGS = {
     "a regularizer": (lambda owner: dense(owner, kernel_regularizer="l2"), batch()),
     "a subclassed model": (subclassed, batch()),
     "two outputs": (two_heads, batch(y=BOTH)),
+    "two outputs, weights for one": (two_heads, batch(y=BOTH, weights={"kind": WEIGHTS, "size": None})),
     "two outputs and their weights": (two_heads, batch(y=BOTH, weights={"kind": WEIGHTS, "size": WEIGHTS})),
 }
 
