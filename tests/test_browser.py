@@ -1,4 +1,4 @@
-"""Notebooks in JupyterLab, and the pages made from them, in a real browser. `make browser-test` gets what this needs.
+"""Notebooks in JupyterLab, in a real browser. `make browser-test` gets what this needs.
 
 Skipped where Selenium is not installed or no Chrome or Chromium is found.
 """
@@ -12,18 +12,11 @@ import time
 
 import pytest
 
+from tests import chromium
 from tests.notebooks import NOTEBOOKS, ROOT, exercises, read
-from utils import website
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make browser-test does it")
+pytestmark = chromium.needed
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no Chromium with its chromedriver was found: install it"
-)
-
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1200,1500")
 CELLS = "document.querySelectorAll('.jp-Notebook .jp-Cell')"
 
 
@@ -54,12 +47,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(option)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(150)
+    driver = chromium.start(tmp_path / "profile")
     yield driver
     driver.quit()
 
@@ -144,13 +132,3 @@ def test_a_whole_notebook_runs_and_looks_as_it_should(browser, lab, path):
         words_or_solutions = pictures if cell.cell_type == "code" else cell.source.count("<details>")
         assert now["folded"] == words_or_solutions, cell.source
         assert now["errors"] == 0, cell.source
-
-
-def test_no_page_is_wider_than_a_phone(browser, tmp_path):
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    for page in website.build(tmp_path / "site"):
-        browser.get(page.as_uri())
-        unfold = "document.querySelectorAll('details').forEach(block => { block.open = true })"
-        width = browser.execute_script(f"{unfold}; return document.documentElement.scrollWidth")
-        assert width == phone["width"], page.name
