@@ -13,7 +13,8 @@ import time
 import pytest
 
 from tests import chromium
-from tests.notebooks import NOTEBOOKS, ROOT, exercises, read
+from tests.notebooks import NOTEBOOKS, ROOT, anchor, exercises, read
+from tests.symptoms import own_rows
 
 pytestmark = chromium.needed
 
@@ -24,7 +25,7 @@ CELLS = "document.querySelectorAll('.jp-Notebook .jp-Cell')"
 def lab(tmp_path_factory):
     """JupyterLab on a copy of the course; yields the address of its notebooks and its token."""
     folder = tmp_path_factory.mktemp("lab")
-    for part in ("notebooks", "utils"):
+    for part in ("docs", "notebooks", "utils"):
         shutil.copytree(ROOT / part, folder / "course" / part, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "RUNTIME")}
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
@@ -132,3 +133,26 @@ def test_a_whole_notebook_runs_and_looks_as_it_should(browser, lab, path):
         words_or_solutions = pictures if cell.cell_type == "code" else cell.source.count("<details>")
         assert now["folded"] == words_or_solutions, cell.source
         assert now["errors"] == 0, cell.source
+
+
+def test_a_link_of_the_symptoms_leads_to_its_section(browser, lab):
+    """A click opens the notebook, and a second one leads on: JupyterLab finds headings only in what is open."""
+    url, token = lab
+    browser.get(f"{url.removesuffix('tree/notebooks/')}?reset&token={token}")
+    wait(lambda: browser.execute_script("return !!window.jupyterapp"), 60)
+    browser.execute_script("""
+        const app = window.jupyterapp, page = {path: 'docs/symptoms.md', factory: 'Markdown Preview'};
+        app.restored.then(() => app.commands.execute('docmanager:open', page))""")
+    section = next(section for row in own_rows("elsewhere") for section in row.sections)
+    link = f"document.querySelector('.jp-MarkdownViewer a[href*=\"{anchor(section.heading)}\"]')"
+    wait(lambda: browser.execute_script(f"return {link}"), 60)
+    browser.execute_script(f"{link}.click()")
+    panel = "window.jupyterapp.shell.currentWidget"
+    heading = f"""[...{panel}.node.querySelectorAll('.jp-Notebook :is(h2, h3)')].find(
+        heading => heading.textContent.replace('¶', '') == arguments[0])"""
+    name = section.heading.replace("`", "")
+    wait(lambda: browser.execute_script(f"return {heading}", name), 60)
+    assert browser.execute_script(f"return {panel}.context.path") == f"notebooks/{section.notebook.name}"
+    browser.execute_script(f"{link}.click()")
+    seen = f"const top = {heading}.getBoundingClientRect().top; return 0 < top && top < innerHeight"
+    wait(lambda: browser.execute_script(seen, name), 30)
