@@ -1,14 +1,15 @@
-# Everything runs in the environment .venv, which is made on first use and whenever requirements.txt or constraints.txt
-# change. Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
+# Everything runs in the environment .venv, and the book is built in .venv-book; both are made on first use and whenever
+# what they need changes. Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+BOOK := .venv-book/bin
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks site gallery colab matrix bench browser-test lint constraints clean
+.PHONY: help lab test notebooks book book-test pages gallery colab matrix bench browser-test lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -24,8 +25,17 @@ test: .venv/ready  ## run every notebook and every test
 notebooks: .venv/ready  ## execute the notebooks and save their outputs (one only: make notebooks ONLY=notebooks/01*)
 	$(BIN)/python -m tests.execute $(ONLY)
 
-site: .venv/ready  ## turn the notebooks into HTML pages in site/, to read without Python
-	$(BIN)/python -m utils.website
+book: .venv-book/ready  ## build the book in build/book, to read without Python and without a network
+	$(BOOK)/python -m sphinx -W --keep-going -q -d build/doctrees -c docs . build/book
+	@echo "Open build/book/index.html."
+
+book-test: .venv-book/ready  ## test the book, in a browser too where there is Chromium, by axe-core too where there is npm
+	@command -v npm >/dev/null && npm install --silent --no-save --no-package-lock axe-core@4.14.1 || echo "No npm: axe-core is left out."
+	$(BOOK)/python -m pytest --noconftest -o addopts="" -rs tests/test_book.py
+
+pages: .venv/ready  ## write docs/symptoms.md and docs/trust.md anew, from the notebooks and from utils/trust.py
+	$(BIN)/python -m tests.trust_page
+	$(BIN)/python -m tests.symptoms
 
 gallery: .venv/ready  ## audit every fault of tests/zoo, and write what was said to docs/gallery.md
 	$(BIN)/python -m tests.zoo
@@ -49,7 +59,7 @@ bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (a quar
 	$(BIN)/python -m tests.bench $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)
-	$(BIN)/pip install --quiet selenium==4.51.0
+	$(BIN)/pip install --quiet -c constraints.txt selenium
 	$(BIN)/python -m pytest tests/test_browser.py -o addopts="" -rs
 
 lint: .venv/ready  ## check the style of code and notebooks
@@ -58,23 +68,26 @@ lint: .venv/ready  ## check the style of code and notebooks
 
 constraints: .venv/ready .requirements.in  ## pin the versions anew, for every platform
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
-		.requirements.in --output-file constraints.txt
+	grep -v '^-c' docs/requirements.txt | $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+		--no-header --no-annotate .requirements.in - --output-file constraints.txt
 
-clean:  ## remove the environment and what tests left
-	rm -rf .venv .venv-* .requirements.in .pytest_cache .ruff_cache site
+clean:  ## remove the environments and what tests left
+	rm -rf .venv .venv-* .requirements.in .pytest_cache .ruff_cache build node_modules
 
 # What is needed, free of the pins.
 .requirements.in: requirements.txt
 	grep -v '^-c' requirements.txt > $@
 
-# Always made anew: what an interrupted pip leaves behind can pass for a package that is installed.
 .venv/ready: requirements.txt constraints.txt
+.venv-book/ready: docs/requirements.txt constraints.txt
+
+# Always made anew: what an interrupted pip leaves behind can pass for a package that is installed.
+.venv/ready .venv-book/ready:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }
 	@"$(PYTHON)" -c "$(SUPPORTED)" 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is none of them. Name another: make PYTHON=..."; exit 1; }
-	@echo "Making the environment .venv: this takes a minute or more, once."
-	@rm -rf .venv
-	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --upgrade pip
-	$(BIN)/python -m pip install -r requirements.txt
+	@echo "Making the environment $(@D): this takes a minute or more, once."
+	@rm -rf $(@D)
+	"$(PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip install --upgrade pip
+	$(@D)/bin/python -m pip install -r $<
 	@touch $@

@@ -48,6 +48,11 @@ def published() -> tuple[str, str]:
     return re.search(r'"https://github\.com/(.+?)"\), "(.+?)"', setup_cell()).groups()
 
 
+def anchor(heading: str) -> str:
+    """Return what stands behind # in a link to a heading, as JupyterLab and the book have it."""
+    return heading.replace("`", "").replace(" ", "-").replace("%", "%25")
+
+
 def tags(cell: nbformat.NotebookNode) -> list[str]:
     """Return the tags of a cell."""
     return cell.metadata.get("tags", [])

@@ -9,7 +9,7 @@ from tests.notebooks import ROOT
 from utils.plotting import draw_tape, style
 
 PICTURE = ".github/drawn_tape.png"
-IMAGE = re.compile(rf"!\[(?P<words>[^\]]*)\]\({re.escape(PICTURE)}\)")
+IMAGE = re.compile(rf'(<img src="{re.escape(PICTURE)}" width="\d+" alt=")(?P<words>[^"]*)(">)')
 
 
 def drawn() -> tuple[bytes, str]:
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     picture, words = drawn()
     (ROOT / PICTURE).write_bytes(picture)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (ROOT / "README.md").write_text(IMAGE.sub(f"![{words}]({PICTURE})", readme), encoding="utf-8")
+    (ROOT / "README.md").write_text(IMAGE.sub(rf"\g<1>{words}\g<3>", readme), encoding="utf-8")

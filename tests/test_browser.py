@@ -1,4 +1,4 @@
-"""Notebooks in JupyterLab, and the pages made from them, in a real browser. `make browser-test` gets what this needs.
+"""Notebooks in JupyterLab, in a real browser. `make browser-test` gets what this needs.
 
 Skipped where Selenium is not installed or no Chrome or Chromium is found.
 """
@@ -12,18 +12,12 @@ import time
 
 import pytest
 
-from tests.notebooks import NOTEBOOKS, ROOT, exercises, read
-from utils import website
+from tests import chromium
+from tests.notebooks import NOTEBOOKS, ROOT, anchor, exercises, read
+from tests.symptoms import own_rows
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make browser-test does it")
+pytestmark = chromium.needed
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no Chromium with its chromedriver was found: install it"
-)
-
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1200,1500")
 CELLS = "document.querySelectorAll('.jp-Notebook .jp-Cell')"
 
 
@@ -31,7 +25,7 @@ CELLS = "document.querySelectorAll('.jp-Notebook .jp-Cell')"
 def lab(tmp_path_factory):
     """JupyterLab on a copy of the course; yields the address of its notebooks and its token."""
     folder = tmp_path_factory.mktemp("lab")
-    for part in ("notebooks", "utils"):
+    for part in ("docs", "notebooks", "utils"):
         shutil.copytree(ROOT / part, folder / "course" / part, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "RUNTIME")}
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
@@ -54,12 +48,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(option)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(150)
+    driver = chromium.start(tmp_path / "profile")
     yield driver
     driver.quit()
 
@@ -146,11 +135,24 @@ def test_a_whole_notebook_runs_and_looks_as_it_should(browser, lab, path):
         assert now["errors"] == 0, cell.source
 
 
-def test_no_page_is_wider_than_a_phone(browser, tmp_path):
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    for page in website.build(tmp_path / "site"):
-        browser.get(page.as_uri())
-        unfold = "document.querySelectorAll('details').forEach(block => { block.open = true })"
-        width = browser.execute_script(f"{unfold}; return document.documentElement.scrollWidth")
-        assert width == phone["width"], page.name
+def test_a_link_of_the_symptoms_leads_to_its_section(browser, lab):
+    """A click opens the notebook, and a second one leads on: JupyterLab finds headings only in what is open."""
+    url, token = lab
+    browser.get(f"{url.removesuffix('tree/notebooks/')}?reset&token={token}")
+    wait(lambda: browser.execute_script("return !!window.jupyterapp"), 60)
+    browser.execute_script("""
+        const app = window.jupyterapp, page = {path: 'docs/symptoms.md', factory: 'Markdown Preview'};
+        app.restored.then(() => app.commands.execute('docmanager:open', page))""")
+    section = next(section for row in own_rows("elsewhere") for section in row.sections)
+    link = f"document.querySelector('.jp-MarkdownViewer a[href*=\"{anchor(section.heading)}\"]')"
+    wait(lambda: browser.execute_script(f"return {link}"), 60)
+    browser.execute_script(f"{link}.click()")
+    panel = "window.jupyterapp.shell.currentWidget"
+    heading = f"""[...{panel}.node.querySelectorAll('.jp-Notebook :is(h2, h3)')].find(
+        heading => heading.textContent.replace('¶', '') == arguments[0])"""
+    name = section.heading.replace("`", "")
+    wait(lambda: browser.execute_script(f"return {heading}", name), 60)
+    assert browser.execute_script(f"return {panel}.context.path") == f"notebooks/{section.notebook.name}"
+    browser.execute_script(f"{link}.click()")
+    seen = f"const top = {heading}.getBoundingClientRect().top; return 0 < top && top < innerHeight"
+    wait(lambda: browser.execute_script(seen, name), 30)

@@ -25,8 +25,8 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def required():
-    return {normal(name) for name in re.findall(r"^([A-Za-z][\w.-]*)>=", read("requirements.txt"), re.MULTILINE)}
+def required(file="requirements.txt"):
+    return {normal(name) for name in re.findall(r"^([A-Za-z][\w.-]*)>=", read(file), re.MULTILINE)}
 
 
 def imported_packages():
@@ -46,10 +46,16 @@ def test_what_is_imported_is_required():
     assert imported_packages() | COMMANDS == required()
 
 
-def test_what_is_required_is_pinned_and_explained():
+@pytest.mark.parametrize("file", ["requirements.txt", "docs/requirements.txt"])
+def test_what_is_required_is_pinned_and_explained(file):
     pinned = {normal(name) for name in re.findall(r"^([\w.-]+)==", read("constraints.txt"), re.MULTILINE)}
-    assert required() <= pinned
-    assert len(re.findall(r"^\w.*>=.*  # \w", read("requirements.txt"), re.MULTILINE)) == len(required())
+    assert required(file) and required(file) <= pinned
+    assert len(re.findall(r"^\w.*>=.*  # \w", read(file), re.MULTILINE)) == len(required(file))
+    assert re.search(r"^-c (\.\./)?constraints\.txt$", read(file), re.MULTILINE)
+
+
+def test_a_learner_installs_nothing_of_the_book():
+    assert not required() & {"sphinx", "myst-nb", "sphinx-book-theme", "selenium"}
 
 
 def versions(pattern, text):

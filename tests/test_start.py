@@ -30,8 +30,9 @@ esac
 @pytest.fixture
 def course(tmp_path):
     """A folder with the Makefile, and stand-ins for Python and for `id`, which tells who the user is."""
-    for name in ("Makefile", "requirements.txt", "constraints.txt"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "docs").mkdir()
+    for name in ("Makefile", "requirements.txt", "constraints.txt", "docs/requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
     for name, script in {"python": PYTHON, "id": '#!/bin/sh\necho "$USER_ID"\n'}.items():
         path = tmp_path / "bin" / name
         path.parent.mkdir(exist_ok=True)
@@ -74,6 +75,12 @@ def test_the_first_command_makes_an_environment_and_opens_jupyterlab(course):
     assert (course / ".venv" / "ready").exists()
     _, said = make(course, "lab")
     assert "Collecting" not in said, "a second time nothing is installed"
+
+
+def test_the_book_gets_an_environment_of_its_own(course):
+    assert make(course, ".venv-book/ready")[0] == 0
+    assert asked(course).split() == ["-m", "pip", "install", "-r", "docs/requirements.txt"]
+    assert not (course / ".venv").exists()
 
 
 @pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False), ("1001", False)])

@@ -7,8 +7,7 @@ plotting/          the figures, which say in words what they draw; the drawn tap
 checks/            the exercises' checks and your progress
 fresh_process.py   a program in a new Python process, with your files and nothing else
 memory.py          the peak memory of a call
-website/           turns the notebooks into HTML pages: python -m utils.website
-publish.py         writes the course's address into badges and setup cells: python -m utils.publish OWNER/REPO
+publish.py         writes the course's address into badges, links and setup cells: python -m utils.publish OWNER/REPO
 
 `data` and `plotting` do not know of each other; `checks` may use both. Nothing here depends on a notebook.
 """

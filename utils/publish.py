@@ -1,4 +1,4 @@
-"""Writes the course's address into every badge and setup cell: python -m utils.publish OWNER/REPO [--tag TAG].
+"""Writes the course's address into every badge, link and setup cell: python -m utils.publish OWNER/REPO [--tag TAG].
 
 A fork is published by this one command. It changes the address and the tag and nothing else, and running it twice
 changes nothing more.
@@ -19,12 +19,17 @@ PLACES = (
     "codespaces.new/{owner}/{repo}?",
     "git-pull?repo=https%3A%2F%2Fgithub.com%2F{owner}%2F{repo}&branch={tag}&urlpath=lab%2Ftree%2F{repo}%2F",
     "git clone --branch {tag} https://github.com/{owner}/{repo} ",
+    "https://{owner}.github.io/{repo}/",
+    'repository-code: "https://github.com/{owner}/{repo}"',
+    'version: "{tag}"',
     r"get(\"COURSE_URL\", \"https://github.com/{owner}/{repo}\"), \"{tag}\"",
 )
 
+TEXTS = ("README.md", "docs/start.md", "CITATION.cff")
+
 
 def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
-    """Write `slug` and `tag` into the notebooks and the README below `root`.
+    """Write `slug` and `tag` into the notebooks and the texts below `root`. The book takes them from the notebooks.
 
     Args:
         slug: the repository's owner and name, such as "owner/repo".
@@ -42,7 +47,7 @@ def publish(slug: str, tag: str, root: Path = ROOT) -> list[Path]:
             raise ValueError(f"Expected something of the form {example}, got {value!r}.")
     owner, repo = slug.split("/")
     changed = []
-    for path in [*sorted((root / "notebooks").glob("*.ipynb")), root / "README.md"]:
+    for path in [*sorted((root / "notebooks").glob("*.ipynb")), *(root / name for name in TEXTS)]:
         before = path.read_bytes().decode("utf-8")
         after = before
         for place in PLACES:
