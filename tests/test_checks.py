@@ -3,7 +3,6 @@
 import _thread
 import builtins
 import contextlib
-import json
 import re
 import sys
 import threading
@@ -527,16 +526,6 @@ def test_central_difference_agrees_with_calculus():
     assert np.allclose(central_difference(lambda t: tf.reduce_sum(tf.sin(t) * t), x), np.sin(x) + x * np.cos(x))
 
 
-def test_progress_is_remembered_and_shown():
-    check = double_check()
-    check(lambda x: x / 2)
-    assert progress_file.load() == {"0.1": NOT_YET}
-    check(lambda x: 2 * x)
-    table = checks.progress()
-    assert ("0.1", "Double", CORRECT) in table.rows
-    assert repr(table).startswith("1 of ") and "Double" in table._repr_html_()
-
-
 def deeper(path):
     """Return the numbers of the exercises whose card stands in a section titled "Deeper"."""
     prose = "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
@@ -550,19 +539,3 @@ def test_deeper_exercises_are_those_of_the_deeper_sections():
     titles = {number: title for number, title, _ in checks.progress().rows}
     assert {number for number, title in titles.items() if title.endswith(" (Deeper)")} == marked
     assert f"{len(marked)} are marked Deeper" in repr(checks.progress())
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{", "[1]", '{"0.1": 7}', '{"0.1": [7]}', '{"0.1": {}, "x": 1}', "\x00\xff", "[" * 100_000]
-)
-def test_a_corrupt_progress_file_loses_only_itself(content):
-    progress_file.path().write_text(content, encoding="utf-8")
-    assert checks.progress().solved == 0
-    assert double_check()(lambda x: 2 * x).outcome == CORRECT
-    assert json.loads(progress_file.path().read_text(encoding="utf-8"))["0.1"] == CORRECT
-
-
-def test_a_progress_file_that_cannot_be_written_is_no_obstacle(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "missing" / "progress.json"))
-    assert double_check()(lambda x: 2 * x).outcome == CORRECT
-    assert list(tmp_path.iterdir()) == []

@@ -61,8 +61,8 @@ def exercise(number: str, title: str, why: str, *, asks_for: str = "function", d
             if replaced := originals.put_back():
                 told = f"Your code replaced {' and '.join(replaced)}, which the check measures with. It was put back."
                 outcome, message = NOT_YET, told
-            progress_file.remember(number, outcome)
-            return Verdict(number, outcome, message)
+            trouble = progress_file.remember(number, outcome)
+            return Verdict(number, outcome, f"{message}\n{trouble}".strip())
 
         return judged
 
