@@ -290,13 +290,15 @@ def test_a_stream_that_knows_few_letters_shows_a_question_mark(tmp_path):
     assert done.returncode == 0 and b"accuracy ? 0.9" in done.stdout, done.stderr
 
 
-def test_a_home_that_cannot_be_written_is_not_talked_about(tmp_path):
+def test_a_home_that_cannot_be_written_is_not_talked_about(tmp_path, monkeypatch):
     (tmp_path / "home").write_text("A file where the folder should be stops even an administrator.")
     places = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
     catch = "import io, sys\nsys.stderr = io.StringIO()  # as in a notebook, where it is more than a file descriptor\n"
-    source = f"{catch}{SETUP}\nimport matplotlib.pyplot\nprint(sys.stderr.getvalue())"
+    source = f"{catch}{SETUP}\nimport matplotlib.pyplot\nprint(sys.stderr.getvalue(), os.environ['KERAS_HOME'])"
+    monkeypatch.delenv("KERAS_HOME")
     done = run(source, ROOT, **dict.fromkeys(places, str(tmp_path / "home")))
-    assert done.returncode == 0 and done.stderr == "" and len(done.stdout.split("\n")) == 3, done.stdout
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert done.stdout.splitlines()[1:] == [f" {tmp_path / 'home' / '.keras'}"], "Keras keeps away from /tmp/.keras"
 
 
 def test_an_interrupt_shows_the_readers_lines_alone(tmp_path):

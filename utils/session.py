@@ -33,6 +33,8 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is raised as an error as well
+# Where it cannot write at home, Keras would turn to /tmp/.keras, and to whatever settings somebody has left there.
+os.environ.setdefault("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache concerns no learner
 # A search for garbage during the import finds none and costs 0.5 s of 2.6; what the import has made stays to the end,
 # and a later full search that leaves it out is 0.2 s shorter: together at least 4 % of the 13 s that a notebook takes.
