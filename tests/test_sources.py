@@ -523,6 +523,10 @@ def test_a_proxy_that_answers_a_connect_with(what, monkeypatch, capsys):
         with connection:
             connection.recv(10_000)
             connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(5)
+            while connection.recv(10_000):  # closing with something unread would cut the connection off
+                pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve_once, args=(listener,), daemon=True).start()

@@ -200,7 +200,7 @@ def _is_no_answer(error: Exception) -> bool:
     """Tell whether what came is no HTTP or no TLS at all: a proxy that sends its page in place of a connection."""
     reason = getattr(error, "reason", error)
     # TLS from somebody else, and a connection that was cut off, say best themselves what they are.
-    told = isinstance(reason, ssl.SSLCertVerificationError | ssl.SSLEOFError | ConnectionError)
+    told = isinstance(reason, ssl.SSLCertVerificationError | ConnectionError)
     return isinstance(reason, ssl.SSLError | http.client.HTTPException) and not told
 
 
