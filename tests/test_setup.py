@@ -107,6 +107,19 @@ def test_an_interrupted_fetch_leaves_nothing(alone, tmp_path):
     assert list(alone.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="stands a shell script in for git")
+def test_two_notebooks_that_fetch_at_the_same_time(alone, tmp_path):
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    copy = f'for target; do :; done\nmkdir "$target" course; cp -r {ROOT}/utils "$target"; cp -r {ROOT}/utils course\n'
+    git.write_text(f"#!/bin/sh\n{copy}")
+    git.chmod(0o755)
+    path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
+    done = run(f"{SEARCH}\nprint(sys.path[0])", alone, COURSE_URL="file:///anywhere", PATH=path)
+    assert done.stdout.strip() == str(alone / "course"), done.stderr
+    assert [p.name for p in alone.iterdir()] == ["course"]
+
+
 def sentence(done):
     """Return the one line that a program said instead of running."""
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
@@ -301,24 +314,36 @@ def test_a_home_that_cannot_be_written_is_not_talked_about(tmp_path, monkeypatch
     assert done.stdout.splitlines()[1:] == [f" {tmp_path / 'home' / '.keras'}"], "Keras keeps away from /tmp/.keras"
 
 
-def test_an_interrupt_shows_the_readers_lines_alone(tmp_path):
-    """Through TensorFlow, Keras and a check; the way is 99 to 210 lines long, and the cell is two."""
+def errors_of(*cells):
+    """Run cells in a kernel after the setup cell; return the name and the text of the error of each."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *cells)])
+    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}, allow_errors=True)
+    client.execute()
+    for cell in notebook.cells[1:]:
+        said = next((output for output in cell.outputs if output.output_type == "error"), None)
+        yield (said.ename, re.sub(r"\x1b\[[\d;]*m", "", "\n".join(said.traceback))) if said else ("", "")
+
+
+def test_errors_in_a_notebook():
+    """An interrupt shows the cell's lines alone, not the 99 to 210 of the libraries; an unknown name gets a hint."""
     fit = "model = tf.keras.Sequential([tf.keras.layers.Dense(1)])\nmodel.compile(loss='mse')\n"
     stop = "stop = tf.keras.callbacks.LambdaCallback(on_train_batch_begin=lambda *_, **__: interrupt())\n"
-    cells = [
+    _, *interrupts, unknown, local, other = errors_of(
         "def interrupt():\n    raise KeyboardInterrupt",
         f"{fit}{stop}model.fit(tf.ones((4, 1)), tf.ones((4, 1)), verbose=0, callbacks=[stop])",
         "try:\n    1 / 0\nexcept ZeroDivisionError:\n    interrupt()",
         "np.apply_along_axis(lambda row: interrupt(), 0, np.ones((1, 1)))",
-    ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *cells)])
-    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}, allow_errors=True)
-    client.execute()
-    for cell in notebook.cells[2:]:
-        (said,) = (output for output in cell.outputs if output.output_type == "error")
-        text = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(said.traceback))
-        assert said.ename == "KeyboardInterrupt" and "interrupt()" in text, text
+        "print(defined_above)",
+        "def forgets():\n    print(late)\n    late = 1\nforgets()",
+        "np.linalg.inv(np.zeros((2, 2)))",
+    )
+    for name, text in interrupts:
+        assert name == "KeyboardInterrupt" and "interrupt()" in text, text
         assert len(text.splitlines()) < 30 and "site-packages" not in text and "During handling" not in text, text
+    assert unknown[0] == "NameError" and unknown[1].endswith(f"Is it defined in a section above? {session.RUN_ABOVE}.")
+    assert "-> 1 print(defined_above)" in unknown[1] and "run_code" not in unknown[1]
+    assert local[0] == "UnboundLocalError" and "section above" not in local[1]
+    assert other[0] == "LinAlgError" and "site-packages" in other[1], "other errors are shown as ever"
 
 
 def test_import_is_quick():

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 RELEASE = "v1.0.0"  # of the course: setup cells look for it here, and `utils.publish` writes it here and there
+RUN_ABOVE = "Run all cells above: Run › Run All Above Selected Cell (in Colab: Runtime › Run before)"
 SEED = 1
 VERIFIED = ((2, 18), (2, 21))  # the oldest and the newest TensorFlow that all tests passed with
 
@@ -66,7 +67,7 @@ def start() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal or a pipe that knows no "·" or "≈" shows a "?" for it
             stream.reconfigure(errors="replace")
-    _shorten_interrupts()
+    _help_with_errors()
     tf.get_logger().setLevel("WARNING")  # saving a model would otherwise report the folder that it wrote
     tf.keras.utils.set_random_seed(SEED)
     # Newer GPUs multiply with ten bits otherwise, and two ways to the same gradient would differ in the third digit.
@@ -83,22 +84,24 @@ def start() -> None:
         print("The course has not been run with this TensorFlow: a number may differ from the text here.")
 
 
-def _shorten_interrupts() -> None:
-    """Let an interrupt show the reader's own lines: the way on through TensorFlow takes 100 to 200 more."""
+def _help_with_errors() -> None:
+    """Let an interrupt show the reader's lines alone, not 200 of TensorFlow's, and an unknown name its usual cause."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if shell is None or shell.custom_exceptions:  # no notebook, or a place with a way of its own
         return
 
-    def show(shell, kind, interrupt, traceback, tb_offset=None):
-        interrupt.__suppress_context__ = True
-        lines = shell.InteractiveTB.structured_traceback(
-            kind, interrupt, _lines_of(shell.user_ns, traceback), tb_offset=0
-        )
-        shell._showtraceback(kind, interrupt, lines)
+    def show(shell, kind, problem, traceback, tb_offset=None):
+        if kind is KeyboardInterrupt:
+            problem.__suppress_context__ = True
+            traceback, tb_offset = _lines_of(shell.user_ns, traceback), 0
+        lines = shell.InteractiveTB.structured_traceback(kind, problem, traceback, tb_offset=tb_offset)
+        if kind is NameError:
+            lines = [*lines, f"Is it defined in a section above? {RUN_ABOVE}."]
+        shell._showtraceback(kind, problem, lines)
 
-    shell.set_custom_exc((KeyboardInterrupt,), show)
+    shell.set_custom_exc((KeyboardInterrupt, NameError), show)
 
 
 def _lines_of(names: dict, traceback: types.TracebackType | None) -> types.TracebackType | None:
