@@ -642,14 +642,6 @@ def test_html_is_escaped():
     assert "<script>" not in Verdict("0.1", NOT_YET, "<script>")._repr_html_()
 
 
-def test_of_two_smells_that_fit_none_speaks():
-    smells = {"That is the square.": 9.0, "That is one more than eight.": 9.0, "That is half.": 2.0}
-    with pytest.raises(NotYet, match=r"^For it: expected 4\., got 9\.\.$"):
-        expect(9.0, 4.0, on="it", smells=smells)
-    with pytest.raises(NotYet, match=r"That is half\."):
-        expect(2.0, 4.0, on="it", smells=smells)
-
-
 LARGE = np.arange(20.0).reshape(4, 5)
 
 

@@ -220,9 +220,9 @@ def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, to
         )
     if array is None:
         raise NotYet(f"{told} A number or an array is expected, not {_type(got)}. {form_of(got)}".rstrip())
-    fitting = [smell for smell, wrong in (smells or {}).items() if _equal(array, np.asarray(wrong), tolerance)]
-    if len(fitting) == 1 and not _equal(array, want, tolerance):  # of two that fit, one would mislead
-        raise NotYet(f"{told} {fitting[0]}")
+    for smell, wrong in (smells or {}).items():
+        if _equal(array, np.asarray(wrong), tolerance) and not _equal(want, np.asarray(wrong), tolerance):
+            raise NotYet(f"{told} {smell}")
     if array.shape != want.shape:
         raise NotYet(f"{told} The shape is {array.shape} and should be {want.shape}.")
     if not _equal(array, want, tolerance):
