@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, definitions, module_of
+from tests.replicas import two_replicas
 from utils import trust
 
 layers = keras.layers
@@ -76,7 +77,11 @@ def two_heads(owner):
 
 def batch(x=None, y=None, weights=None):
     parts = numbers() if x is None else x, labels() if y is None else y, weights
-    return tuple(tf.nest.map_structure(tf.constant, part) for part in parts if part is not None)
+    return tuple(tf.nest.map_structure(as_tensor, part) for part in parts if part is not None)
+
+
+def as_tensor(part):
+    return None if part is None else tf.constant(part)
 
 
 BOTH = {"kind": labels(), "size": numbers()[:, :1]}
@@ -92,6 +97,7 @@ SURROUNDINGS = {
     "a regularizer": (lambda owner: dense(owner, kernel_regularizer="l2"), batch()),
     "a subclassed model": (subclassed, batch()),
     "two outputs": (two_heads, batch(y=BOTH)),
+    "two outputs, weights for one": (two_heads, batch(y=BOTH, weights={"kind": WEIGHTS, "size": None})),
     "two outputs and their weights": (two_heads, batch(y=BOTH, weights={"kind": WEIGHTS, "size": WEIGHTS})),
 }
 
@@ -272,7 +278,7 @@ def test_what_would_be_wrong_is_refused(lesson, name):
 
 
 def test_several_replicas_are_refused(lesson):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     with strategy.scope():
         model = compiled(lesson.CourseModel, dense)
         model.optimizer.build(model.trainable_variables)

@@ -2842,7 +2842,7 @@ def learning_rate_question(setup: Setup) -> tuple:
     """
     step, optimizer = setup.train_step, setup.optimizer
     if step is None or optimizer is None or not optimizer.built or len(learning_rates(innermost(optimizer))) > 1:
-        raise Skipped("it needs a step of your own, and its optimizer, built, without a schedule")
+        raise Skipped("it needs a step of your own as train_step=, and its optimizer, built, without a schedule")
     batch, variables = (*setup.batch(16)[:2], None), setup.model.trainable_variables
     with setup.unchanged() as frame:
         compiled = hasattr(step, "python_function")
@@ -2879,7 +2879,7 @@ def traces(setup: Setup) -> tuple:
         return passed("The model's call keeps its traces for other batch sizes.")
     step = setup.train_step
     if step is None or setup.optimizer is None or not setup.optimizer.built:
-        raise Skipped("it needs a step of your own, and its optimizer, built")
+        raise Skipped("it needs a step of your own as train_step=, and its optimizer, built")
     if setup.y is None:
         raise Skipped("no labels were given")
     batches = [tuple(take(part, rows) for part in setup.batch(24)[:2]) for rows in (slice(0, 12), slice(12, 24))]

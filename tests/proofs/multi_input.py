@@ -126,6 +126,20 @@ def one_hot_by_hand(strings, regions):
     return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, len(regions) + 1), (-1, len(regions) + 1))
 
 
+def with_mask_token(strings, regions):
+    return tf.keras.layers.StringLookup(vocabulary=regions, mask_token="", output_mode="one_hot")(strings)
+
+
+class Subclassed(tf.keras.Model):
+    def __init__(self, regions):
+        super().__init__()
+        self.lookup = tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")
+        self.out = tf.keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.out(tf.concat([x["place"], x["profile"], self.lookup(x["region"])], axis=1))
+
+
 def narrow_with_relu(regions):
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("place", "profile")}
     inputs["region"] = tf.keras.Input((1,), dtype="string", name="region")
@@ -173,6 +187,20 @@ def heads(fault=""):
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
 
     return two_heads
+
+
+def heads_by_place(y_true, y_pred, weights):
+    """Pair the heads by their place in the dicts."""
+    return heads()(y_true, dict(zip(y_true, y_pred.values(), strict=True)), weights)
+
+
+def heads_in_a_square(y_true, y_pred, weights):
+    """The losses of the cap have shape (n,), their mask (n, 1)."""
+    present = tf.cast(~tf.math.is_nan(y_true["capped"]), tf.float32)
+    label = tf.where(present > 0, y_true["capped"], 0.0)
+    losses = tf.keras.losses.binary_crossentropy(label, y_pred["capped"], from_logits=True)
+    mean = tf.math.divide_no_nan(tf.reduce_sum(losses * present), tf.reduce_sum(present))
+    return heads()(y_true, y_pred, {"price": weights["price"], "capped": 0.0}) + weights["capped"] * mean
 
 
 def heads_by_boolean_mask(y_true, y_pred, weights):
@@ -397,6 +425,8 @@ PROOFS = {
             "region never moves the output": model_with(known_or_not),
             "An unknown word is treated as": model_with(unknown_as_first),
             "A tf.keras.Model is expected": lambda regions: regions,
+            "a subclass names no inputs": Subclassed,
+            "give no mask_token": model_with(with_mask_token),
         },
         raises=raising,
     ),
@@ -415,6 +445,8 @@ PROOFS = {
             "Stay in TensorFlow": heads("numpy"),
             "cut off near 0 and 1": heads("cut probability"),
             "The logarithm of 0": heads("log of 0"),
+            "go by name": heads_by_place,
+            "The cap is counted too often": heads_in_a_square,
         },
         raises=raising,
     ),

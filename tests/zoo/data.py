@@ -152,7 +152,7 @@ def color_axis_first(faulty):
 @pair(
     check="input range",
     symptom="The mean error stays at 0.67 after 15 epochs; with a vector for each region it falls to 0.01.",
-    source="10, A word as an input",
+    source="10, Deeper: a word as an input",
 )
 def a_category_number_taken_for_a_quantity(faulty):
     rng = np.random.default_rng(0)
