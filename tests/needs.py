@@ -178,24 +178,12 @@ def _close(section: Section, code: _Code) -> None:
 def needs(found: list[Section]) -> list[set[int]]:
     """Return for each section the indices of those above that it needs; of the setup, none."""
     everywhere = {name for section in found if section.title == "Setup" for name in section.leaves}
-    needed = []
+    needed, latest = [], {}  # latest: the section that left a name last; it needs itself who made what it has changed
     for at, section in enumerate(found):
-        direct = set()
-        for name in section.uses - everywhere:
-            direct |= _makers(found, at, name)
+        direct = {latest[name] for name in section.uses - everywhere if name in latest}
         needed.append(direct.union(*(needed[index] for index in direct)))
+        latest |= dict.fromkeys(section.leaves, at)
     return needed
-
-
-def _makers(found: list[Section], at: int, name: str) -> set[int]:
-    """Return the section above `at` that defines a name last, and those in between that change its value."""
-    makers = set()
-    for index in range(at - 1, -1, -1):
-        if name in found[index].leaves and found[index].title != "Setup":
-            makers.add(index)
-            if name not in found[index].uses:  # it was made there, not changed
-                break
-    return makers
 
 
 def line(found: list[Section], at: int, needed: set[int]) -> str:
