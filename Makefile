@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 BOOK := .venv-book/bin
+# An environment whose Python has gone (an upgrade, a folder copied from elsewhere) is made anew.
+GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -17,7 +19,7 @@ help:  ## list the targets
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	@echo "JupyterLab opens in your browser. If it does not, open the http address that appears below. Ctrl-C twice ends it."
-	@$(BIN)/jupyter lab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
 
 test: .venv/ready  ## run every notebook and every test
 	$(BIN)/python -m pytest

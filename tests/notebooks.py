@@ -45,7 +45,7 @@ def setup_cell(path: Path = NOTEBOOKS[0]) -> str:
 
 def published() -> tuple[str, str]:
     """Return the address, as owner/repo, and the tag from which the setup cells fetch the course."""
-    return re.search(r'"https://github\.com/(.+?)"\), "(.+?)"', setup_cell()).groups()
+    return re.search(r'"https://github\.com/(.+?)", "(.+?)"', setup_cell()).groups()
 
 
 def anchor(heading: str) -> str:

@@ -17,9 +17,12 @@ from tests import environment
 from tests.notebooks import NOTEBOOKS, ROOT, SANITIZER, published
 
 
-def release(folder: Path) -> Path:
+def release(folder: Path, utils: bool = True) -> Path:
     """Make a repository of two commits with the helpers, and the tag that setup cells fetch; return its folder."""
-    shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    folder.mkdir()
+    if utils:
+        shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "README.md").touch()
     identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "-c", "init.defaultBranch=main"]
     start, commit = ["commit", "--allow-empty", "-m", "start"], ["commit", "-m", "release"]
     for arguments in (["init"], start, ["add", "."], commit, ["tag", published()[1]]):

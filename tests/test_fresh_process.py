@@ -93,6 +93,45 @@ print(process.output())
     assert parent.stdout.splitlines() == ["interrupted", "to the end"], parent.stderr
 
 
+def test_a_process_that_has_ended_while_it_waited_is_replaced(other, tmp_path):
+    other._waiting.kill()
+    other._waiting.wait(30)
+    other.run("print('there')", tmp_path)
+    assert other.output() == "there"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX signal")
+def test_an_interrupt_while_one_waits_for_the_output_loses_nothing(tmp_path):
+    """As Jupyter sends it: to the whole group."""
+    source = f"""
+import os, signal, threading
+from utils import fresh_process as f
+f.AHEAD = ''
+signal.signal(signal.SIGINT, signal.default_int_handler)
+process = f.FreshProcess()
+process.run("import time; time.sleep(1.5); print('to the end')", {str(tmp_path)!r})
+threading.Timer(0.5, os.killpg, (0, signal.SIGINT)).start()
+try:
+    process.output()
+except KeyboardInterrupt:
+    print('interrupted')
+print(process.output())
+"""
+    command = [sys.executable, "-c", source]
+    parent = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, start_new_session=True, timeout=60)
+    assert parent.stdout.splitlines() == ["interrupted", "to the end"], parent.stderr
+
+
+def test_on_windows_it_is_a_group_of_its_own(monkeypatch):
+    """There an interrupt goes to the console's group, and there are no sessions."""
+    options = {}
+    monkeypatch.setattr(fresh_process.os, "name", "nt")
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 512, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **given: options.update(given))
+    fresh_process._start()
+    assert options["creationflags"] == 512 and "start_new_session" not in options
+
+
 def test_without_a_program_there_is_no_output(other):
     with pytest.raises(RuntimeError, match=r"no program yet: call run"):
         other.output()

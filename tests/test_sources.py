@@ -9,10 +9,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +36,10 @@ def real_files():
 def session(tmp_path, monkeypatch, real_files):
     """A fresh session: nothing asked, an empty cache, no way out of this machine, the small files as the real ones."""
     import keras
+    from keras.src.backend import config
 
     def find_in_cache(fname, origin, file_hash=None, cache_subdir="datasets"):
-        path = sources.cache_folder().parent / cache_subdir / fname
+        path = Path(config.keras_home(), cache_subdir, fname)
         assert path.is_file(), f"Keras would download {origin}."
         return str(path)
 
@@ -49,6 +53,7 @@ def session(tmp_path, monkeypatch, real_files):
     monkeypatch.setattr(sources, "ORIGIN", "http://127.0.0.1:1/")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
+    sources._own_folder.cache_clear()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("COURSE_DATA", raising=False)
@@ -385,16 +390,16 @@ def test_cache_that_cannot_be_written(serve, real_files, monkeypatch, capsys):
     assert data.mnist(20, 10).is_real, "The network was not to blame."
 
 
-@pytest.mark.parametrize("where", ["copyfile", "urlretrieve"])
+@pytest.mark.parametrize("where", ["copyfileobj", "urlretrieve"])
 def test_full_disk(where, serve, real_files, monkeypatch, capsys):
     import keras
 
     def fill(source, target, *_):
-        Path(target).write_bytes(b"half")
+        target.write(b"half") if where == "copyfileobj" else Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     serve(good(_by_name(real_files)))
-    owner = shutil if where == "copyfile" else sys.modules[keras.utils.get_file.__module__]
+    owner = shutil if where == "copyfileobj" else sys.modules[keras.utils.get_file.__module__]
     monkeypatch.setattr(owner, where, fill)
     _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, "cannot be used (No space left on device)")
     monkeypatch.setenv("COURSE_DATA", "real")
@@ -403,19 +408,145 @@ def test_full_disk(where, serve, real_files, monkeypatch, capsys):
     assert _files_left() == []
 
 
-def test_shared_cache_that_is_read_only(real_files, monkeypatch, tmp_path):
-    """Keras does not read a cache that it cannot write; then it reads a copy of the checked files."""
-    _fill_cache(real_files, "MNIST")
+@pytest.fixture
+def read_only(monkeypatch):
+    """A cache that cannot be written, also for an administrator."""
+    home, may, unlink = sources.cache_folder().parent, os.access, Path.unlink
+
+    def inside(path):
+        return home in [path, *Path(path).parents]
+
+    def deny(path, *arguments, **named):
+        if inside(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        unlink(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "access", lambda path, *a, **k: not inside(Path(path)) and may(path, *a, **k))
+    monkeypatch.setattr(Path, "unlink", deny)
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_shared_cache_that_is_read_only(name, real_files, read_only, monkeypatch):
+    """Keras does not read a cache that it cannot write; then it reads a copy that is this process's own."""
+    _fill_cache(real_files)
     _forbid_network(monkeypatch)
-    home, may = sources.cache_folder().parent, os.access
-    monkeypatch.setattr(os, "access", lambda path, *a, **k: Path(path) != home and may(path, *a, **k))
-    monkeypatch.setattr(sources, "_fallback_folder", lambda: tmp_path / "fallback")
+    before = _files_left()
+    assert LOADERS[name]().is_real and LOADERS[name]().is_real
+    (own,) = Path(tempfile.gettempdir()).iterdir()
+    assert own.name.startswith("course-data-") and len(_files_left()) - len(before) == len(catalog.BY_NAME[name].files)
+    if os.name != "nt":
+        assert own.stat().st_mode & 0o777 == 0o700, "nobody else may look for it, or lay links"
+
+
+def test_keras_itself_reads_the_copy(real_files, read_only, monkeypatch, tmp_path):
+    """With its own `get_file`, which has no hash for Fashion-MNIST; what somebody laid into /tmp/.keras is not read."""
+    import keras
+    from keras.src.backend import config
+    from keras.src.utils import file_utils
+
+    _fill_cache(real_files)
+    _forbid_network(monkeypatch)
+    monkeypatch.setattr(sys.modules[keras.datasets.fashion_mnist.load_data.__module__], "get_file", file_utils.get_file)
+    before = config.keras_home()
+    assert data.fashion_mnist(20, 10).is_real
+    assert config.keras_home() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+def test_a_link_that_somebody_laid_is_not_followed(serve, real_files, tmp_path):
+    """In a folder that all may write, under every name that can be foreseen."""
+    private = tmp_path / "private"
+    private.write_text("secret", encoding="utf-8")
+    cache = sources.cache_folder()
+    cache.mkdir(parents=True)
+    for name in ("mnist.npz", f"mnist.npz.{os.getpid()}"):
+        (cache / name).symlink_to(private)
+    serve(good(_by_name(real_files)))
     assert data.mnist(20, 10).is_real
-    copy = tmp_path / "fallback" / "mnist.npz"
-    assert copy.read_bytes() == real_files["mnist.npz"]
-    copy.write_bytes(b"altered by another user")
-    assert data.mnist(20, 10).is_real
-    assert copy.read_bytes() == real_files["mnist.npz"]
+    assert private.read_text(encoding="utf-8") == "secret"
+    assert not (cache / "mnist.npz").is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are others there")
+def test_a_file_in_the_cache_can_be_read_by_those_who_share_it(serve, real_files):
+    serve(good(_by_name(real_files)))
+    mask = os.umask(0o022)
+    try:
+        assert data.mnist(20, 10).is_real
+    finally:
+        os.umask(mask)
+    assert (sources.cache_folder() / "mnist.npz").stat().st_mode & 0o777 == 0o644
+
+
+def test_damaged_file_in_a_read_only_cache(real_files, read_only, monkeypatch, capsys):
+    _fill_cache(real_files)
+    victim = sources.cache_folder() / "mnist.npz"
+    victim.write_bytes(b"truncated")
+    told = f"The cache {victim.parent} cannot be used (mnist.npz in it was truncated or altered, and cannot be removed)"
+    _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, told)
+    monkeypatch.setenv("COURSE_DATA", "real")
+    with pytest.raises(DataError, match=r"cannot be removed\), so .*: free some space, make it writable, or set KERAS"):
+        data.mnist(20, 10)
+
+
+@pytest.mark.parametrize("name", ["MNIST", "Fashion-MNIST"])
+def test_a_folder_with_the_name_of_a_file(name, serve, real_files, monkeypatch, capsys):
+    server = serve(good(_by_name(real_files)))
+    folder = sources.cache_folder() / list(catalog.BY_NAME[name].files)[-1]
+    folder.mkdir(parents=True)
+    _assert_stand_in_with_one_line(LOADERS[name](), capsys, f"{folder} is a folder, not a file")
+    monkeypatch.setenv("COURSE_DATA", "real")
+    with pytest.raises(
+        DataError, match=r"is a folder, not a file, so the real .* cannot be loaded: rename or remove it"
+    ):
+        LOADERS[name]()
+    assert server.requests == [] and folder.is_dir()
+
+
+PAGE = b"<html>" + b"Welcome! " * 99 + b"</html>\r\n"
+ANSWERS = {
+    "a page as if it were the connection": (b"HTTP/1.1 200 OK\r\n\r\n" + PAGE, "login page"),
+    "a page without a head": (PAGE, "login page"),
+    "nothing": (b"", "No network ("),
+    "a way to its page": (b"HTTP/1.1 302 Found\r\nLocation: http://login/\r\n\r\n", "Tunnel connection failed: 302"),
+    "a question for a password": (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407 Proxy"),
+    "a page in place of its reason": (b"HTTP/1.1 403 " + PAGE + b"\r\n", "403 <html>"),
+}
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_a_proxy_that_answers_a_connect_with(what, monkeypatch, capsys):
+    answer, told = ANSWERS[what]
+
+    def serve_once(listener):
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(5)
+            while connection.recv(10_000):  # closing with something unread would cut the connection off
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve_once, args=(listener,), daemon=True).start()
+        monkeypatch.setattr(sources, "ORIGIN", "https://storage.invalid/")
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urllib asks once what the proxy is
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        dataset = data.mnist(20, 10)
+    said = capsys.readouterr().out
+    assert not dataset.is_real and told in said and said.count("\n") == 1 and len(said) < 300, said
+
+
+def test_a_certificate_of_somebody_else_is_named(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise urllib.error.URLError(ssl.SSLCertVerificationError("certificate verify failed: self-signed certificate"))
+
+    monkeypatch.setattr(sources.urllib.request, "urlopen", refuse)
+    _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, "No network (", "self-signed certificate")
 
 
 def test_file_that_another_process_is_writing_is_left_alone(serve, real_files):

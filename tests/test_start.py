@@ -18,11 +18,11 @@ pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), rea
 PYTHON = """#!/bin/sh
 case "$*" in
 "-c "*) test "$1" = -c -a -z "$OLD" ;;
-"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/jupyter" ;;
+"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
 "-m pip install -r "*)
     if test -n "$SLOW"; then touch .venv/half; exec sleep 60; fi
     echo "$*" >> asked; echo "Collecting tensorflow" ;;
-lab*) echo "$*" > asked ;;
+"-m jupyterlab "*) echo "$*" > asked ;;
 esac
 """
 
@@ -71,7 +71,8 @@ def test_the_first_command_makes_an_environment_and_opens_jupyterlab(course):
     code, said = make(course, "lab")
     assert code == 0 and "Collecting tensorflow" in said, "pip shows what it does"
     assert "open the http address" in said
-    assert asked(course).split()[0] == "lab" and "--ip=127.0.0.1" in asked(course)
+    assert asked(course).split()[:2] == ["-m", "jupyterlab"], "by no script, which would name the folder it was made in"
+    assert "--ip=127.0.0.1" in asked(course)
     assert (course / ".venv" / "ready").exists()
     _, said = make(course, "lab")
     assert "Collecting" not in said, "a second time nothing is installed"
@@ -102,12 +103,30 @@ def test_an_interrupted_installation_is_begun_anew(course):
     assert (course / ".venv" / "ready").exists() and not (course / ".venv" / "half").exists()
 
 
+def test_a_new_python_where_the_old_one_has_gone(course):
+    assert make(course, "lab")[0] == 0
+    (course / ".venv" / "bin" / "python").unlink()
+    (course / ".venv" / "bin" / "python").symlink_to("/no/such/python3.12")
+    code, said = make(course, "lab")
+    assert code == 0 and "Collecting tensorflow" in said
+
+
+def test_a_course_that_was_moved_opens_as_before(course, tmp_path_factory):
+    assert make(course, "lab")[0] == 0
+    moved = tmp_path_factory.mktemp("moved") / "my course"
+    shutil.copytree(course, moved)
+    code, said = make(moved, "lab")
+    assert code == 0 and "Collecting" not in said
+
+
 def test_another_python_is_refused_in_a_sentence_before_anything_is_made(course):
     before = sorted(path.name for path in course.iterdir())
-    for arguments, variables in ((["lab"], {"OLD": "yes"}), (["lab", "PYTHON=/no/such/python"], {})):
+    asked_for = ((["lab"], {"OLD": "yes"}), (["lab", "PYTHON=/no/such/python"], {}), (["test", "PYTHON=3.10"], {}))
+    for arguments, variables in asked_for:
         code, said = make(course, *arguments, **variables)
         first, *rest = said.splitlines()
-        assert code != 0 and re.match(r"Python 3\.11, 3\.12 or 3\.13 is needed, and /.*python is none of them\.", first)
+        needed = r"Python 3\.11, 3\.12 or 3\.13 is needed, and (/.*python|3\.10) is none of them\."
+        assert code != 0 and re.match(needed, first)
         assert len(rest) == 1 and "Error 1" in rest[0]
         assert sorted(path.name for path in course.iterdir()) == before
 

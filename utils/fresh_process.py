@@ -41,7 +41,9 @@ class FreshProcess:
 
         It runs while you go on. Each program gets a process of its own: a second one starts later, with a new process.
         """
-        process, self._waiting = self._waiting or _start(), None
+        process, self._waiting = self._waiting, None
+        if process is None or process.poll() is not None:  # used already, or ended while it waited
+            process = _start()
         thread = ThreadPoolExecutor(max_workers=1)
         self._ended = thread.submit(_finish, process, json.dumps([os.fspath(folder), program]))
         thread.shutdown(wait=False)

@@ -5,11 +5,17 @@ shown on any machine; operations run on the first one unless they are told other
 """
 
 import gc
+import logging
 import os
 import platform
+import re
+import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+RELEASE = "v1.0.0"  # of the course: setup cells look for it here, and `utils.publish` writes it here and there
+RUN_ABOVE = "Run all cells above: Run › Run All Above Selected Cell (in Colab: Runtime › Run before)"
 SEED = 1
 VERIFIED = ((2, 18), (2, 21))  # the oldest and the newest TensorFlow that all tests passed with
 
@@ -28,6 +34,9 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is raised as an error as well
+# Where it cannot write at home, Keras would turn to /tmp/.keras, and to whatever settings somebody has left there.
+os.environ.setdefault("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache concerns no learner
 # A search for garbage during the import finds none and costs 0.5 s of 2.6; what the import has made stays to the end,
 # and a later full search that leaves it out is 0.2 s shorter: together at least 4 % of the 13 s that a notebook takes.
 gc.disable()
@@ -55,6 +64,10 @@ def start() -> None:
         ValueError: when the environment variable COURSE_DATA is not one of its three values.
     """
     mode = data.mode()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal or a pipe that knows no "·" or "≈" shows a "?" for it
+            stream.reconfigure(errors="replace")
+    _help_with_errors()
     tf.get_logger().setLevel("WARNING")  # saving a model would otherwise report the folder that it wrote
     tf.keras.utils.set_random_seed(SEED)
     # Newer GPUs multiply with ten bits otherwise, and two ways to the same gradient would differ in the third digit.
@@ -66,6 +79,36 @@ def start() -> None:
         f"Python {platform.python_version()} · TensorFlow {tf.__version__} (verified: {oldest} to {newest})"
         f" · Keras {keras.__version__} · NumPy {np.__version__} · {device} · data: {mode}"
     )
-    version = tuple(int(part) for part in tf.__version__.split(".")[:2])
+    version = tuple(int(number) for number in re.findall(r"\d+", tf.__version__)[:2])
     if not VERIFIED[0] <= version <= VERIFIED[1]:
         print("The course has not been run with this TensorFlow: a number may differ from the text here.")
+
+
+def _help_with_errors() -> None:
+    """Let an interrupt show the reader's lines alone, not 200 of TensorFlow's, and an unknown name its usual cause."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None or shell.custom_exceptions:  # no notebook, or a place with a way of its own
+        return
+
+    def show(shell, kind, problem, traceback, tb_offset=None):
+        if kind is KeyboardInterrupt:
+            problem.__suppress_context__ = True
+            traceback, tb_offset = _lines_of(shell.user_ns, traceback), 0
+        lines = shell.InteractiveTB.structured_traceback(kind, problem, traceback, tb_offset=tb_offset)
+        if kind is NameError:
+            lines = [*lines, f"Is it defined in a section above? {RUN_ABOVE}."]
+        shell._showtraceback(kind, problem, lines)
+
+    shell.set_custom_exc((KeyboardInterrupt, NameError), show)
+
+
+def _lines_of(names: dict, traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """Return the part of a traceback that lies in code with these global names."""
+    if traceback is None:
+        return None
+    rest = _lines_of(names, traceback.tb_next)
+    if traceback.tb_frame.f_globals is not names:
+        return rest
+    return types.TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)

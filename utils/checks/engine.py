@@ -25,9 +25,16 @@ import tensorflow as tf
 
 from utils.checks import errors, originals, progress_file, watchdog
 from utils.checks.progress_file import REGISTRY, Listed
-from utils.checks.values import as_array, form_of, written
+from utils.checks.values import as_array, contrasted, form_of, written
 from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, Verdict
 
+KERAS_OBJECTS = (
+    tf.keras.layers.Layer,  # and models
+    tf.keras.metrics.Metric,
+    tf.keras.losses.Loss,
+    tf.keras.callbacks.Callback,
+    tf.keras.optimizers.Optimizer,
+)
 CAME = contextvars.ContextVar("what came last from the answer", default=None)
 
 
@@ -61,8 +68,8 @@ def exercise(number: str, title: str, why: str, *, asks_for: str = "function", d
             if replaced := originals.put_back():
                 told = f"Your code replaced {' and '.join(replaced)}, which the check measures with. It was put back."
                 outcome, message = NOT_YET, told
-            progress_file.remember(number, outcome)
-            return Verdict(number, outcome, message)
+            trouble = progress_file.remember(number, outcome)
+            return Verdict(number, outcome, f"{message}\n{trouble}".strip())
 
         return judged
 
@@ -88,13 +95,10 @@ def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str
     try:
         _require_one(check.__name__, answers, asks_for)
         check(*answers)
-    except (KeyboardInterrupt, watchdog.GaveUp):
+    except KeyboardInterrupt:
         raise
     except NotAttempted:
         return NOT_ATTEMPTED, "Write your answer where the ... stands, and run the cell again."
-    except NotYet as problem:  # inside tf.function, AutoGraph wraps it
-        message = errors.essence(problem) if "in user code" in str(problem) else str(problem)
-        return NOT_YET, f"{message}{_other_kind(answers, asks_for)}"
     except BaseException as problem:
         outcome, message = _told_of(problem)
         return outcome, f"{message}{_other_kind(answers, asks_for)}"
@@ -104,15 +108,20 @@ def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str
 def _told_of(problem: BaseException) -> tuple[str, str]:
     """Tell of an error: of the reader's code, of a `...` that is still in it, or of what the check could not read."""
     try:
+        if isinstance(problem, NotYet):  # inside tf.function, AutoGraph wraps it
+            return NOT_YET, errors.essence(problem) if "in user code" in str(problem) else str(problem)
         if re.search(r"'ellipsis'|\bEllipsis\b", errors.essence(problem)):
             return NOT_ATTEMPTED, "A ... of the stub is still in use: write your answer in its place."
         if not errors.born_in_check(problem):
             return RAISED, f"{errors.told(problem)}\n{errors.cause(problem)}".strip()
         came = CAME.get()
         last = "" if came is None else f" The last was {written(came)}. {form_of(came)}".rstrip()
-        return NOT_YET, f"What came has another form than the card asks for.{last}"
-    except Exception:  # an error that cannot even be read
-        return RAISED, _type(problem)
+        cause = f" {errors.cause(problem)}" if isinstance(problem, AttributeError) else ""
+        return NOT_YET, f"What came has another form than the card asks for.{last}{cause}".rstrip()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # what came, or the error itself, raises when it is looked at, or exits
+        return RAISED, "An error that cannot be read: it raises another one when it is asked what it is."
 
 
 def _require_one(name: str, answers: list, asks_for: str) -> None:
@@ -122,7 +131,7 @@ def _require_one(name: str, answers: list, asks_for: str) -> None:
     (answer,) = answers
     _require_attempt(answer)
     told = f"{_with_article(answer)} came, and a {asks_for} is expected"
-    if asks_for == "class" and isinstance(answer, tf.keras.Model | tf.keras.layers.Layer | tf.keras.metrics.Metric):
+    if asks_for == "class" and isinstance(answer, KERAS_OBJECTS):
         raise NotYet(f"{told}: hand over the class itself, without parentheses, as in checks.{name}({_type(answer)}).")
     if not callable(answer):
         raise NotYet(f"{told}: hand over the {asks_for} itself, without calling it, as in checks.{name}({name}).")
@@ -130,8 +139,12 @@ def _require_one(name: str, answers: list, asks_for: str) -> None:
 
 def _other_kind(answers: list, asks_for: str) -> str:
     """Return a sentence where a class was handed over in place of a function; it may be right, so it is tried first."""
-    is_class = asks_for == "function" and len(answers) == 1 and inspect.isclass(answers[0])
-    return f"\nThe class {answers[0].__name__} was handed over; a function is expected." if is_class else ""
+    is_class = asks_for == "function" and len(answers) == 1 and issubclass(type(answers[0]), type)
+    return f"\nThe class {_name(answers[0])} was handed over; a function is expected." if is_class else ""
+
+
+def _name(a_class: type) -> str:
+    return type.__dict__["__name__"].__get__(a_class)  # a metaclass may have a __name__ of its own
 
 
 def _type(value) -> str:
@@ -142,7 +155,7 @@ def _with_article(value) -> str:
     if value is None:
         return "None"
     if inspect.isclass(value):
-        return f"The class {value.__name__}"
+        return f"The class {_name(value)}"
     return f"{written(value)} ({'an' if _type(value)[0] in 'aeiouAEIO' else 'a'} {_type(value)})"
 
 
@@ -198,13 +211,13 @@ def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, to
     CAME.set(got)
     _require_attempt(got)
     want = np.asarray(want)
-    told = f"For {on}: expected {written(want)}, got {written(got)}."
+    array = as_array(got)
+    told = "For {}: expected {}, got {}.".format(on, *contrasted(want, got if array is None else array))
     if got is None:
         raise NotYet(
             f"{told} Your function returns nothing (is a `return` missing?), or a gradient that is None: nothing "
             "connects the result to its source."
         )
-    array = as_array(got)
     if array is None:
         raise NotYet(f"{told} A number or an array is expected, not {_type(got)}. {form_of(got)}".rstrip())
     smells = {smell: np.asarray(wrong) for smell, wrong in (smells or {}).items()}

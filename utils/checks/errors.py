@@ -40,6 +40,8 @@ CAUSES = {
     r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
     r"iterate over a scalar": "Two things are expected: the result, and the function for the way back.",
     r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
+    r"no attribute '(inputs?|outputs?|(in|out)put_shape)'|no defined (in|out)put":
+        "A model of your own class does not know its inputs: build it with tf.keras.Model(inputs, outputs).",
     r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
     r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
 }  # fmt: skip
@@ -47,6 +49,9 @@ CAUSES = {
 # Lines of an error that say where it went through, not what happened.
 NOISE = r"""^(\w+:\ )?(in\ user\ code:|Graph\ execution\ error:|Exception\ encountered\ when\ calling|File\ "
             |Detected\ at\ node|<stack\ traces|Original\ stack\ trace|\[\[\{\{node|Node:)"""
+WRAPPED = (
+    r"(?:Error|Exception) encountered(?: during deserialization)?:\s*"  # before it Keras says what it was about to do
+)
 # What TensorFlow weaves into a message: codes for color, names of nodes, names of operations.
 WOVEN_IN = r"\x1b\[\d+m|\[\[\{\{.*?\}\}\]\]|\{\{function_node .*?\}\}\s*|\s*\[Op:\w+\]( name:\s*\S*)?"
 
@@ -69,6 +74,7 @@ def cause(problem: BaseException) -> str:
 def essence(problem: BaseException) -> str:
     """Return the one line of an error that says what happened, without what TensorFlow and Keras wrap around it."""
     text = _text(problem).split("Arguments received by")[0]
+    text = re.split(WRAPPED, text)[-1] or text
     text = re.sub(r"for '\{\{node [^}]*\}\} = (\w+).*?' with", r"in \1 with", text)
     lines, below = [], None
     for line in re.sub(WOVEN_IN, "", text).splitlines():
@@ -137,5 +143,7 @@ def _place(file: str, line: int) -> str:
 def _text(problem: BaseException) -> str:
     try:
         return str(problem)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the error may be a class of the reader's
         return ""

@@ -63,6 +63,38 @@ def written(value) -> str:
     return np.array2string(array, precision=4, separator=", ", suppress_small=True).replace("\n", "")
 
 
+def contrasted(want, got) -> tuple[str, str]:
+    """Write two values so that their difference shows: with the digits that it takes, at the place where it is largest.
+
+    Args:
+        want: an array.
+        got: anything.
+    """
+    array = as_array(got)
+    comparable = array is not None and want.dtype.kind in "fiub" and array.shape == want.shape
+    if not comparable or np.array_equal(array, want, equal_nan=True):
+        return written(want), written(got)
+    if want.size > 12:
+        apart = np.abs(np.subtract(want, array, dtype=np.float64))
+        at = np.unravel_index(np.argmax(np.where(np.isnan(apart), np.inf, apart)), want.shape)
+        place = f"an array of shape {want.shape} whose entry [{', '.join(map(str, at))}] is "
+        return tuple(place + text for text in _apart(want[at], array[at]))
+    return _apart(want, array)
+
+
+def _apart(want: np.ndarray, got: np.ndarray) -> tuple[str, str]:
+    """Write two small arrays, or numbers, with four digits or as many more as tell them apart."""
+    texts = written(want), written(got)
+    for digits in (6, 9, 12, 17):
+        if texts[0] != texts[1]:
+            break
+        texts = tuple(
+            np.array2string(np.asarray(array), precision=digits, separator=", ").replace("\n", "")
+            for array in (want, got)
+        )
+    return texts
+
+
 def _in_words(value) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"

@@ -3,7 +3,8 @@
 Threads are used because they work alike on Linux, macOS and Windows. After `PATIENCE` seconds an exception is raised
 inside the thread, which ends Python code, and TensorFlow is told to cancel, which ends a compiled loop. A call that
 waits inside C code, such as `time.sleep`, cannot be ended: its thread is left behind, silenced, until the call or the
-kernel ends.
+kernel ends. C code that neither ends nor lets other Python code run, such as `sum(itertools.count())`, stops this clock
+as well: nothing but a restart of the kernel helps then.
 
 What is different in a thread, and what is done about it:
 

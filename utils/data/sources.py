@@ -4,18 +4,25 @@ Left to itself, Keras waits without end for a server that never answers, loads a
 looking at it, and leaves half a file in the cache when the kernel dies. So files are checked and fetched here:
 
     the cache, by hash → the network, asked once a session → a temporary folder, by hash → the cache → keras.datasets
+
+Where the cache cannot be written, Keras turns to a folder in /tmp that anybody may have made, with links in it to the
+files of others. So then the checked files are copied to a folder that is this process's own, and Keras reads there.
 """
 
 import contextlib
 import errno
+import functools
 import hashlib
+import http.client
 import io
 import os
 import re
 import shutil
 import socket
+import ssl
 import sys
 import tempfile
+import textwrap
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -30,6 +37,8 @@ ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 PROBE_SECONDS = 4  # for the network to show that it is one; with the next line, an answer within 10 s in all
 STALL_SECONDS = 5  # for a download to stand still; a slow one that moves may take as long as it needs
 ORDER_SEED = 1  # of the order in which examples are taken
+
+OWN_PAGE = "The network answers with a page of its own (a login page?)"
 
 DTYPES = {name: source.dtypes for name, source in catalog.BY_NAME.items()}  # of x and y
 
@@ -58,13 +67,13 @@ def load(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
         DataError: if the set is not in the cache and cannot be brought there.
     """
     try:
-        _fetch(name)
+        home = _fetch(name)
     except OSError as error:
         reason = f"The cache {cache_folder()} cannot be used ({error.strerror or error})"
         remedy = "free some space, make it writable, or set KERAS_HOME to another folder and restart the kernel"
         raise DataError(name, reason, remedy) from None
     try:
-        with _socket_timeout(STALL_SECONDS):
+        with _socket_timeout(STALL_SECONDS), _keras_at(home):
             return _read(name, n_train, n_test)
     except Exception as error:  # a Keras that looks for other files, or in another folder, tries to download them
         remedy = "restart the kernel, and update Keras if it happens again"
@@ -76,16 +85,41 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
 
 
-def _fetch(name: str) -> None:
-    """Bring the files of a data set to where Keras reads them, each with the right hash."""
-    cache = cache_folder()
-    missing = [file for file, digest in catalog.BY_NAME[name].files.items() if not _is_right(cache / file, digest)]
+def _fetch(name: str) -> Path:
+    """Bring the files of a data set, each with the right hash, to where Keras can read them; return its home."""
+    cache, files = cache_folder(), catalog.BY_NAME[name].files
+    for file in files:
+        if (cache / file).is_dir():
+            raise DataError(name, f"{cache / file} is a folder, not a file", "rename or remove it")
+    missing = [file for file, digest in files.items() if not _is_right(cache / file, digest)]
     if missing:
         _download(name, missing)
-    if not os.access(cache.parent, os.W_OK):  # one cache shared by a room: Keras does not read where it cannot write
-        for file, digest in catalog.BY_NAME[name].files.items():
-            if not _is_right(_fallback_folder() / file, digest):
-                _place(cache / file, _fallback_folder() / file)
+    if os.access(cache.parent, os.W_OK):
+        return cache.parent
+    home = Path(_own_folder().name)  # one cache shared by a room: Keras does not read where it cannot write
+    for file in files:
+        if not (home / "datasets" / file).exists():
+            _place(cache / file, home / "datasets" / file)
+    return home
+
+
+@functools.cache
+def _own_folder() -> tempfile.TemporaryDirectory:
+    """Make a folder that nobody else can enter or foresee; it goes when Python ends."""
+    return tempfile.TemporaryDirectory(prefix="course-data-", ignore_cleanup_errors=True)
+
+
+@contextlib.contextmanager
+def _keras_at(home: Path) -> Iterator[None]:
+    """Let Keras have its home in `home`: what it has chosen when it was imported has a private name."""
+    from keras.src.backend import config
+
+    before = config._KERAS_DIR
+    config._KERAS_DIR = str(home)
+    try:
+        yield
+    finally:
+        config._KERAS_DIR = before
 
 
 def _is_right(path: Path, digest: str) -> bool:
@@ -95,7 +129,11 @@ def _is_right(path: Path, digest: str) -> bool:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "md5" if len(digest) == 32 else "sha256").hexdigest()
     if found != digest:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            told = f"{path.name} in it was truncated or altered, and cannot be removed"
+            raise OSError(error.errno, told) from None
         print(f"{path} was truncated or altered: removed.")
     return found == digest
 
@@ -148,9 +186,9 @@ def _probe() -> str:
         try:
             with urllib.request.urlopen(request, timeout=2 * PROBE_SECONDS) as response:
                 is_npz = response.read(2) == b"PK"
-            answers.append("" if is_npz else "The network answers with a page of its own (a login page?)")
+            answers.append("" if is_npz else OWN_PAGE)
         except Exception as error:  # what a broken proxy answers can raise almost anything
-            answers.append(f"No network ({_why(error)})")
+            answers.append(OWN_PAGE if _is_no_answer(error) else f"No network ({_why(error)})")
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -158,15 +196,25 @@ def _probe() -> str:
     return answers[0] if answers else f"No network within {PROBE_SECONDS} s"
 
 
+def _is_no_answer(error: Exception) -> bool:
+    """Tell whether what came is no HTTP or no TLS at all: a proxy that sends its page in place of a connection."""
+    reason = getattr(error, "reason", error)
+    # TLS from somebody else, and a connection that was cut off, say best themselves what they are.
+    told = isinstance(reason, ssl.SSLCertVerificationError | ConnectionError)
+    return isinstance(reason, ssl.SSLError | http.client.HTTPException) and not told
+
+
 def _place(source: Path, target: Path) -> None:
-    """Copy a file so that no other process ever sees half of it."""
+    """Copy a file so that no other process ever sees half of it, and no link that somebody has laid is followed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    descriptor, unfinished = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
     try:
-        shutil.copyfile(source, unfinished)
+        with open(descriptor, "wb") as copy, source.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+        shutil.copymode(source, unfinished)  # a cache may be shared, and mkstemp lets nobody else read
         os.replace(unfinished, target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        Path(unfinished).unlink(missing_ok=True)
 
 
 def _read(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
@@ -185,16 +233,11 @@ def _some(part: Pair, n: int, source: catalog.Source) -> Pair:
     return np.array(source.decode(x[rows]), source.dtypes[0]), np.array(y[rows], source.dtypes[1])
 
 
-def _fallback_folder() -> Path:
-    """Where Keras reads data sets when its own folder cannot be written."""
-    return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras" / "datasets"
-
-
 def _why(error: Exception) -> str:
     """Name the cause of a failed download in one line, without what Keras wraps around it."""
     cause = error.__context__ or error
     said = re.sub(r"\[Errno -?\d+\] ", "", str(cause).strip("<>"))
-    return " ".join(said.split()) or type(cause).__name__
+    return textwrap.shorten(said, 120, placeholder=" …") or type(cause).__name__
 
 
 @contextlib.contextmanager
