@@ -340,6 +340,7 @@ PROOFS = {
             "is zero or negative for some": lambda x, y: heads(x, y, "relu"),
             "Give it a floor": lambda x, y: heads(x, y, "no floor"),
             "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
+            "Is x scaled on the way in": lambda x, y: heads(x, y, "fixed x"),
             "It must depend on x": lambda x, y: heads(x, y, "constant"),
             "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
             "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),

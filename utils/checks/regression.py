@@ -208,7 +208,7 @@ def mean_and_spread(answer):
     rng = np.random.default_rng()
     x = rng.uniform(0, 100, (3000, 1))
     y = 3 * x + 200 + (5 + 0.4 * x) * rng.normal(size=x.shape)  # noise of 5 at the left, of 45 at the right
-    x_unit, y_unit = 10.0 ** rng.choice([-2, 2]), 10.0 ** rng.choice([-3, 3])
+    x_unit, y_unit = 10.0 ** rng.choice([-2, 2]), 10.0 ** rng.choice([-6, 3])
     (x_train, x_new), (y_train, y_new) = (
         np.split(np.float32(x * x_unit), [1000]),
         np.split(np.float32(y * y_unit), [1000]),
