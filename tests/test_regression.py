@@ -216,6 +216,15 @@ def test_depends_on_wants_a_seed_and_bears_missing_numbers():
     assert not depends_on(JUDGE, scaled_on(LEARN), x, y) and depends_on(JUDGE, scaled_on(EVERYTHING), x, y)
 
 
+# A spread needs a floor.
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_spread_can_be_0_without_a_floor(mode):
+    assert MODES[mode](tf.nn.softplus)(tf.constant([-110.0]))[0] == 0
+    assert MODES[mode](tf.exp)(tf.constant([-110.0]))[0] == 0
+
+
 # A graph of tensors.
 
 
