@@ -298,6 +298,24 @@ def silent_units(activations):
     return ~np.any(np.asarray(activations) > 0, axis=0)
 
 
+def depends_on(rows, procedure, x, y):
+    """Tell whether the numbers that `procedure(x, y)` returns change when these rows of a table of numbers do."""
+    x_changed, y_changed = np.array(x), np.array(y)
+    for part in (x_changed, y_changed):
+        part[rows] = 100 * part[rows] + 50
+    first, again, changed = (np.asarray(procedure(*both)) for both in ((x, y), (x, y), (x_changed, y_changed)))
+    close = {"rtol": 1e-4, "atol": 1e-6 * np.nanmax(np.abs(first)), "equal_nan": True}
+    assert np.allclose(first, again, **close), "it answers differently each time: set its seed inside"
+    return not np.allclose(first, changed, **close)
+
+
+def inside_range(rows, low, high):
+    """Return for each row of numbers whether every column lies from `low` to `high`; a missing number does not."""
+    ops = tf.keras.ops
+    inside = ops.logical_and(ops.greater_equal(rows, low), ops.less_equal(rows, high))
+    return ops.all(inside, axis=-1)
+
+
 # Notebook 8, text classification.
 
 

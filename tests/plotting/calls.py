@@ -1,6 +1,7 @@
 """One call of every figure, with small data."""
 
 import numpy as np
+import tensorflow as tf
 
 from utils import plotting
 
@@ -16,6 +17,16 @@ CARD = {
     "right": np.array([[0.5, 0.8], [0.3, 0.7], [0.6, 0.9]]), "recall": np.array([0.1, 0.5, 1.0]),
     "precision": np.array([[0.9, 0.6, 0.3], [0.7, 0.5, 0.2], [1.0, 0.7, 0.4]]), "positive": "b",
 }  # fmt: skip
+
+
+def shared_layer():
+    """Two inputs through one layer, and two outputs."""
+    first, second = tf.keras.Input((2,)), tf.keras.Input((2,))
+    body = tf.keras.layers.Dense(3, name="body")
+    ends = body(first), body(second)
+    return tf.keras.Model([first, second], [tf.keras.layers.Subtract()(ends), tf.keras.layers.Dense(1)(ends[0])])
+
+
 CALLS = {
     "lines": (([1, 2], {"a": [1, 2], "b": [2, 1]}), {**AXES, "points": {"p": (1, 1), "_q": (2, 2)}}),
     "line_panels": (({"a": {"l": [1, 5, 9]}, "b": {"m": ([1, 9], [2, 3])}},), {"xlabel": "x", "ylims": {"a": (1, 4)}}),
@@ -34,6 +45,7 @@ CALLS = {
     "marked_words": (([(["not", "good"], [-1.0, 0.5], "blame"), (8 * ["a long word"], range(8), "")],), {}),
     "word_map": (({"good": (1, 0), "fine": (1, 0), "bad": (-1, 0)},), AXES),
     "course_map": ((), {}),
+    "model_graph": ((shared_layer(),), {}),
 }  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def test_drawn_nodes_never_overlap():
         return y
 
     root = tape.record(f, x=1.0, w=0.5)
-    place, routes = tape._layout(tape.ancestors(root))
+    place, routes = tape.layout(tape.ancestors(root))
     by_column = {}
     for x, y in place.values():
         by_column.setdefault(x, []).append(y)

@@ -7,29 +7,84 @@ from tests.proofs import Proof
 
 
 def network(x, y, scale_in=True, scale_out=True, learning_rate=0.05, epochs=15, hidden="relu", born="zeros"):
+    """Train with a loss in units of y, or in deviations where `scale_out` is None."""
     inputs = tf.keras.Input(shape=(1,))
     normalize = tf.keras.layers.Normalization()
-    normalize.adapt(x)
+    if scale_in is not None:  # None: the layer that nobody adapted
+        normalize.adapt(x)
     body = tf.keras.layers.Dense(16, activation=hidden, bias_initializer=born)
-    outputs = tf.keras.layers.Dense(1)(body(normalize(inputs) if scale_in else inputs))
+    outputs = tf.keras.layers.Dense(1)(body(inputs if scale_in is False else normalize(inputs)))
     if scale_out:
         outputs = tf.keras.layers.Rescaling(float(y.std()), offset=float(y.mean()))(outputs)
     model = tf.keras.Model(inputs, outputs)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, epochs * 13)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, epochs * 10)
     model.compile(tf.keras.optimizers.Adam(schedule), "mse")
-    model.optimizer.build(model.trainable_variables)
-    model.fit(x, y if scale_out is not None else (y - y.mean()) / y.std(), epochs=epochs, batch_size=64, verbose=0)
+    model.fit(x, y if scale_out is not None else (y - y.mean()) / y.std(), epochs=epochs, batch_size=60, verbose=0)
     return model
 
 
+def back(y):
+    return tf.keras.layers.Rescaling(float(y.std()), offset=float(y.mean()))
+
+
+def never_adapted(x, y):
+    inner = network(x, y, scale_in=None, scale_out=None)
+    return tf.keras.Model(inner.inputs, back(y)(inner.outputs[0]))
+
+
 def by_sequential(x, y):
+    """One model inside another, tanh, and `Normalization` with invert as the way back."""
     normalize = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])
-    back = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)
+    invert = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)
     body = [tf.keras.layers.Dense(16, activation="tanh"), tf.keras.layers.Dense(1)]
-    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, *body, back])
-    model.compile(tf.keras.optimizers.Adam(0.02), "mse")
-    model.optimizer.build(model.trainable_variables)
-    model.fit(x, y, epochs=30, batch_size=100, verbose=0)
+    inner = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, *body])
+    inner.compile(tf.keras.optimizers.Adam(0.02), "mse")
+    inner.fit(x, (y - y.mean()) / y.std(), epochs=25, batch_size=100, verbose=0)
+    return tf.keras.Sequential([tf.keras.layers.Input((1,)), inner, invert])
+
+
+def by_scaled_loss(x, y):
+    """One model in the units of y, and a loss that divides by their deviation."""
+    inputs, deviation = tf.keras.Input((1,)), float(y.std())
+    scaled = tf.keras.layers.Rescaling(1 / float(np.ptp(x)), offset=-float(x.mean() / np.ptp(x)))(inputs)
+    model = tf.keras.Model(inputs, back(y)(tf.keras.layers.Dense(1)(tf.keras.layers.Dense(16, "relu")(scaled))))
+    schedule = tf.keras.optimizers.schedules.CosineDecay(0.05, 200)
+    model.compile(tf.keras.optimizers.Adam(schedule), lambda t, p: tf.reduce_mean(tf.square((t - p) / deviation)))
+    model.fit(x, y, epochs=20, batch_size=60, verbose=0)
+    return model
+
+
+class ScaledInside(tf.keras.Model):
+    """A subclass: plain gradient descent on scaled numbers, in `train_step`."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.part = [float(v) for v in (x.mean(), x.std(), y.mean(), y.std())]
+        self.hidden, self.end = tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(1)
+
+    def scaled(self, x):
+        return self.end(self.hidden((x - self.part[0]) / self.part[1]))
+
+    def call(self, x):
+        return self.scaled(x) * self.part[3] + self.part[2]
+
+
+def by_subclass(x, y):
+    model = ScaledInside(x, y)
+    model(x[:1])
+    schedule = tf.keras.optimizers.schedules.CosineDecay(0.3, 300)
+    optimizer, target = tf.keras.optimizers.SGD(schedule), tf.constant((y - y.mean()) / y.std())
+
+    @tf.function
+    def train_step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model.scaled(x) - target) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    optimizer.build(model.trainable_variables)
+    for _ in range(300):
+        train_step(tf.constant(x))
     return model
 
 
@@ -48,6 +103,14 @@ def scaled_outside(x, y):
 def without_the_mean(x, y):
     inner = by_weights(x, y - y.mean())
     return tf.keras.Sequential([tf.keras.layers.Input((1,)), inner])
+
+
+def rough(x, y):
+    """Stopped early: the slope is a fifth too small."""
+    model = by_weights(x, y)
+    slope, offset = model.get_weights()
+    model.set_weights([0.8 * slope, offset + 0.2 * slope[0] * x.mean()])
+    return model
 
 
 class Wavy(tf.keras.Model):
@@ -80,6 +143,15 @@ def by_moments(x_train, x):
     return tf.math.divide_no_nan(x - mean, tf.sqrt(variance))
 
 
+def column_by_column(x_train, x):
+    columns = zip(x_train.T, x.T, strict=True)
+    return np.stack([(new - old.mean()) / (old.std() if old.std() > 0 else 1.0) for old, new in columns], axis=1)
+
+
+def by_variance(x_train, x):
+    return tf.convert_to_tensor((x - x_train.mean(0)) * np.reciprocal(np.sqrt(x_train.var(0) + 1e-14)))
+
+
 def constant_goes_through(x_train, x):
     deviation = np.std(x_train, axis=0)
     return np.where(deviation > 0, (x - np.mean(x_train, axis=0)) / np.where(deviation > 0, deviation, 1), x)
@@ -110,6 +182,19 @@ def alone(pipelines, x_train, y_train, x_test):
     return np.array([abs(float(a[0, 0]) - float(b[0, 0])) > 1e-3 for a, b in both])
 
 
+def others_equal(pipelines, *parts):
+    """All rows but one become the first one, 50 times as large; numbers in place of truth values."""
+    far = np.where(np.arange(len(parts[2]))[:, np.newaxis] == 1, parts[2], 50 * parts[2][:1])
+    return [int(abs((p(*parts)[1] / p(*parts[:2], far)[1]).item() - 1) > 1e-4) for p in pipelines]
+
+
+def one_after_the_other(pipelines, x_train, y_train, x_test):
+    """Predict each row by itself, and all together."""
+    together = [p(x_train, y_train, x_test) for p in pipelines]
+    single = [np.vstack([p(x_train, y_train, row[np.newaxis]) for row in x_test]) for p in pipelines]
+    return tf.constant([not np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(together, single, strict=True)])
+
+
 def first_only(pipelines, *parts):
     found = leaks_by(others_far)(pipelines, *parts)
     return [leak and i == found.index(True) for i, leak in enumerate(found)]
@@ -124,9 +209,10 @@ def two_too_many(pipelines, *parts):
 def heads(x, y, fault=""):
     normalize = tf.keras.layers.Normalization()
     normalize.adapt(x)
-    deviation, center = float(y.std()), float(y.mean())
+    deviation, center = (100.0, 350.0) if fault == "constants" else (float(y.std()), float(y.mean()))
     inputs = tf.keras.Input(shape=(1,))
-    hidden = tf.keras.layers.Dense(16, activation="relu")(inputs if fault == "raw x" else normalize(inputs))
+    scaled = {"raw x": lambda t: t, "fixed x": lambda t: t / 50 - 1}.get(fault, normalize)(inputs)
+    hidden = tf.keras.layers.Dense(16, activation="relu")(scaled)
     mean = tf.keras.layers.Dense(1)(hidden)
     if fault != "scaled mean":
         mean = tf.keras.layers.Rescaling(deviation, offset=center)(mean)
@@ -134,13 +220,35 @@ def heads(x, y, fault=""):
         hidden = tf.keras.layers.Rescaling(0.0)(hidden)
     activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
-    spread = tf.keras.layers.Rescaling(20.0 if fault == "bounded" else deviation)(spread)
+    floor = 0.0 if fault in {"linear", "relu", "no floor"} else 1e-3 * deviation
+    spread = tf.keras.layers.Rescaling(0.2 * deviation if fault == "bounded" else deviation, offset=floor)(spread)
     outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
     if fault == "two outputs":
         return tf.keras.Model(inputs, outputs)
     if fault == "mean only":
         return tf.keras.Model(inputs, mean)
     return tf.keras.Model(inputs, tf.keras.layers.Concatenate()(outputs))
+
+
+def two_heads_by_elu(x, y):
+    """One layer of two units, cut in two; elu + 1.01 keeps the spread above 0.01 deviations."""
+    inputs = tf.keras.Input(shape=(1,))
+    scaled = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])(inputs)
+    both = tf.keras.layers.Dense(2)(tf.keras.layers.Dense(32, activation="tanh")(scaled))
+    mean = both[:, :1] * float(y.std()) + float(y.mean())
+    spread = (tf.keras.ops.elu(both[:, 1:]) + 1.01) * float(y.std())
+    return tf.keras.Model(inputs, tf.keras.ops.concatenate([mean, spread], axis=1))
+
+
+def two_heads_by_range(x, y):
+    """Both ends by their ranges, and operators in place of layers."""
+    span, least = float(np.ptp(y)), float(y.min())
+    inputs = tf.keras.Input(shape=(1,))
+    scaled = (inputs - float(x.min())) / float(np.ptp(x))
+    hidden = tf.keras.layers.Dense(16, activation="relu")(scaled)
+    mean, raw = tf.keras.layers.Dense(1)(hidden), tf.keras.layers.Dense(1)(hidden)
+    spread = tf.keras.ops.softplus(raw) + 0.005
+    return tf.keras.Model(inputs, tf.keras.layers.Concatenate()([mean * span + least, spread * span]))
 
 
 def two_heads_by_exp(x, y):
@@ -151,7 +259,7 @@ def two_heads_by_exp(x, y):
         tf.keras.layers.Dense(1)(tf.keras.layers.Dense(16, activation="tanh")(scaled)) for _ in range(2)
     )
     mean = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()], invert=True)(mean)
-    spread = tf.keras.ops.exp(log_spread) * float(y.std())
+    spread = (tf.keras.ops.exp(log_spread) + 1e-3) * float(y.std())
     return tf.keras.Model(inputs, tf.keras.ops.concatenate([mean, spread], axis=1))
 
 
@@ -173,14 +281,17 @@ def raising(*_):
 
 PROOFS = {
     "repair_regression": Proof(
-        right=[by_sequential, by_weights],
+        right=[by_sequential, by_weights, by_scaled_loss, by_subclass],
         wrong={
             "no better than always the mean": lambda x, y: network(x, y, True, False, 0.001, 5),
-            "in those units only": lambda x, y: by_weights(x, y) if x.max() > 1 else network(x, y, False, False, 0.1),
+            "in those units only": lambda x, y: by_weights(x, y) if y.max() > 1 else network(x, y),
+            "is the *loss* in scaled units": network,
+            "took its numbers from x_train": never_adapted,
             "in deviations of y": lambda x, y: network(x, y, True, None),
             "scaled outside": scaled_outside,
             "the same for every x": lambda x, y: network(x, y, epochs=2, born=tf.keras.initializers.Constant(-9)),
             "on the way": Wavy,
+            "or more epochs": rough,
             "not added again": without_the_mean,
             "rained tf.keras.Model is expected": lambda x, y: by_weights(x, y).weights,
             "nan or inf": lambda x, y: network(x, y, False, False, np.nan, 1),
@@ -188,9 +299,10 @@ PROOFS = {
         raises=raising,
     ),
     "normalize": Proof(
-        right=[by_layer, by_moments],
+        right=[by_layer, by_moments, column_by_column, by_variance],
         wrong={
-            "Only the training rows": scaled_by(lambda t, x: x.mean(0), lambda t, x: x.std(0)),
+            "Those are the statistics of x. Only": scaled_by(lambda t, x: x.mean(0), lambda t, x: x.std(0)),
+            "x_train and x together": lambda t, x: scaled_by()(np.concatenate([t, x]), x),
             "each column has its own": scaled_by(lambda t, x: t.mean(), lambda t, x: t.std()),
             "square root": scaled_by(std_of=lambda t, x: t.var(0)),
             "n - 1": scaled_by(std_of=lambda t, x: t.std(0, ddof=1)),
@@ -204,7 +316,7 @@ PROOFS = {
         raises=raising,
     ),
     "find_leak": Proof(
-        right=[leaks_by(others_far, tolerance=1e-3), alone],
+        right=[leaks_by(others_far, tolerance=1e-3), alone, others_equal, one_after_the_other],
         wrong={
             "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
             "Reordering rows": leaks_by(lambda x: np.vstack([x[:1], x[:0:-1]])),
@@ -214,20 +326,24 @@ PROOFS = {
             "leaks were missed": first_only,
             "their other rows changed nothing": two_too_many,
             "One answer for each": lambda *given: 3,
+            "True or False is expected": lambda pipelines, *parts: [p(*parts)[0, 0] for p in pipelines],
             "returns nothing": lambda *given: None,
         },
         raises=raising,
     ),
     "mean_and_spread": Proof(
-        right=[two_heads_by_exp, HeadsAsSubclass],
+        right=[two_heads_by_exp, HeadsAsSubclass, two_heads_by_elu, two_heads_by_range],
         wrong={
             "one of shape (n, 2) is expected": lambda x, y: heads(x, y, "two outputs"),
-            "not (2000, 2)": lambda x, y: heads(x, y, "mean only"),
+            "not (1000, 2)": lambda x, y: heads(x, y, "mean only"),
             "needs an activation": lambda x, y: heads(x, y, "linear"),
             "is zero or negative for some": lambda x, y: heads(x, y, "relu"),
+            "Give it a floor": lambda x, y: heads(x, y, "no floor"),
+            "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
+            "Is x scaled on the way in": lambda x, y: heads(x, y, "fixed x"),
             "It must depend on x": lambda x, y: heads(x, y, "constant"),
             "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
-            "scaled back to the units": lambda x, y: heads(x, y, "scaled mean"),
+            "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),
             "of new points lie within two spreads": lambda x, y: heads(x, y, "bounded"),
             "An untrained tf.keras.Model is expected": lambda x, y: (1.0, 2.0),
         },

@@ -8,6 +8,7 @@ scatter.py, fits.py                       points with lines and a band; several 
 surface.py, arrows.py                     a function of two numbers and paths over it; vectors in the plane
 image_grid.py, image_wall.py              images in rows; rows of related images with heat and names
 confusion.py, model_card.py               the confusion matrix; a classifier on one page
+model_graph.py                            the layers of a functional model, and what goes from one to the next
 marked_words.py, word_map.py              sentences with marked words; words in a plane
 place_maps.py, course_map.py              values on maps; the map of the course
 tape.py                                   the drawn tape: operations, values, and the gradients that flow back
@@ -29,6 +30,7 @@ from utils.plotting.lines import lines
 from utils.plotting.live_curve import LiveCurve
 from utils.plotting.marked_words import marked_words
 from utils.plotting.model_card import model_card
+from utils.plotting.model_graph import model_graph
 from utils.plotting.place_maps import place_maps
 from utils.plotting.scatter import scatter
 from utils.plotting.style import show
@@ -53,6 +55,7 @@ __all__ = [
     "lines",
     "marked_words",
     "model_card",
+    "model_graph",
     "place_maps",
     "record",
     "scatter",

@@ -138,7 +138,7 @@ def draw_graph(root) -> None:
             arrays; `grad` is None where no gradient arrives) and `parents` (a list of nodes).
     """
     nodes = ancestors(root) + list(getattr(root, "unreached", []))
-    place, routes = _layout(nodes)
+    place, routes = layout(nodes)
     xs, ys = np.array([point for route in [*routes.values(), list(place.values())] for point in route]).T
     figure = new_figure(height=0.85 * (ys.max() - ys.min()) + 1.35)
     axes = figure.add_subplot()
@@ -150,10 +150,10 @@ def draw_graph(root) -> None:
     for child in nodes:
         flows = getattr(child, "flows", None) or [child.grad is not None and p.grad is not None for p in child.parents]
         for parent, flow in zip(child.parents, flows, strict=True):
-            route = _between_boxes(routes[id(parent), id(child)], room[id(parent)], room[id(child)])
-            _draw_arrow(axes, route, color=GREY, linestyle="-")
+            route = between_boxes(routes[id(parent), id(child)], room[id(parent)], room[id(child)])
+            draw_arrow(axes, route, color=GREY, linestyle="-")
             if flow and child.grad is not None:
-                _draw_arrow(axes, [(x, y + 0.1) for x, y in reversed(route)], color=VERMILION, linestyle=(0, (4, 2)))
+                draw_arrow(axes, [(x, y + 0.1) for x, y in reversed(route)], color=VERMILION, linestyle=(0, (4, 2)))
     for node in nodes:
         _draw_node(axes, node, *place[id(node)])
     axes.set_title("below: the value    above: the gradient that arrives", fontsize=9, fontweight="normal")
@@ -179,13 +179,13 @@ def _name(node) -> str:
     return _short(node.value) if node.label == CONSTANT else node.label
 
 
-def _between_boxes(route: list, first: float, last: float) -> list:
+def between_boxes(route: list, first: float, last: float) -> list:
     """Return a route that begins and ends where the boxes do: `first` and `last` are half their widths."""
     (x0, y0), *inner, (x1, y1) = route
     return [(x0 + first, y0), *inner, (x1 - last, y1)]
 
 
-def _draw_arrow(axes, points: list, color: str, linestyle) -> None:
+def draw_arrow(axes, points: list, color: str, linestyle) -> None:
     """Draw one edge as a smooth curve that is horizontal at each of `points`, with a head at its end."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for start, end in pairwise(points):
@@ -198,7 +198,7 @@ def _draw_arrow(axes, points: list, color: str, linestyle) -> None:
     )  # fmt: skip
 
 
-def _layout(nodes: list) -> tuple[dict, dict]:
+def layout(nodes: list) -> tuple[dict, dict]:
     """Give each node a column (its distance from the inputs) and a height (near its neighbors'), and each edge a route.
 
     A layered drawing after Sugiyama, Tagawa and Toda (1981): an edge that spans several columns gets a place of its
