@@ -49,6 +49,7 @@ def keep_negation(answer):
         "That finds a negation inside another word, such as knot or piano: ask for a word boundary.": {"bound": False},
         "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.": {"marks": ""},
         "Only the six marks become spaces, and all other characters stay.": {"marks": r"[^\w\s]"},
+        "Only the six marks become spaces: brackets, hyphens and their like stay.": {"marks": r"[!-&(-/:-@\[-^`{-~]"},
         "A word may begin with more than a to z: with a digit, an underscore, other letters, other marks.": {
             "next_one": "[a-z]"
         },
