@@ -264,3 +264,41 @@ def test_the_notebooks_constructed_sentences_hold_the_same_words():
     assert len(space["blames"]) == 128
     for blame, praise in zip(space["blames"], space["praises"], strict=True):
         assert blame != praise and sorted(blame.split()) == sorted(praise.split())
+
+
+# The assertion behind an export: both models agree on raw strings.
+
+
+def exported(trained, vectorizer, *more):
+    return keras.Sequential([keras.Input((), dtype="string"), vectorizer, trained, *more])
+
+
+def agree(text_model, trained, vectorizer):
+    texts = tf.constant([*TRAIN, "A Good FILM", "good " * 30])
+    return np.allclose(text_model(texts), trained(vectorizer(texts)), atol=1e-5)
+
+
+def test_the_assertion_behind_an_export_fires_on_each_way_to_export_another_model():
+    trained, vectorizer = pooled(True), adapted(TRAIN, output_sequence_length=20)
+    assert agree(exported(trained, vectorizer), trained, vectorizer)
+    faults = [
+        exported(trained, vectorizer, layers.Activation("sigmoid")),
+        exported(trained, adapted(HELD_OUT, output_sequence_length=20)),
+        exported(trained, adapted(TRAIN, output_sequence_length=20, standardize=None)),
+        exported(pooled(False), vectorizer),
+    ]
+    assert not any(agree(fault, trained, vectorizer) for fault in faults)
+
+
+# The labels of one batch, and of the validation part.
+
+
+def test_the_count_of_labels_shows_an_order():
+    labels = np.repeat([0, 1], 100)
+    rng = np.random.default_rng(0)
+    in_order = tf.data.Dataset.from_tensor_slices(labels).batch(32)
+    barely = tf.data.Dataset.from_tensor_slices(labels).shuffle(8, seed=0).batch(32)
+    shuffled = tf.data.Dataset.from_tensor_slices(rng.permutation(labels)).batch(32)
+    first = [np.bincount(next(iter(data)), minlength=2).min() for data in (in_order, barely, shuffled)]
+    assert first[0] == first[1] == 0 and first[2] > 5
+    assert np.bincount(labels[-40:], minlength=2).tolist() == [0, 40]
