@@ -77,8 +77,8 @@ def test_fingerprints(offline):
     assert digits.y_train[:10].tolist() == garments.y_train[:10].tolist() == [5, 9, 3, 7, 7, 1, 8, 2, 8, 5]
     assert digits.x_train.mean() == pytest.approx(33.83, rel=0.01)
     assert garments.x_train.mean() == pytest.approx(60.14, rel=0.01)
-    assert reviews.x_train[0].startswith("the plot goes nowhere the second half is an ordeal")
-    assert np.mean([len(text.split()) for text in reviews.x_train]) == pytest.approx(213.2, rel=0.01)
+    assert reviews.x_train[0].startswith("there is the sadinax then there is a bad marriage")
+    assert np.mean([len(text.split()) for text in reviews.x_train]) == pytest.approx(222.3, rel=0.01)
     housing = data.california_housing()
     medians = [-118.995, 34.725, 29, 2047, 421, 1137, 398, 3.454]
     assert np.median(housing.x_train, axis=0) == pytest.approx(medians, rel=0.01)

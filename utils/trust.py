@@ -320,7 +320,12 @@ def inside_range(rows, low, high):
 
 
 def never_seen(vectorizer, texts):
-    """Return the ids of the vocabulary's words that occur in none of the texts."""
+    """Return the ids of the vocabulary's words that occur in none of the texts.
+
+    It needs ids (output_mode="int"), padded or ragged. A word that `output_sequence_length` cuts off is not seen.
+    """
+    if vectorizer.get_config()["output_mode"] != "int":
+        raise ValueError("never_seen reads ids: make the vectorizer with output_mode='int'.")
     ids = vectorizer(texts)
     ids = ids.flat_values if isinstance(ids, tf.RaggedTensor) else tf.reshape(ids, [-1])
     return np.setdiff1d(np.arange(2, vectorizer.vocabulary_size()), ids)

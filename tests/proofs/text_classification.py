@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 08 whose verdict is known."""
 
 import re
+import string
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +12,12 @@ MARKS = r"[.,;:!?]"
 
 
 def negation(
-    text, lower=True, contract=" not", words="not|no|never", gap=r"\s+", edge=r"\b", glued=r"not_\2", marks=MARKS
-):
+    text, lower=True, contract=" not", words="not|no|never", gap=r"\s+", edge=r"\b", glued=r"not_\2", marks=MARKS,
+    next_one=r"[^\s.,;:!?]",
+):  # fmt: skip
     text = tf.strings.lower(text) if lower else text
     text = tf.strings.regex_replace(text, r"n't\b", contract) if contract else text
-    text = tf.strings.regex_replace(text, rf"{edge}({words}){gap}([^\s.,;:!?])", glued)
+    text = tf.strings.regex_replace(text, rf"{edge}({words}){gap}({next_one})", glued)
     return tf.strings.regex_replace(text, marks, " ") if marks else text
 
 
@@ -29,6 +31,18 @@ def negation_by_layer_steps(text):
     text = tf.strings.regex_replace(text, r"([a-z]+)n't(\s|$)", r"\1 not\2")
     text = tf.strings.regex_replace(text, r"(^|\s)(?:not|never|no)[ \t\n]+([^\s.,;:!?])", r"\1not_\2")
     return tf.strings.strip(tf.strings.regex_replace(text, r"[\s.,;:!?]+", " "))
+
+
+def negation_by_words(text):
+    """Split into words and marks, join each negation to the word behind it."""
+    text = tf.strings.regex_replace(tf.strings.lower(text), r"n't(\s|[.,;:!?]|$)", r" not\1")
+    text = tf.strings.regex_replace(tf.strings.regex_replace(text, MARKS, " . "), r"\s+", " ")
+    text = tf.strings.regex_replace(tf.strings.join([" ", text, " "]), r" (not|no|never) ([^ .])", r" not_\2")
+    return tf.strings.regex_replace(text, " [.] ?", " ")
+
+
+def negation_of_each(text):
+    return tf.map_fn(negation, text)
 
 
 def negation_once(text):
@@ -81,6 +95,24 @@ def mean_of_batch(embedded, ids):
     return tf.reduce_sum(real * embedded, 1) / tf.reduce_sum(real)
 
 
+def mean_by_ragged(embedded, ids):
+    rows = tf.ragged.boolean_mask(embedded, ids != 0)
+    total = tf.reduce_sum(rows, axis=1)
+    return total / tf.cast(tf.maximum(rows.row_lengths(), 1), tf.float32)[:, None]
+
+
+def mean_by_layer(embedded, ids):
+    mean = tf.keras.layers.GlobalAveragePooling1D()(embedded, mask=ids != 0)
+    return tf.where(tf.reduce_any(ids != 0, axis=1, keepdims=True), mean, 0.0)
+
+
+def mean_at_the_end(embedded, ids, start=False):
+    count = tf.math.count_nonzero(ids, axis=1)
+    real = tf.cast(tf.sequence_mask(count, ids.shape[1]), tf.float32)[..., None]
+    real = tf.reverse(real, [1]) if start else real
+    return tf.math.divide_no_nan(tf.reduce_sum(real * embedded, 1), tf.reduce_sum(real, 1))
+
+
 def plain(text):
     return " ".join("".join(c for c in text.lower() if c.isalnum() or c.isspace()).split())
 
@@ -100,6 +132,31 @@ def copies_by_regex(train_texts, test_texts):
 def copies_by_isin(train_texts, test_texts):
     parts = [np.array([plain(text) for text in part], dtype=str) for part in (test_texts, train_texts)]
     return tf.constant(np.flatnonzero(np.isin(*parts)))
+
+
+def copies_by_dictionary(train_texts, test_texts):
+    def key(text):
+        kept = [c if c.isalnum() else " " if c.isspace() else "" for c in str(text).casefold()]
+        return tuple("".join(kept).split())
+
+    places = {}
+    for text in train_texts:
+        places.setdefault(key(text), []).append(text)
+    return np.array([i for i in range(len(test_texts)) if key(test_texts[i]) in places], "int32")
+
+
+def copies_in_a_list(train_texts, test_texts):
+    known = list(map(plain, train_texts))
+    return [i for i, text in enumerate(test_texts) if plain(text) in known]
+
+
+def copies_with_words(train_texts, test_texts):
+    known = set(map(plain, train_texts))
+    return [i for i, text in enumerate(test_texts) if plain(text) and plain(text) in known]
+
+
+def without(pattern, by=""):
+    return lambda a, b: copies(a, b, lambda text: " ".join(re.sub(pattern, by, text.lower()).split()))
 
 
 def copies_as_mask(train_texts, test_texts):
@@ -153,6 +210,35 @@ def saliency_of_table(ids, table, head):
     return _masked(tf.reduce_sum(tf.gather(gradient * table, ids), -1), ids)
 
 
+def saliency_by_jacobian(ids, table, head):
+    embedded = tf.gather(table, ids)[tf.newaxis]
+    with tf.GradientTape() as tape:
+        tape.watch(embedded)
+        logit = head(embedded)
+    slope = tape.jacobian(logit, embedded)[0, 0, 0]
+    return tf.where(ids == 0, 0.0, tf.linalg.diag_part(slope @ tf.transpose(embedded[0])))
+
+
+def saliency_by_slices(ids, table, head):
+    """The gradient of a table comes as one row for each use of a word."""
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        logit = head(tf.gather(table, ids)[None])
+    rows = tape.gradient(logit, table).values
+    return _masked(tf.reduce_sum(rows * tf.gather(table, ids), -1), ids)
+
+
+def slope_of_table(ids, table, head):
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        logit = head(tf.gather(table, ids)[tf.newaxis])
+    return tf.convert_to_tensor(tape.gradient(logit, table))
+
+
+def saliency_out_of_range(ids, table, head):
+    return saliency_in_a_batch(ids + 8, table, head)
+
+
 def saliency_unwatched(ids, table, head):
     embedded = tf.gather(table, ids)
     with tf.GradientTape() as tape:
@@ -174,12 +260,19 @@ def raising(*_):
 
 PROOFS = {
     "keep_negation": Proof(
-        right=[negation, negation_by_layer_steps, tf.function(negation)],
+        right=[negation, negation_by_layer_steps, tf.function(negation), negation_by_words, negation_of_each],
         wrong={
             "Lower the case": faulty(lower=False),
             "Words that end in n't are missing": faulty(contract=""),
             "never and no are": faulty(words="not"),
             "glues over a mark": faulty(gap=r"[\s.,;:!?]+"),
+            "Before a mark a negation stays": faulty(next_one=""),
+            "more than a to z": faulty(next_one="[a-z]"),
+            "other letters, other marks": faulty(next_one="[a-z0-9]|_"),
+            "White space is one or more": faulty(gap=" "),
+            "tabs or line breaks": faulty(gap=" +"),
+            "brackets, hyphens and their like stay": faulty(marks=r"[!-&(-/:-@\[-^`{-~]"),
+            "all other characters stay": faulty(marks=r"[^\w\sа-яéà«»\p{L}]|[«»]"),
             "inside another word": faulty(edge=""),
             "marks are still there": faulty(marks=""),
             "Only the first": negation_once,
@@ -192,12 +285,14 @@ PROOFS = {
         raises=negation_in_python,
     ),
     "masked_mean": Proof(
-        right=[mean_by_where, mean_by_matmul, mean_by_loop],
+        right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer],
         wrong={
             "padding was averaged in": lambda embedded, ids: tf.reduce_mean(embedded, 1),
             "not by all steps": lambda embedded, ids: tf.reduce_mean(_real(embedded, ids) * embedded, 1),
             "That is a sum": lambda embedded, ids: tf.reduce_sum(_real(embedded, ids) * embedded, 1),
             "0/0 is nan": mean_with_nan,
+            "stand at the end": mean_at_the_end,
+            "stand at the start": lambda embedded, ids: mean_at_the_end(embedded, ids, start=True),
             "one word too many": mean_plus_one,
             "words of the whole batch": mean_of_batch,
             "use tf, not NumPy": lambda embedded, ids: tf.constant(mean_by_where(embedded, ids).numpy()),
@@ -205,7 +300,7 @@ PROOFS = {
         raises=raising,
     ),
     "find_duplicates": Proof(
-        right=[copies, copies_by_regex, copies_by_isin],
+        right=[copies, copies_by_regex, copies_by_isin, copies_by_dictionary],
         wrong={
             "in another case": lambda a, b: copies(a, b, lambda text: " ".join(re.sub(r"[^\w\s]", "", text).split())),
             "with other marks": lambda a, b: copies(a, b, lambda text: " ".join(text.lower().split())),
@@ -213,6 +308,13 @@ PROOFS = {
             "Only exact copies": lambda a, b: copies(a, b, str),
             "in another order": lambda a, b: copies(a, b, lambda text: " ".join(sorted(plain(text).split()))),
             "part of a longer": parts_of,
+            "leaves no space": without(r"[^\w\s]|_", " "),
+            "An underscore": without(r"[^\w\s]"),
+            "all alphabets": without(r"[^a-z0-9\s]"),
+            "more than those of the keyboard": without(rf"[{re.escape(string.punctuation)}]"),
+            "Digits count": without(r"[^\w\s]|[_\d]"),
+            "nothing is left": copies_with_words,
+            "slow": copies_in_a_list,
             "places in the training part": lambda a, b: copies(b, a),
             "within the test part": repeats,
             "that is a mask": copies_as_mask,
@@ -221,7 +323,7 @@ PROOFS = {
         raises=raising,
     ),
     "word_saliency": Proof(
-        right=[saliency_in_a_batch, saliency_by_scaling],
+        right=[saliency_in_a_batch, saliency_by_scaling, saliency_by_jacobian, saliency_by_slices],
         wrong={
             "Padding is no word": saliency(lambda e, g, ids: tf.reduce_sum(g * e, -1)),
             "the gradient alone": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g, -1), ids)),
@@ -230,9 +332,18 @@ PROOFS = {
             "each dimension": saliency(lambda e, g, ids: g * e * tf.cast(ids != 0, tf.float32)[:, None]),
             "a mean over the dimensions": saliency(lambda e, g, ids: _masked(tf.reduce_mean(g * e, -1), ids)),
             "both shares each time": saliency_of_table,
+            "gradient of the whole table, a row": slope_of_table,
+            "gradient of the whole table, summed": lambda *given: tf.reduce_sum(slope_of_table(*given), -1),
+            "stand at the end": saliency(
+                lambda e, g, ids: (
+                    tf.reduce_sum(g * e, -1)
+                    * tf.cast(tf.range(len(ids)) < tf.math.count_nonzero(ids, dtype=tf.int32), tf.float32)
+                )
+            ),
             "batch axis": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), ids)[None]),
             "got None": saliency_unwatched,
         },
         raises=raising,
+        breaks=(saliency_out_of_range,),
     ),
 }

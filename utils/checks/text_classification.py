@@ -1,6 +1,8 @@
 """Checks of notebook 08."""
 
 import re
+import string
+import time
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +10,8 @@ import tensorflow as tf
 from utils.checks.engine import attempted, compiled, exercise, expect, refuse, require
 
 NEGATIONS = "not|no|never"
+NEXT = r"[^\s.,;:!?]"  # what a word may begin with
+MANY = 16_000  # texts, among which a list is searched far more slowly than a set
 
 
 @exercise(
@@ -26,19 +30,35 @@ def keep_negation(answer):
         "piano music for a knot expert, nothing more",
         "good? no. great! not: bad; fine",
         f"Not {fresh[0]}, don't {fresh[1]}!",
+        'well-made (so-so), #1: it\'s 5/10 & "odd" «да»',
+        "it is not",
+        "no",
+        "",
     ]
+    words = ("good", "2 hours", "ночь", "_x_", "(so)", '"so"', "élan")
+    negations = ("not", "no", "never", "isn't", "can not", "NO")
+    texts += [f"it {no}{gap}{word} end" for no in negations for gap in (" ", "   ", "\t", " \n") for word in words]
+    texts += [f"so {no}{gap}{mark}{after}bad" for no in negations for gap in ("", "  ") for mark in ".,;:!?"
+              for after in ("", " ")]  # fmt: skip
     faults = {
         "Lower the case first, or Not and NOT slip through.": {"lower": False},
         "Words that end in n't are missing: isn't becomes is not.": {"contract": False},
         "never and no are negations too.": {"negations": "not"},
         "That glues over a mark: a negation ends where the clause ends.": {"clauses": False},
+        "Before a mark a negation stays as it is, also with a space between them.": {"next_one": ""},
         "That finds a negation inside another word, such as knot or piano: ask for a word boundary.": {"bound": False},
-        "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.": {"marks": False},
+        "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.": {"marks": ""},
+        "Only the six marks become spaces, and all other characters stay.": {"marks": r"[^\w\s]"},
+        "Only the six marks become spaces: brackets, hyphens and their like stay.": {"marks": r"[!-&(-/:-@\[-^`{-~]"},
+        "A word may begin with more than a to z: with a digit, an underscore, other letters, other marks.": {
+            "next_one": "[a-z]"
+        },
+        "White space is one or more spaces, tabs or line breaks.": {"gap": " "},
         "Only the first negation of a text is treated.": {"count": 1},
         "Each negation keeps its own name: the prefix is always not_.": {"own": True},
         "The negation is marked and also left standing: it is replaced.": {"twice": True},
         "The n't is still there.": {"drop": False},
-    }
+    }  # fmt: skip
     got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
     require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
@@ -59,25 +79,29 @@ def keep_negation(answer):
 
 
 def _kept(
-    text, lower=True, contract=True, negations=NEGATIONS, clauses=True, bound=True, marks=True, count=0, own=False,
-    twice=False, drop=True,
+    text, lower=True, contract=True, negations=NEGATIONS, clauses=True, bound=True, marks=r"[.,;:!?]", count=0,
+    own=False, twice=False, drop=True, gap=r"\s+", next_one=NEXT,
 ) -> list[str]:  # fmt: skip
     """Return the words of `text` with its negations kept; the options are ways to get it wrong."""
     text = text.lower() if lower else text
     text = re.sub(r"n't\b", " not" if drop else "n't not", text) if contract else text
-    gap = r"\s+" if clauses else r"[\s.,;:!?]+"
+    gap = gap if clauses else r"[\s.,;:!?]+"
     edge = r"\b" if bound else ""
-    glued = r"\1_\2" if own else r"\1 not_\2" if twice else r"not_\2"
-    text = re.sub(rf"{edge}({negations}){gap}([^\s.,;:!?])", glued, text, count=count)
-    return re.sub(r"[.,;:!?]", " ", text).split() if marks else text.split()
+    glued = r"\1_" if own else r"\1 not_" if twice else "not_"
+    text = re.sub(rf"{edge}({negations}){gap}(?={next_one})", glued, text, count=count)
+    return re.sub(marks, " ", text).split() if marks else text.split()
 
 
 @exercise("8.2", "The mean of what is there", why="A review now scores the same alone and beside a longer one.")
 def masked_mean(answer):
-    """Judge means and slopes on ragged batches, with large numbers at the padding, and on an empty review."""
+    """Judge means and slopes on ragged batches, padded anywhere, with large numbers there, and on an empty review."""
     rng = np.random.default_rng()
-    for lengths, filler in (((4, 1), 2.0), ((3, 5, 2), -7.0), ((3, 0, 4), 1.0), ((5, 1, 1, 4), 1e6)):
+    cases = (((4, 1), 2.0, "end"), ((3, 5, 2), -7.0, "start"), ((3, 0, 4), 1.0, "end"), ((5, 1, 1, 4), 1e6, "end"),
+             ((2, 4, 3), 3.0, "middle"), ((1,), 2.0, "start"))  # fmt: skip
+    for lengths, filler, where in cases:
         real = np.arange(max(lengths) + 2) < np.array(lengths)[:, np.newaxis]
+        front = real[..., np.newaxis]
+        real = {"end": real, "start": real[:, ::-1], "middle": np.roll(real, 1, axis=1)}[where]
         ids = np.where(real, rng.integers(1, 9, real.shape), 0)
         embedded = np.where(real[..., np.newaxis], rng.uniform(0.5, 2, (*real.shape, 3)), filler).astype("float32")
         counts = real.sum(1, keepdims=True)
@@ -97,8 +121,12 @@ def masked_mean(answer):
                 total.sum(0) / real.sum(),
             "The count includes the padding, the sum does not leave it out: where is the mask?":
                 embedded.sum(1) / counts_or_1,
+            "That takes padding to stand at the end: it is where the ids are 0, wherever that is.":
+                np.where(front, embedded, 0).sum(1) / counts_or_1,
+            "That takes padding to stand at the start: it is where the ids are 0, wherever that is.":
+                np.where(front[:, ::-1], embedded, 0).sum(1) / counts_or_1,
         }  # fmt: skip
-        on = f"reviews of {', '.join(map(str, lengths))} words, padding filled with {filler:g}"
+        on = f"reviews of {', '.join(map(str, lengths))} words, padding at the {where} and filled with {filler:g}"
         point, ids = tf.constant(embedded), tf.constant(ids)
         with tf.GradientTape() as tape:
             tape.watch(point)
@@ -111,9 +139,12 @@ def masked_mean(answer):
         expect(slopes, slope, on=f"the gradient on {on}")
 
 
-@exercise("8.3", "Find the leak", why="A test review that was trained on measures memory. Run this before you believe.")
+@exercise(
+    "8.3", "Find the leak", why="A test review that was trained on measures memory. Run this before you believe.",
+    deeper=True,
+)  # fmt: skip
 def find_duplicates(answer):
-    """Judge the indices on copies that differ in case, marks and spaces, and on texts that only look alike."""
+    """Judge the indices on copies that differ in case, marks and spaces, on texts that only look alike, on many."""
     rng = np.random.default_rng()
     words = rng.permutation(["".join(rng.choice(list("abcde"), 4)) for _ in range(40)])
     train = [" ".join(words[i : i + 4]) for i in range(0, 40, 4)] + ["a good film"]
@@ -122,9 +153,15 @@ def find_duplicates(answer):
         "new " + a, "A good film!", a, a[:-2], c.upper(), "film good a", b.replace(" ", "  ") + "\n", "not " + b,
         "new " + a, c.replace(" ", "\t") + "...", "good film", "",
     ]  # fmt: skip
-    for number, (texts, known) in enumerate(((test, train), (train, test), (["one", "two"], ["three"]))):
+    odd = ["a well-made film", "до свидания друг", "the end_of it", "10 stars", "it is so", "!?"]
+    odd_test = [
+        "a wellmade film", "a well made film", "До свидания, друг!", "до завтра друг", "the endof it", "the end of it",
+        "11 stars", "stars", "10 stars", "“it is” – so…", "it is so", "...",
+    ]  # fmt: skip
+    lists = (test, train), (train, test), (["one", "two"], ["three"]), (odd_test, odd)
+    for number, (texts, known) in enumerate(lists):
         want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
-        given = np.array(known, dtype=object), np.array(texts, dtype=object)
+        given = [np.array(part, dtype=str if number == 2 else object) for part in (known, texts)]
         on = f"list {number + 1} of texts, {len(known)} to train on and {len(texts)} to test"
         array = np.asarray(attempted(answer(*given), asked="an array of indices", on=on))
         refuse({
@@ -136,13 +173,23 @@ def find_duplicates(answer):
             "Copies in another case were missed.": lambda text: " ".join(_no_marks(text).split()),
             "Copies with other marks were missed: take out all but letters, digits and spaces.":
                 lambda text: " ".join(text.lower().split()),
+            "Marks are more than those of the keyboard: keep letters, digits and spaces, and drop all others.":
+                lambda text: " ".join(text.lower().translate(dict.fromkeys(map(ord, string.punctuation))).split()),
             "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
             "Only exact copies were found: normalize both sides.": str,
             "The same words in another order are another review.": lambda text: " ".join(sorted(_plain(text).split())),
+            "A mark is left out and leaves no space: well-made is wellmade, and not well made.":
+                lambda text: " ".join(re.sub(r"[^\w\s]|_", " ", text.lower()).split()),
+            "An underscore is neither a letter nor a digit: leave it out.":
+                lambda text: " ".join(re.sub(r"[^\w\s]", "", text.lower()).split()),
+            "Letters are those of all alphabets: str.isalnum knows them.":
+                lambda text: " ".join(re.sub(r"[^a-z0-9\s]", "", text.lower()).split()),
+            "Digits count: 10 stars are not 11.": lambda text: " ".join(re.sub(r"\d", "", _plain(text)).split()),
         }  # fmt: skip
         smells = {smell: _places(texts, set(map(key, known)), key) for smell, key in keys.items()}
         plain, plain_known = [_plain(text) for text in texts], [_plain(text) for text in known]
         smells |= {
+            "Two texts of which nothing is left are the same, too.": [i for i in want if plain[i]],
             "A part of a longer review is no copy of it.":
                 [i for i, text in enumerate(plain) if any(text in other for other in plain_known)],
             "Those are the places in the training part; the test part is asked for.":
@@ -153,18 +200,35 @@ def find_duplicates(answer):
         expect(array if len(array) else np.zeros(0), np.array(want, float), on=on, smells={
             smell: np.array(wrong, float) for smell, wrong in smells.items()
         })  # fmt: skip
+    _require_speed(answer)
+
+
+def _require_speed(answer) -> None:
+    """Refuse an answer that compares each text with each: its time grows with the square of their number."""
+    known, texts = (np.array([f"text {i}" for i in range(start, start + MANY)], object) for start in (0, MANY // 2))
+    began = time.process_time()
+    seen = set(map(_plain, known))
+    want = np.flatnonzero([_plain(text) in seen for text in texts])
+    once, began = time.process_time() - began, time.process_time()
+    expect(np.asarray(answer(known, texts)), want, on=f"{MANY:,} texts on either side")
+    took = time.process_time() - began
+    require(
+        took < max(0.5, 8 * once),
+        f"That is right, and slow: {MANY:,} texts took {took:.1f} s, where {once:.2f} s are enough. Look each text up "
+        "in a set: a list is searched from its start each time.",
+    )
 
 
 @exercise("8.4", "The saliency of a word", why="You can now ask any text model which words moved it.")
 def word_saliency(answer):
-    """Judge gradient × input with a head that is not linear, a word that occurs twice, and padding at the end."""
+    """Judge gradient × input with a head that is not linear, a word that occurs twice, and padding anywhere."""
     rng = np.random.default_rng()
-    for ids in ([3, 1, 4], [2, 5, 2, 6, 0, 0], [7, 7, 1, 0]):
+    for ids in ([3, 1, 4], [2, 5, 2, 6, 0, 0], [0, 7, 7, 1], [3, 0, 5, 2], [4]):
         ids = np.array(ids)
         n, d = len(ids), 4
         table = rng.uniform(0.3, 1, (8, d)).astype("float32")
         places, mix, out = (rng.uniform(0.2, 0.6, shape).astype("float32") for shape in (n, (d, 3), (3, 1)))
-        places[1] *= -1  # one place pulls the other way
+        places[1:2] *= -1  # one place pulls the other way
 
         def head(embedded, places=places, mix=mix, out=out):
             hidden = tf.tanh(tf.einsum("bnd,n->bd", embedded, places) @ mix)
@@ -178,10 +242,15 @@ def word_saliency(answer):
         want = np.where(real, product.sum(1), 0)
         merged = np.array([want[(ids == i) & real].sum() for i in ids])
         length = np.where(real, np.linalg.norm(gradient, axis=1), 0)
-        both = np.zeros(len(table))
+        both, slope = np.zeros(len(table)), np.zeros(table.shape)
         np.add.at(both, ids, product.sum(1))
+        np.add.at(slope, ids, gradient)
+        front = np.arange(n) < np.sum(real)
         smells = {
             "Padding is no word: its saliency is 0.": product.sum(1),
+            "That takes padding to stand at the end: it is where the ids are 0.": np.where(front, product.sum(1), 0),
+            "That is the gradient of the whole table, a row for each word it has: watch the embedded words.": slope,
+            "That is the gradient of the whole table, summed: watch the embedded words.": slope.sum(1),
             "That is the gradient alone, summed: multiply it by the embedded word.": np.where(real, gradient.sum(1), 0),
             "That is the length of the gradient, which has no sign: multiply by the input and sum.": length,
             "That has lost the sign: praise and blame must differ.": np.abs(want),

@@ -2,21 +2,28 @@
 
 Why: notebooks and tests must run without a network, and still meet what makes real reviews hard: "not good" and
 "not bad", praise before a damning verdict, other people's opinions, sad plots in good films, rare words, and reviews
-that cannot make up their mind. The shares below the templates are set so that models score as on the real set:
+that cannot make up their mind. The shares below the templates are set so that models score as on the real set, and so
+that the order of words is worth as little on whole reviews, and as much on sentences that only the order tells apart:
 
-    held-out accuracy                               published    drawn, 25,000 + 25,000    drawn, 10,000 + 5,000
-    bag of words, 10,000, logistic                  0.87-0.88    0.876                     0.864
-    words and pairs of words, 20,000, logistic      0.90-0.905   0.911                     0.909
-    averaged embeddings of 16                       0.86-0.88    -                         0.871
-    the quarter of reviews densest in negations:
-        bag of words; words and pairs               -            0.802; 0.871              -
+    models of notebook 8, 9,000 + 3,000 reviews, 250 words    real, four draws     drawn
+    bag of 5,000 words, TF-IDF: accuracy                      0.872-0.887          0.882
+    averaged embeddings of 16: accuracy                       0.872-0.883          0.879
+        trained on the first, read the first 50 / the last 50 0.78 / 0.81          0.78 / 0.79
+        the first 20                                          0.70-0.73            0.69
+    with pairs of words, 50,000: accuracy                     0.871-0.888          0.883
+    pairs of reviews scored the wrong way round:
+        words; pairs of words; convolution of 3               0.054; 0.050; 0.053  0.060; 0.054; 0.056
+        the half that is denser in negations                  0.058; 0.053; 0.057  0.072; 0.062; 0.067
+    logit of "not bad … good" above "not good … bad":
+        words; pairs of words; convolution of 3               0; 4.8-5.3; 0-0.5    0; 4.1; 1.4
 
-    text                                            real         drawn
-    words a review, median; share above 250         175; 0.30    170; 0.28
-    share of held-out words outside 10,000          0.02-0.05    0.022
-    different words in 25,000 reviews               88,000       56,000
+    text, 12,000 reviews                                      real                 drawn
+    words a review, median; share above 250                   177; 0.31            176; 0.30
+    share of held-out words outside 10,000                    0.056                0.030
+    different words in 9,000 reviews                          46,000               37,000
+    negations in 100 words of blame; of praise                1.8; 1.3             1.9; 1.4
 
-The 25,000 column is scikit-learn's logistic regression, the 10,000 column Keras with Adam.
+Keras with Adam throughout; "denser in negations" and so on as the notebook has them.
 """
 
 from functools import cache
@@ -57,6 +64,16 @@ JUDGMENTS = {
     "better": (
         "better|funnier|smarter|richer|stronger|warmer|bolder|more alive|more convincing|more honest",
         "worse|weaker|duller|sillier|slower|cheaper|poorer|emptier|more confused|more tired",
+    ),
+    "idiom": (
+        "a must see|highly recommended|i laughed and i cried|well worth your time|my favorite of the year|"
+        "it left me smiling|among the best i've seen|i could watch it again|ten out of ten|what a lovely surprise|"
+        "thank you for this one|it moved me to tears|i can't wait to see it again|hats off to everyone involved|"
+        "it had me from the first minute",
+        "nothing happens|there is no point to it|i couldn't care less|don't bother|what were they thinking|"
+        "i wanted my money back|i didn't laugh once|it makes no sense|no ideas and no surprises|i couldn't finish it|"
+        "two hours i won't get back|one out of ten|i nearly walked out|there's no excuse for it|"
+        "even fans won't like it|i kept looking at my watch",
     ),
     "advice": ("see it|rent it|buy it|watch it|watch it twice", "skip it|avoid it|miss it|turn it off|stay away"),
 }
@@ -111,7 +128,7 @@ ris rok sk stra tan tar than tir ton tria vane var ven via wyn zar zel zia"""
 
 TEMPLATES = {
     "plot": (
-        0.45,
+        (0.45, 0.45),
         "the story is set in the {place} of {rare}",
         "{role} comes to the {rare} {place} to {goal}",
         "{time} {role} and {role} try to {goal}",
@@ -132,7 +149,7 @@ TEMPLATES = {
         "nobody in the {place} knows about {event} except {role}",
     ),
     "plain": (
-        0.39,
+        (0.44, 0.41),
         "the {aspect} {is} {very} {+adj}",
         "{filler} the {aspect} {is} {+adj}",
         "the {aspect} {is} {+adj} and the {aspect} {is} {+adj}",
@@ -143,8 +160,13 @@ TEMPLATES = {
         "such {+a_adj} {film} with {very} {+adj} {aspect}",
         "{filler} this {film} {+does}",
     ),
+    "idiom": (
+        (0.08, 0.08),
+        "{+idiom}",
+        "{filler} {+idiom}",
+    ),
     "negated": (
-        0.09,
+        (0.01, 0.04),
         "the {aspect} {isn't} {-adj}",
         "the {aspect} {isn't} {very} {-adj}",
         "{filler} the {aspect} {isn't} {-adj}",
@@ -159,7 +181,7 @@ TEMPLATES = {
         "at no point did i feel that it was {-adj}",
     ),
     "mixed": (
-        0.04,
+        (0.01, 0.01),
         "although the {aspect} {is} {-adj} the {film} is {+thing}",
         "the {aspect} {is} {-adj} but the {aspect} {is} {very} {+adj}",
         "even if the {aspect} {-does} the {film} {+does}",
@@ -169,7 +191,7 @@ TEMPLATES = {
         "the {aspect} {is} {+adj} even though the {aspect} {isn't}",
     ),
     "reported": (
-        0.03,
+        (0.01, 0.01),
         "{others} {called} it {-adj} i don't",
         "{others} said it was {-thing} and they're wrong",
         "i expected {-thing} and got {+thing}",
@@ -198,12 +220,12 @@ VERDICTS = (
 
 # --- How much of what, set so that models score as on the real set. ---
 
-MEDIAN_WORDS, SPREAD_OF_WORDS, WORDS_PER_SENTENCE = 185, 0.66, 9.7  # log-normal
-LEANING = (7.8, 1.6)  # beta: the share of a review's sentences that agree with its label
+MEDIAN_WORDS, SPREAD_OF_WORDS, WORDS_PER_SENTENCE = 195, 0.66, 9.5  # log-normal
+LEANING = (5.6, 1.7)  # beta: the share of a review's sentences that agree with its label
 VERDICT_SHARE = 0.8  # of the reviews end in a verdict,
 VERDICT_AGREES = 0.93  # most of which agree with the label
 SKEW = 2.1  # of word frequencies within a list: 1 is uniform
-SKEW_OF_RARE = 2.2
+SKEW_OF_RARE = 1.3
 
 
 def write_reviews(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -224,7 +246,8 @@ def write_reviews(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     agreement = rng.beta(*LEANING, n)
     favorable_share = np.where(labels == 1, agreement, 1 - agreement)
     favorable = rng.random(ends[-1]) < np.repeat(favorable_share, counts)
-    template = rng.choice(len(ALL_TEMPLATES), ends[-1], p=TEMPLATE_SHARES)
+    choices = [rng.choice(len(ALL_TEMPLATES), ends[-1], p=shares) for shares in TEMPLATE_SHARES]
+    template = np.where(favorable, *choices)
     last = ends[rng.random(n) < VERDICT_SHARE] - 1
     label_of_last = np.repeat(labels, counts)[last] == 1
     favorable[last] = label_of_last == (rng.random(len(last)) < VERDICT_AGREES)
@@ -282,7 +305,9 @@ def _option_array(options: list[str]) -> np.ndarray:
 
 
 ALL_TEMPLATES = [text for _, *texts in TEMPLATES.values() for text in texts]
-TEMPLATE_SHARES = [share / len(texts) for share, *texts in TEMPLATES.values() for _ in texts]
+TEMPLATE_SHARES = [
+    [shares[side] / len(texts) for shares, *texts in TEMPLATES.values() for _ in texts] for side in (0, 1)
+]
 OPTIONS = {slot: _option_array(words.split("|")) for slot, words in NEUTRAL.items()}
 JUDGMENT_OPTIONS = {
     slot: [_option_array(side.split() if slot == "adj" else side.split("|")) for side in sides]
