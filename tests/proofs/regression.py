@@ -220,8 +220,9 @@ def heads(x, y, fault=""):
         hidden = tf.keras.layers.Rescaling(0.0)(hidden)
     activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
-    floor = 0.0 if fault in {"linear", "relu", "no floor"} else 1e-3 * deviation
-    spread = tf.keras.layers.Rescaling(0.2 * deviation if fault == "bounded" else deviation, offset=floor)(spread)
+    floor = {"linear": 0.0, "relu": 0.0, "no floor": 0.0, "absolute floor": 1e-3}.get(fault, 1e-3 * deviation)
+    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0}.get(fault, deviation)
+    spread = tf.keras.layers.Rescaling(scale, offset=floor)(spread)
     outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
     if fault == "two outputs":
         return tf.keras.Model(inputs, outputs)
@@ -346,6 +347,9 @@ PROOFS = {
             "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),
             "of new points lie within two spreads": lambda x, y: heads(x, y, "bounded"),
             "An untrained tf.keras.Model is expected": lambda x, y: (1.0, 2.0),
+            "points lie within": lambda x, y: heads(x, y, "absolute floor"),
+            "On a line with x up to": lambda x, y: heads(x, y, "spread in deviations"),
+            "scaled on the way in": lambda x, y: heads(x, y, "raw x"),
         },
         raises=raising,
     ),

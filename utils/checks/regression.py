@@ -204,11 +204,16 @@ def _fitted(seen, by_range: bool = False, rounding: float = 0.0):
     why="The model now says how far from its mean the truth may lie, and new points agree.",
 )
 def mean_and_spread(answer):
-    """Train the two heads on noise that grows with x, and count new points within two spreads, left and right."""
+    """Train the two heads on noise that grows with x, in small and in large units."""
+    for x_unit, y_unit in np.random.default_rng().permutation([(1e-2, 1e3), (1e2, 1e-6)]):
+        _judge_heads(answer, x_unit, y_unit)
+
+
+def _judge_heads(answer, x_unit: float, y_unit: float) -> None:
+    """Train the two heads in these units, and count new points within two spreads, left and right."""
     rng = np.random.default_rng()
     x = rng.uniform(0, 100, (3000, 1))
     y = 3 * x + 200 + (5 + 0.4 * x) * rng.normal(size=x.shape)  # noise of 5 at the left, of 45 at the right
-    x_unit, y_unit = 10.0 ** rng.choice([-2, 2]), 10.0 ** rng.choice([-6, 3])
     (x_train, x_new), (y_train, y_new) = (
         np.split(np.float32(x * x_unit), [1000]),
         np.split(np.float32(y * y_unit), [1000]),
