@@ -6,8 +6,6 @@ import pytest
 from tests import minutes, needs
 from tests.notebooks import NOTEBOOKS, read
 
-WRITTEN = any("\n*Needs: " in cell.source for path in NOTEBOOKS for cell in read(path).cells[1:])
-
 
 def notebook(*sections):
     """Make a notebook with a setup cell and sections of (title, code, ...)."""
@@ -171,7 +169,6 @@ def test_the_line_takes_no_minutes():
     assert sum(minutes.minutes_by_cell(made)) == before
 
 
-@pytest.mark.skipif(not WRITTEN, reason="python -m tests.needs writes the lines")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_lines_are_those_of_the_code(path):
     """`python -m tests.needs` writes them."""
