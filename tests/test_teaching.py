@@ -103,6 +103,12 @@ def test_twelve_sessions_are_the_core_path_once():
     assert sum(map(sum, spent)) == sum(teaching.minutes_at(path.name, "") for path in NOTEBOOKS)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_suits_pairs_is_done_in_class(path):
+    paired = re.search(r"\*\*In pairs:\*\* \[(\d+\.\d+)\]", part_of(f"Notebook {int(path.name[:2])} ·"))[1]
+    assert not any(f"[{paired}]" in at_home for row in rows_of("Twelve sessions")[1:-1] for at_home in row[3::2])
+
+
 def test_two_days_are_eight_blocks():
     blocks = rows_of("Two days")[1:]
     assert len(blocks) == 8 and all(int(spent) <= 70 for _, _, spent in blocks[:-1])
