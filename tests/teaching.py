@@ -49,7 +49,10 @@ def minutes_at(file: str, target: str) -> int:
     """
     if not target:
         return sum(sections(file).values())
-    return sections(file)[target] if target in sections(file) else parts(file)[target]
+    known = {**parts(file), **sections(file)}
+    if target not in known:
+        raise KeyError(f"{file} has no heading for the link #{target}: change the link in {PAGE.name}")
+    return known[target]
 
 
 def minutes_of(cell: str) -> int:

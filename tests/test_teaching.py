@@ -148,3 +148,13 @@ def test_exercises_are_counted():
 def test_teachers_find_it():
     assert "(docs/TEACHING.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\ndocs/TEACHING\n" in (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+
+
+def test_marks_from_a_report(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    header = "student,notebook,1.1,1.2,2.1"
+    rows = [header, "s1,01,correct,not yet: the sum,", "s1,02,,,raised", "s2,01,timed out,missing,"]
+    (tmp_path / "report.csv").write_text("\n".join(rows), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == "s1 4 of 32\ns2 0 of 32\n"
