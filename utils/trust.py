@@ -324,8 +324,8 @@ def never_seen(vectorizer, texts):
 
     It needs ids (output_mode="int"), padded or ragged. A word that `output_sequence_length` cuts off is not seen.
     """
-    if vectorizer.get_config()["output_mode"] != "int":
-        raise ValueError("never_seen reads ids: make the vectorizer with output_mode='int'.")
+    if not isinstance(vectorizer, tf.keras.layers.TextVectorization) or vectorizer.get_config()["output_mode"] != "int":
+        raise ValueError("never_seen needs a TextVectorization with output_mode='int'.")
     ids = vectorizer(texts)
     ids = ids.flat_values if isinstance(ids, tf.RaggedTensor) else tf.reshape(ids, [-1])
     return np.setdiff1d(np.arange(2, vectorizer.vocabulary_size()), ids)

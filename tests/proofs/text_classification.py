@@ -258,6 +258,15 @@ def raising(*_):
     raise ValueError("no")
 
 
+SALIENCY = saliency(lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), ids))
+
+
+def saliency_by_occlusion(ids, table, head):
+    rows = tf.gather(table, ids)
+    without = tf.stack([head((rows * (1 - tf.one_hot(i, len(ids))[:, None]))[None])[0, 0] for i in range(len(ids))])
+    return _masked(head(rows[None])[0, 0] - without, ids)
+
+
 PROOFS = {
     "keep_negation": Proof(
         right=[negation, negation_by_layer_steps, tf.function(negation), negation_by_words, negation_of_each],
@@ -305,6 +314,9 @@ PROOFS = {
             "in another case": lambda a, b: copies(a, b, lambda text: " ".join(re.sub(r"[^\w\s]", "", text).split())),
             "with other marks": lambda a, b: copies(a, b, lambda text: " ".join(text.lower().split())),
             "other white space": lambda a, b: copies(a, b, lambda t: re.sub(r"[^\w\s]", "", t.lower())),
+            "A mark between two spaces": lambda a, b: copies(
+                a, b, lambda t: re.sub(r"[^\w\s]|_", "", " ".join(t.lower().split()))
+            ),
             "Only exact copies": lambda a, b: copies(a, b, str),
             "in another order": lambda a, b: copies(a, b, lambda text: " ".join(sorted(plain(text).split()))),
             "part of a longer": parts_of,
@@ -342,6 +354,11 @@ PROOFS = {
             ),
             "batch axis": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), ids)[None]),
             "got None": saliency_unwatched,
+            "saliency of the probability": lambda ids, table, head: SALIENCY(ids, table, lambda e: tf.sigmoid(head(e))),
+            "go into head as they are": lambda ids, table, head: SALIENCY(
+                ids, table * tf.cast(tf.range(len(table)) > 0, tf.float32)[:, None], head
+            ),
+            "when a word is left out": saliency_by_occlusion,
         },
         raises=raising,
         breaks=(saliency_out_of_range,),

@@ -156,7 +156,7 @@ def find_duplicates(answer):
     odd = ["a well-made film", "до свидания друг", "the end_of it", "10 stars", "it is so", "!?"]
     odd_test = [
         "a wellmade film", "a well made film", "До свидания, друг!", "до завтра друг", "the endof it", "the end of it",
-        "11 stars", "stars", "10 stars", "“it is” – so…", "it is so", "...",
+        "11 stars", "stars", "10 stars", "“it is” – so…", "it is so", "...", "It - is so",
     ]  # fmt: skip
     lists = (test, train), (train, test), (["one", "two"], ["three"]), (odd_test, odd)
     for number, (texts, known) in enumerate(lists):
@@ -175,6 +175,8 @@ def find_duplicates(answer):
                 lambda text: " ".join(text.lower().split()),
             "Marks are more than those of the keyboard: keep letters, digits and spaces, and drop all others.":
                 lambda text: " ".join(text.lower().translate(dict.fromkeys(map(ord, string.punctuation))).split()),
+            "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
+                lambda text: _no_marks(" ".join(text.lower().split())),
             "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
             "Only exact copies were found: normalize both sides.": str,
             "The same words in another order are another review.": lambda text: " ".join(sorted(_plain(text).split())),
@@ -242,11 +244,21 @@ def word_saliency(answer):
         want = np.where(real, product.sum(1), 0)
         merged = np.array([want[(ids == i) & real].sum() for i in ids])
         length = np.where(real, np.linalg.norm(gradient, axis=1), 0)
+        probability = 1 / (1 + np.exp(-hidden @ out[:, 0]))
+        bare = np.where(real[:, np.newaxis], embedded, 0)
+        bare_hidden = np.tanh(places @ bare @ mix)
+        of_bare = np.outer(places, mix @ ((1 - bare_hidden**2) * out[:, 0])) * bare
+        left_out = [np.tanh((places * (np.arange(n) != i)) @ embedded @ mix) for i in range(n)]
         both, slope = np.zeros(len(table)), np.zeros(table.shape)
         np.add.at(both, ids, product.sum(1))
         np.add.at(slope, ids, gradient)
         front = np.arange(n) < np.sum(real)
         smells = {
+            "That is the saliency of the probability: ask for the logit, without a sigmoid.":
+                probability * (1 - probability) * want,
+            "The rows of padding go into head as they are; it is their saliency that becomes 0.": of_bare.sum(1),
+            "That is what changes when a word is left out; gradient × input is asked for.":
+                np.where(real, (hidden - left_out) @ out[:, 0], 0),
             "Padding is no word: its saliency is 0.": product.sum(1),
             "That takes padding to stand at the end: it is where the ids are 0.": np.where(front, product.sum(1), 0),
             "That is the gradient of the whole table, a row for each word it has: watch the embedded words.": slope,
@@ -259,7 +271,7 @@ def word_saliency(answer):
             "A word that occurs twice got both shares each time: watch the embedded words, not the table.": merged,
             "One number for each word of the review, not for each word of the vocabulary.": both,
             "The batch axis is still there: one number for each word, shape (n,).": want[np.newaxis],
-        }
+        }  # fmt: skip
         on = f"ids {ids.tolist()}, table of shape (8, 4), a head with tanh"
         expect(answer(tf.constant(ids, tf.int64), tf.constant(table), head), want, on=on, smells=smells)
 
