@@ -71,6 +71,7 @@ docs/symptoms
 docs/trust
 docs/gallery
 docs/start
+docs/TEACHING
 CONTRIBUTING
 CHANGELOG
 ```

@@ -5,14 +5,24 @@ options are not counted, nor are the setup cell, the lines of `tests/needs.py`, 
 """
 
 import re
+from typing import NamedTuple
 
 import nbformat
 
-from tests.notebooks import NOTEBOOKS, ROOT, read
+from tests.notebooks import NOTEBOOKS, ROOT, read, tags
 
 WORDS, LINES = 150, 12  # read in a minute
 TITLE, ROW = r"(\*\*Time:\*\* )\d+( minutes)", r"(?m)^(\|.*\(notebooks/{name}\).*\| )\d+( \|.*\|)$"
 PAUSE = "**A place to pause.**"
+
+
+class Stretch(NamedTuple):
+    """What stands below one heading in one cell."""
+
+    cell: int
+    section: str  # the heading of level 2, "" above the first
+    heading: str  # the heading of level 3 below it, or ""
+    minutes: float
 
 
 def minutes(notebook: nbformat.NotebookNode) -> int:
@@ -22,19 +32,29 @@ def minutes(notebook: nbformat.NotebookNode) -> int:
 
 def minutes_by_cell(notebook: nbformat.NotebookNode) -> list[float]:
     """Return the minutes that each cell adds to the core path."""
-    spent, deeper = [], False
-    for cell in notebook.cells:
+    spent = [0.0] * len(notebook.cells)
+    for stretch in stretches(notebook):
+        spent[stretch.cell] += stretch.minutes
+    return spent
+
+
+def stretches(notebook: nbformat.NotebookNode) -> list[Stretch]:
+    """Return what stands below one heading in one cell, in order, with the minutes that it adds to the core path."""
+    found, section, heading = [], "", ""
+    for i, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             lines = sum(bool(line.strip()) for line in cell.source.splitlines())
-            spent.append(0 if deeper or "COURSE_URL" in cell.source else lines / LINES)
+            counts = not section.startswith("Deeper") and "COURSE_URL" not in cell.source
+            found.append(Stretch(i, section, heading, lines / LINES if counts else 0))
+            heading = "" if "exercise" in tags(cell) else heading  # what follows an exercise is no part of it
             continue
-        spent.append(0)
         for part in re.split(r"(?m)^(?=#{2,3} )", cell.source):
-            if part.startswith("## "):
-                deeper = part.startswith("## Deeper")
-            if not deeper and not part.startswith("### Deeper"):
-                spent[-1] += _minutes_of_prose(part)
-    return spent
+            level, _, title = part.partition("\n")[0].partition(" ")
+            if level in ("##", "###"):
+                section, heading = (title, "") if level == "##" else (section, title)
+            counts = not section.startswith("Deeper") and not part.startswith("### Deeper")
+            found.append(Stretch(i, section, heading, _minutes_of_prose(part) if counts else 0))
+    return found
 
 
 def _minutes_of_prose(text: str) -> float:
