@@ -1,10 +1,8 @@
-"""The command line: python -m utils.classroom release DIR, or solutions DIR."""
+"""The command line: python -m utils.classroom release DIR, solutions DIR, or report DIR."""
 
 import argparse
 import sys
 from pathlib import Path
-
-from utils.classroom.release import add_solutions, release
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -14,13 +12,20 @@ def main(arguments: list[str] | None = None) -> None:
     for name, told in (
         ("release", "make a copy for students in DIR, as a folder and as a zip: without solutions and outputs"),
         ("solutions", "put the solutions back into the notebooks in DIR"),
+        ("report", "judge the notebooks in DIR, a folder for each student, and write DIR/_report"),
     ):
         commands.add_parser(name, help=told, description=told).add_argument("folder", metavar="DIR", type=Path)
     options = parser.parse_args(arguments)
+    # Imported here: the processes that judge answers import this file, and need nothing of it.
+    from utils.classroom.release import add_solutions, release
+    from utils.classroom.report import report
+
     try:
-        made = {"release": release, "solutions": add_solutions}[options.command](options.folder)
+        made = {"release": release, "solutions": add_solutions, "report": report}[options.command](options.folder)
     except ValueError as problem:
         sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. The same command goes on where it was.")
     print("\n".join(map(str, made)))
 
 

@@ -124,6 +124,11 @@ def notebooks(root: Path = ROOT) -> list[Path]:
     return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
+def tag(setup: str) -> str:
+    """Return the release that a setup cell belongs to."""
+    return re.search(r'"https://github\.com/.+?"\), "(.+?)"', setup).group(1)
+
+
 def without_solution(text: str) -> str:
     """Return the text below an exercise without its solution."""
     return SOLUTION.sub("", text).rstrip("\n")
@@ -161,9 +166,8 @@ def _for_students(path: Path) -> nbformat.NotebookNode:
             cell.outputs, cell.execution_count = [], None
     title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
     title.source = BADGE.sub("", title.source)
-    tag = re.search(r'"https://github\.com/.+?"\), "(.+?)"', setup.source).group(1)
+    notebook.metadata["course"] = {"notebook": path.stem, "release": tag(setup.source)}
     setup.source = SETUP + setup.source[setup.source.index(KEPT) :]
-    notebook.metadata["course"] = {"notebook": path.stem, "release": tag}
     return notebook
 
 
