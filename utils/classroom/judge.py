@@ -70,16 +70,21 @@ def _move_into(scratch: str, pipe) -> None:
 
 
 def _answer(source: str, check: str, names: dict) -> list:
-    """Run the cell up to the call of its check; return what it hands over."""
-    body = ast.parse(source).body
+    """Run the cell up to the call of its check; return what it hands over.
+
+    It stands in a file, as a notebook's cells do: tf.function reads the source of what it compiles.
+    """
+    file = Path("answer.py").resolve()
+    file.write_text(source, encoding="utf-8")
+    body = ast.parse(source, str(file)).body
     called = [(at, call) for at, node in enumerate(body) for call in _calls(node, check)]
     if not called:
         raise ValueError(f"The cell does not hand anything over to checks.{check}.")
     at, call = called[-1]
     run = [node for node in body[:at] if not any(_calls(node))]
-    exec(compile(ast.Module(run, []), "<exercise>", "exec"), names)
+    exec(compile(ast.Module(run, []), str(file), "exec"), names)
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return [eval(compile(ast.Expression(argument), "<exercise>", "eval"), names) for argument in given]
+    return [eval(compile(ast.Expression(argument), str(file), "eval"), names) for argument in given]
 
 
 def _calls(node: ast.AST, check: str | None = None) -> list[ast.Call]:

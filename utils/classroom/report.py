@@ -193,7 +193,7 @@ def _merged(rows: list[Row]) -> list[Row]:
 def misconception(outcome: str, message: str) -> str:
     """Return what a message names, free of the numbers and the line of one student's answer."""
     if outcome == "raised":
-        return re.sub(r" ?\((<unknown>, )?line \d+.*?\)$", "", message.partition("\n")[0])
+        return re.sub(r" ?\((answer\.py, )?line \d+.*?\)$", "", message.partition("\n")[0])
     if outcome != NOT_YET:
         return ""
     first, *rest = message.splitlines() or [""]
