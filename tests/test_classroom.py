@@ -53,6 +53,13 @@ def skip_nonfinite(optimizer, gradients, variables, skipped):
 checks.skip_nonfinite(skip_nonfinite)
 """
 
+PATCH = """
+import utils.checks.autodiff as a
+from utils.checks import engine
+engine.expect.__code__ = (lambda *_, on, smells, tolerance: None).__code__
+a.expect = lambda *_, **__: None
+"""
+
 # What mischief in exercise 1.1 is told. {teacher} is a file of the teacher's, {course} is the course.
 MISCHIEF = {
     "loop": (slope("    while True:\n        pass"), "timed out"),
@@ -71,6 +78,7 @@ MISCHIEF = {
         slope("    import utils.checks.autodiff as a\n    a.expect = lambda *_, **__: None\n    return tf.cos(x)"),
         "not yet: Your code replaced a part of the check while it ran.",
     ),
+    "patches the cell": (slope("    return f(x)", PATCH), VALUE),
     "forges": (
         slope(
             '    import os\n    said = b\'{{"outcome": "correct", "message": ""}}\'\n'
@@ -128,7 +136,7 @@ def hand_in(copy, room, tmp, port):
         save(answered(copy, stem, answers), room / student / (path or f"{stem}.ipynb"))
         expected[student, stem] = outcomes(stem, **said)
 
-    for i in range(3):
+    for i in range(2):
         for stem in (AUTODIFF, CLIPPING):
             hands_in(f"strong {i}", stem, solved(stem), other="correct")
     for i in range(1):

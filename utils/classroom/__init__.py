@@ -18,10 +18,11 @@ which Python imports them, so nobody comes upon one by opening or searching a fi
 check that runs on a student's machine can be read there by who sets out to.
 
 What the report trusts: your copy of the course, Python and its packages, and the names of the folders. It trusts
-nothing in a student's file. Of a notebook it takes the text of the cells that call a check, and nothing else: saved outputs
-and other cells do not count, so an answer that needs a function of another cell raises a NameError. An answer runs in
-a process that knows neither other answers nor a student's name, with the setup cell's names and your check. Its verdict
-comes back as text, through the one pipe that is open there, and counts only with a word that was drawn for it.
+nothing in a student's file. Of a notebook it takes the text of the cells that call a check, and nothing else: saved
+outputs and other cells do not count, so an answer that needs a function of another cell raises a NameError. An answer
+runs in a process that knows neither other answers nor a student's name, with the setup cell's names and your check.
+Its verdict comes back as text, through the one pipe that is open there, and counts only with a word that was drawn for
+it.
 
 What an answer cannot do: run longer than its time, write outside a scratch folder that is removed, read the course's
 solutions or what others handed in, reach the network, start a process, end yours, fill the disk. What a check is made

@@ -252,7 +252,9 @@ def _counted(count: int, thing: str) -> str:
 
 def _bars(shares: dict[Exercise, float], title: str) -> str:
     """Return a figure of the course with its words."""
-    from utils.plotting import bars, style  # late: the processes that judge import this module, too
+    # Late, since it takes seconds; the session first, which silences TensorFlow's banner.
+    from utils import session  # noqa: F401
+    from utils.plotting import bars, style
 
     shown: list[dict] = []
     with mock.patch.object(style, "display", lambda data, **_: shown.append(data)):  # a page takes it, not a notebook
