@@ -270,6 +270,8 @@ def test_no_answer_reaches_the_network(room):
     [
         ("For slope(tf.sin, 3): expected -0.99, got 0.141. That is the value.", "That is the value."),
         ("For a, b: expected [1., 2.], got [1. 3.]. The shape is (2,). Look.", "The shape is (2,). Look."),
+        ("For a metric: expected 0., got nan. 0/0 at the start.", "0/0 at the start."),
+        ("For [2., nan]: expected [[1., 2.]], got [[1., 3.], [2. , 4.]]. nan counts.", "nan counts."),
         ("For n = 3: a None must stay in its place.", "a None must stay in its place."),
         ("For f(2): expected 1, got 3.", ""),
         ("A function came.\nThe class A was handed over.", "A function came. The class A was handed over."),

@@ -31,7 +31,7 @@ of is put back before it judges, and an answer that changes it meanwhile is not 
 - Linux holds all of that by the kernel (resource limits; Landlock, from Linux 5.13; a network namespace, where users
   may have one) and by a hook of Python.
 - A Mac has the resource limits but the one on memory, and the hook.
-- Windows has the hook and the limit on time; each answer imports TensorFlow anew, some seconds.
+- Windows has the hook and the limit on time.
 
 The hook refuses what Python does, and not what compiled code does by itself: `tf.io.write_file` writes where it
 likes on a Mac and on Windows. And Python code can look through its whole process: who sets out to forge a verdict

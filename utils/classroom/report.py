@@ -2,7 +2,7 @@
 
 The page has numbers and no names. Both stand in the folder `_report` beside the students' work, with verdicts.jsonl:
 what was judged once is not judged again, so that an interrupted run goes on where it was, and a second one takes
-seconds.
+seconds. Delete it to have all judged anew, answers among them that timed out because the machine was busy.
 """
 
 import csv
@@ -197,7 +197,8 @@ def misconception(outcome: str, message: str) -> str:
     if outcome != NOT_YET:
         return ""
     first, *rest = message.splitlines() or [""]
-    said = re.sub(r"^For .*?\b(expected .*?, )?got .*?\.(?:\s+(?=[A-Z])|$)", "", first)
+    value = r"(\[.*\]|[^\[].*?)"  # an array has points and spaces inside its brackets
+    said = re.sub(rf"^For .*?\b(expected .*?, )?got {value}\.(?:\s+|$)", "", first)
     said = re.sub(r"^For .*?: (?=[A-Za-z])", "", said)
     return " ".join([said, *rest]).strip()
 
@@ -225,20 +226,23 @@ def _as_page(rows: list[Row], course: list[Exercise]) -> str:
     """Return the page: how many were right, exercise by exercise, and what was misunderstood most often."""
     rows = [row for row in rows if row.notebook]
     room = len({row.student for row in rows})
-    shares, wrong = {}, Counter()
+    shares, wrong, examples = {}, Counter(), {}
     for exercise in course:
         said = [row.said[exercise.number] for row in rows if exercise.number in row.said]
         if said:
             shares[exercise] = 100 * sum(outcome == CORRECT for outcome, _ in said) / len(said)
             named = (misconception(*one) for one in said if one[0] in (NOT_YET, "raised"))
-            wrong.update((exercise, re.sub(r"\d+(\.\d+)?", "…", text)) for text in named if text)
+            for text in filter(None, named):  # what differs in numbers only is the same, and the first stands for all
+                key = exercise, re.sub(r"\d+(\.\d+)?", "", text)
+                wrong[key] += 1
+                examples.setdefault(key, text)
     parts = ["<h1>What the room can do</h1>", f"<p>{len(rows)} notebooks of {_counted(room, 'student')}.</p>"]
     hardest = sorted(shares, key=shares.get)[:8]
     parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, "The hardest exercises")]
     parts += ["<h2>What was misunderstood most often</h2>", "<table><tr><th>students<th>exercise<th>what was said</tr>"]
-    for (exercise, text), count in wrong.most_common(12):
-        name = f"{exercise.number} · {exercise.title}"
-        parts.append(f"<tr><td>{count}<td>{html.escape(name)}<td>{html.escape(text[:300])}</tr>")
+    for key, count in wrong.most_common(12):
+        name, text = f"{key[0].number} · {key[0].title}", examples[key][:300]
+        parts.append(f"<tr><td>{count}<td>{html.escape(name)}<td>{html.escape(text)}</tr>")
     parts += ["</table>" if wrong else "</table><p>Nothing: no answer was wrong.</p>", "<h2>Notebook by notebook</h2>"]
     for stem in dict.fromkeys(exercise.notebook for exercise in shares):
         count = _counted(sum(row.notebook == stem for row in rows), "student")

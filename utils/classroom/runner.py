@@ -1,7 +1,8 @@
 """Has answers judged, each in a process of its own, as many at a time as there are cores.
 
-Where the system can fork, one warm process imports TensorFlow, and all others are forked from it (multiprocessing's
-forkserver): an answer then costs tenths of a second. On Windows each process imports TensorFlow anew.
+On Linux one warm process imports TensorFlow, and all others are forked from it (multiprocessing's forkserver): an
+answer then costs half a second. On Windows, which cannot fork, and on a Mac, whose libraries may not survive it, each
+process imports TensorFlow anew.
 """
 
 import json
@@ -9,6 +10,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -75,7 +77,7 @@ def judged(
 def _context():
     """Return how processes are made here: forked from a warm one, or each from the start."""
     os.environ.setdefault("COURSE_PATIENCE", "20")  # seconds of a check: several share the cores
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["utils.classroom.warm"])
