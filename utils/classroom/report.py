@@ -139,7 +139,8 @@ def _judge(jobs: set[Job], kept: Path, hidden: list[Path], seconds: float) -> di
             left = (time.monotonic() - start) / count * (len(waiting) - count)
             bar = "█" * (20 * count // len(waiting))
             print(f"\r{bar:░<20} {count} of {len(waiting)} answers, {left / 60:.1f} min left ", end="", file=sys.stderr)
-    print("\r", end="", file=sys.stderr)
+    if waiting:
+        print(file=sys.stderr)
     return {job: known[key] for key, job in new.items()}
 
 
