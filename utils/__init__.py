@@ -8,6 +8,7 @@ checks/            the exercises' checks and your progress
 fresh_process.py   a program in a new Python process, with your files and nothing else
 memory.py          the peak memory of a call
 publish.py         writes the course's address into badges, links and setup cells: python -m utils.publish OWNER/REPO
+classroom/         for teachers: a copy without solutions, and a report of a room: python -m utils.classroom
 
 `data` and `plotting` do not know of each other; `checks` may use both. Nothing here depends on a notebook.
 """

@@ -25,7 +25,7 @@ CAUSES = {
     r"^SystemExit": "exit() and sys.exit() end a program. A function hands its result over with return.",
     r"RecursionError": "The function calls itself without an end.",
     r"^IndentationError|^SyntaxError": "Python cannot read the code: look at the line that it names.",
-    r"^MemoryError|OOM|ResourceExhausted": "It does not fit into memory: print the shapes on the way.",
+    r"^MemoryError|\bOOM\b|ResourceExhausted": "It does not fit into memory: print the shapes on the way.",
     r"non-persistent": "A tape answers once. Ask for all gradients in one call, or open it with persistent=True.",
     r"positional argument|keyword argument|takes (no|exactly|at (most|least)) .*argument|multiple values for arg"
     r"|missing required arg|expected (exactly |at (most|least) )?\d+ (positional )?arguments?": _SIGNATURE,

@@ -1,0 +1,141 @@
+"""The students' copy: no solution in it, everything else works, and the solutions can be put back."""
+
+import os
+import re
+import zipfile
+
+import nbformat
+import pytest
+
+from tests import environment
+from tests.notebooks import NOTEBOOKS, exercises, read, tags
+from utils.classroom.__main__ import main
+from utils.classroom.release import add_solutions, release
+
+EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class") / "deep" / "release"
+    release(folder)
+    return folder
+
+
+def giving_away(exercise, lessons):
+    """Return the lines that make up a solution: neither the stub nor a lesson of the course has them."""
+    lines = {line.strip() for line in exercise.solution.splitlines() if len(line.strip()) > 20}
+    return {line for line in lines if line not in exercise.stub and line not in lessons}
+
+
+def lessons_of_the_course():
+    text = "\n".join(cell.source for path in NOTEBOOKS for cell in read(path).cells)
+    return re.sub(r"<summary>Solution</summary>.*?</details>", "", text, flags=re.DOTALL)
+
+
+def test_no_file_gives_a_solution_away(made):
+    lessons = lessons_of_the_course()
+    files = {path: path.read_text(encoding="latin-1") for path in made.rglob("*") if path.is_file()}
+    assert len(files) > 40
+    telling = {exercise.number: giving_away(exercise, lessons) for exercise in EXERCISES}
+    assert sum(map(bool, telling.values())) > 40
+    for number, lines in telling.items():
+        for path, text in files.items():
+            found = [line for line in lines if line in text or line.replace('"', '\\"') in text]
+            given_away = len(found) > len(lines) / 2  # fewer are phrases that any loop has
+            assert not given_away, f"{path.relative_to(made)} has of {number}: {found}"
+
+
+def test_right_answers_of_the_checks_cannot_be_read_in_a_file(made):
+    checks = made / "course" / "utils" / "checks"
+    with zipfile.ZipFile(checks / "checks.zip") as archive:
+        assert len(archive.namelist()) == len(NOTEBOOKS)
+        hidden = [line for name in archive.namelist() for line in archive.read(name).decode("utf-8").splitlines()]
+    texts = "".join(path.read_text(encoding="latin-1") for path in checks.iterdir() if path.is_file())
+    assert not [line for line in hidden if line.startswith("def _") and line in texts]
+
+
+def test_hints_and_stubs_stay_and_outputs_go(made):
+    for path in NOTEBOOKS:
+        copied = made / "course" / "notebooks" / path.name
+        ours, theirs = read(path), read(copied)
+        nbformat.validate(theirs)
+        assert [cell.id for cell in ours.cells] == [cell.id for cell in theirs.cells]
+        assert [e.stub for e in exercises(path)] == [
+            e.stub for e in exercises(made / "course" / "notebooks" / path.name)
+        ]
+        text, copy = ("\n".join(cell.source for cell in notebook.cells) for notebook in (ours, theirs))
+        for kept in ("<summary>Hint", "<summary>Help", "<details>"):
+            gone = text.count("<summary>Solution") if kept == "<details>" else 0
+            assert copy.count(kept) == text.count(kept) - gone
+        assert "<summary>Solution" not in copy and "colab.research" not in copy
+        code = [cell for cell in theirs.cells if cell.cell_type == "code"]
+        assert not any(cell.outputs or cell.execution_count for cell in code)
+
+
+def test_tests_proofs_and_the_classroom_stay_at_home(made):
+    course = made / "course"
+    names = {str(path.relative_to(course)) for path in course.rglob("*")}
+    assert not any(re.search(r"tests|classroom|publish|proofs|__pycache__|\.git", name) for name in names)
+    assert {"requirements.txt", "constraints.txt", "environment.yml", "README.md", "LICENSE"} <= names
+    assert "classroom" not in (course / "utils" / "__init__.py").read_text(encoding="utf-8")
+    packed = {name.rstrip("/") for name in zipfile.ZipFile(made / "course.zip").namelist()}
+    assert packed == {f"course/{name}" for name in names} | {"course"}
+
+
+def test_a_notebook_alone_with_the_zip_finds_its_helpers_and_its_checks(made, tmp_path):
+    os.link(made / "course.zip", tmp_path / "course.zip")
+    exercise = next(e for e in EXERCISES if e.number == "5.1")
+    setup = next(c.source for c in read(made / "course/notebooks" / NOTEBOOKS[4].name).cells if c.cell_type == "code")
+    last = f"print(checks.{exercise.check}(clip_global_norm))"
+    source = "\n".join([setup, exercise.solution, last, exercise.stub, last, "print(checks.clipping_and_accumulation)"])
+    printed = environment.run_python(source, cwd=tmp_path)
+    assert "Exercise 5.1: correct" in printed and "Exercise 5.1: not attempted" in printed
+    assert str(tmp_path / "course" / "utils" / "checks" / "checks.zip") in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["course", "course.zip"]
+
+
+def test_a_notebook_alone_or_with_half_a_zip_says_what_to_do(made, tmp_path, capfd):
+    setup = next(c.source for c in read(made / "course/notebooks" / NOTEBOOKS[0].name).cells if c.cell_type == "code")
+    with pytest.raises(AssertionError, match=r"put course[.]zip beside it"):
+        environment.run_python(setup, cwd=tmp_path)
+    (tmp_path / "course.zip").write_bytes((made / "course.zip").read_bytes()[:1000])
+    with pytest.raises(AssertionError, match="Upload it again"):
+        environment.run_python(setup, cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["course.zip"]
+
+
+def test_solutions_come_back_and_a_student_s_work_stays(tmp_path):
+    folder = tmp_path / "release"
+    release(folder)
+    path = folder / "course" / "notebooks" / NOTEBOOKS[2].name
+    work = read(path)
+    cell = next(cell for cell in work.cells if "exercise" in tags(cell))
+    cell.source = "my_own = 1"
+    nbformat.write(work, path)
+    assert len(add_solutions(folder)) == len(NOTEBOOKS)
+    assert read(path).cells[work.cells.index(cell)].source == "my_own = 1"
+    for ours in NOTEBOOKS:
+        theirs = folder / "course" / "notebooks" / ours.name
+        assert [e.solution for e in exercises(theirs)] == [e.solution for e in exercises(ours)]
+    packed = zipfile.ZipFile(folder / "course.zip").read(f"course/notebooks/{path.name}").decode("utf-8")
+    assert "my_own = 1" in packed and "<summary>Solution" in packed
+    with pytest.raises(ValueError, match=r"no notebook in .* lacks a solution"):
+        add_solutions(folder)
+
+
+def test_bad_input_gets_a_sentence_and_leaves_nothing(tmp_path, capsys):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    (tmp_path / "file").touch()
+    for command, name, said in (
+        ("release", "full", "holds something"),
+        ("release", "file", "holds something"),
+        ("release", "file/below", "cannot be written"),
+        ("solutions", "nowhere", "Expected a folder that release has made"),
+        ("solutions", "full", "Expected a folder that release has made"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            main([command, str(tmp_path / name)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]

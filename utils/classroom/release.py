@@ -1,0 +1,192 @@
+"""Makes the students' copy of the course: hints stay, solutions and outputs go, and one zip holds it all."""
+
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+FOLDER, ARCHIVE = "course", "course.zip"
+TEXTS = ("requirements.txt", "constraints.txt", "environment.yml", "LICENSE")
+AT_HOME = ("classroom", "publish.py", "__pycache__")  # of utils: what only teachers and maintainers run
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n```python\n.*?</details>\n?", re.DOTALL)
+BADGE = re.compile(r"\[!\[Open in Colab\]\(.*?\)\]\(.*?\)\n\n")  # leads to the course with its solutions
+CHECKS = "checks.zip"
+
+README = """# Custom training in TensorFlow: build it, break it, trust it
+
+You need Python 3.11, 3.12 or 3.13. On Linux and a Mac:
+
+    python3 -m venv .venv
+    .venv/bin/pip install -r requirements.txt
+    .venv/bin/jupyter lab
+
+On Windows:
+
+    py -m venv .venv
+    .venv\\Scripts\\pip install -r requirements.txt
+    .venv\\Scripts\\jupyter lab
+
+Open the folder `notebooks`, and in it `01_autodiff.ipynb`. Run its first code cell: it prints one line when all is
+well.
+
+In Colab: open a notebook with *File*, *Upload notebook*, and upload `course.zip` to the *Files* at the left. Then run
+the first code cell, which unpacks the helpers.
+
+Write your answer where an exercise has its `...`, leave the last line of the cell as it is, and run the cell.
+"""
+
+# The setup cell of the copy: it takes the helpers from the zip that the notebook came with, not from a network.
+SETUP = """# Run this cell first. It finds the course's helpers, and unpacks them from course.zip beside this notebook.
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+places = [Path.cwd(), *Path.cwd().parents, Path("course")]
+if not any((place / "utils/session.py").exists() for place in places):
+    if not Path("course.zip").exists():
+        raise SystemExit("This notebook is alone: put it back into the course's folder, or put course.zip beside it.")
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        try:
+            shutil.unpack_archive("course.zip", scratch)
+            os.replace(f"{scratch}/course", "course")
+        except (OSError, shutil.ReadError) as problem:
+            raise SystemExit(f"course.zip could not be unpacked. Is it whole? Upload it again: {problem}") from None
+"""
+KEPT = "sys.path.insert(0, "  # from this line on the setup cell is the course's own
+
+
+def release(folder: Path, root: Path = ROOT) -> list[Path]:
+    """Make the students' copy of the course at `root`: in `folder`, which must be new or empty.
+
+    Returns:
+        The copy's folder, and the zip for a learning platform, which holds the same.
+
+    Raises:
+        ValueError: when `folder` holds something, or cannot be written, or an exercise has no solution to cut out.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"Expected a new or an empty folder, and {folder} holds something: name another.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch, "made")
+            _copy(root, made / FOLDER)
+            _pack(made)
+            if folder.exists():
+                folder.rmdir()
+            os.replace(made, folder)
+    except OSError as problem:
+        raise ValueError(f"{folder} cannot be written: {problem.strerror or problem}. Name another folder.") from None
+    return [folder / FOLDER, folder / ARCHIVE]
+
+
+def add_solutions(folder: Path, root: Path = ROOT) -> list[Path]:
+    """Put the solutions back under the exercises of every notebook in `folder`, whatever else was written into it.
+
+    Returns:
+        The notebooks that changed. A zip that `release` made is packed anew.
+
+    Raises:
+        ValueError: when no notebook in `folder` has a place for one.
+    """
+    whole = {without_solution(text): text for path in notebooks(root) for text in _with_solutions(path)}
+    changed = []
+    for path in sorted(folder.rglob("*.ipynb")):
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except Exception:  # not a notebook, whatever its name
+            continue
+        found = [cell for cell in notebook.cells if cell.source in whole]
+        for cell in found:
+            cell.source = whole[cell.source]
+        if found:
+            scratch = path.with_name(path.name + ".part")
+            nbformat.write(notebook, scratch)
+            os.replace(scratch, path)
+            changed.append(path)
+    if not changed:
+        raise ValueError(f"Expected a folder that release has made, and no notebook in {folder} lacks a solution.")
+    if (folder / ARCHIVE).exists():
+        _pack(folder)
+    return changed
+
+
+def notebooks(root: Path = ROOT) -> list[Path]:
+    """Return the course's notebooks, in their order."""
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def tag(setup: str) -> str:
+    """Return the release that a setup cell belongs to."""
+    return re.search(r'"https://github\.com/.+?"\), "(.+?)"', setup).group(1)
+
+
+def without_solution(text: str) -> str:
+    """Return the text below an exercise without its solution."""
+    return SOLUTION.sub("", text).rstrip("\n")
+
+
+def _with_solutions(path: Path) -> Iterator[str]:
+    return (cell.source for cell in nbformat.read(path, as_version=4).cells if SOLUTION.search(cell.source))
+
+
+def _copy(root: Path, folder: Path) -> None:
+    """Write everything that a student gets into `folder`."""
+    shutil.copytree(root / "utils", folder / "utils", ignore=shutil.ignore_patterns(*AT_HOME))
+    face = folder / "utils" / "__init__.py"
+    told = face.read_text(encoding="utf-8").splitlines(keepends=True)
+    face.write_text("".join(line for line in told if not line.startswith(AT_HOME)), encoding="utf-8")
+    _set_checks_apart(folder / "utils" / "checks")
+    for name in TEXTS:
+        shutil.copy(root / name, folder / name)
+    (folder / "README.md").write_text(README, encoding="utf-8")
+    (folder / "notebooks").mkdir()
+    for path in notebooks(root):
+        nbformat.write(_for_students(path), folder / "notebooks" / path.name)
+
+
+def _for_students(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook without solutions and outputs, with the setup cell of the copy."""
+    notebook = nbformat.read(path, as_version=4)
+    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    solutions = sum(bool(SOLUTION.search(cell.source)) for cell in notebook.cells)
+    if exercises != solutions:
+        raise ValueError(f"Expected a solution below each exercise of {path.name}, and {exercises} have {solutions}.")
+    for cell in notebook.cells:
+        cell.source = without_solution(cell.source) if SOLUTION.search(cell.source) else cell.source
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
+    title.source = BADGE.sub("", title.source)
+    notebook.metadata["course"] = {"notebook": path.stem, "release": tag(setup.source)}
+    setup.source = SETUP + setup.source[setup.source.index(KEPT) :]
+    return notebook
+
+
+def _set_checks_apart(checks: Path) -> None:
+    """Move the checks of the notebooks, which hold right answers, into an archive that Python imports them from."""
+    with zipfile.ZipFile(checks / CHECKS, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(checks.glob("*.py")):
+            if "\n@exercise(" in path.read_text(encoding="utf-8"):
+                archive.write(path, path.name)
+                path.unlink()
+    face = checks / "__init__.py"
+    text = face.read_text(encoding="utf-8")
+    first = text.index("from utils.checks.")
+    found = f'__path__.append(__file__.replace("__init__.py", "{CHECKS}"))  # the checks of the notebooks\n\n'
+    face.write_text(text[:first] + found + text[first:], encoding="utf-8")
+
+
+def _pack(folder: Path) -> None:
+    """Pack the copy in `folder` into its zip."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        packed = shutil.make_archive(str(Path(scratch, "packed")), "zip", folder, FOLDER)
+        os.replace(packed, folder / ARCHIVE)

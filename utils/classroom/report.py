@@ -1,0 +1,298 @@
+"""Writes what a room can do: report.csv, one row a student and notebook, and report.html, a page to project.
+
+The page has numbers and no names. Both stand in the folder `_report` beside the students' work, with verdicts.jsonl:
+what was judged once is not judged again, so that an interrupted run goes on where it was, and a second one takes
+seconds. Delete it to have all judged anew, answers among them that timed out because the machine was busy.
+"""
+
+import csv
+import hashlib
+import html
+import io
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from unittest import mock
+
+import nbformat
+
+from utils.classroom.answers import Exercise, exercises, is_stub, work
+from utils.classroom.judge import RAISED
+from utils.classroom.release import ROOT, notebooks, tag
+from utils.classroom.runner import SECONDS, TIMED_OUT, Job, judged
+
+FOLDER = "_report"
+CORRECT, NOT_YET, NOT_ATTEMPTED, MISSING = "correct", "not yet", "not attempted", "missing"
+BEST_FIRST = (CORRECT, NOT_YET, TIMED_OUT, "raised", NOT_ATTEMPTED, MISSING)
+WRITTEN = {"not attempted yet": NOT_ATTEMPTED, RAISED: "raised"}  # what the CSV says in place of the checks' words
+SKIPPED = (".ipynb_checkpoints", "__MACOSX", FOLDER)
+
+
+@dataclass
+class Row:
+    """A student's work on one notebook, or a file that is none."""
+
+    student: str
+    notebook: str  # "" where no exercise of the course was found
+    files: list[str]
+    remark: str = ""
+    said: dict[str, tuple[str, str]] = field(default_factory=dict)  # by the exercise's number: outcome, message
+
+
+def report(folder: Path, root: Path = ROOT, seconds: float = SECONDS) -> list[Path]:
+    """Judge all notebooks in `folder`, where each student has a folder, or at least a file, of that name.
+
+    Args:
+        folder: any nesting, any file names; the first name below `folder` is the student's.
+        root: the course.
+        seconds: that one answer may take.
+
+    Returns:
+        The CSV and the page.
+
+    Raises:
+        ValueError: when `folder` cannot be read or written, or holds no notebook.
+    """
+    try:
+        students = sorted(path for path in folder.iterdir() if path.name not in SKIPPED)
+        files = {path: [*_notebooks(path)] for path in students}
+        out = folder / FOLDER
+        if any(files.values()):
+            out.mkdir(exist_ok=True)
+    except OSError as problem:
+        raise ValueError(f"{folder} cannot be read and written: {problem.strerror}. Name another folder.") from None
+    if not any(files.values()):
+        raise ValueError(f"Expected a folder with students' notebooks, and no .ipynb file is in {folder}.")
+    course = exercises(root)
+    handed = [one for student in students for one in _work_of(student, files[student], folder, course, _release(root))]
+    known = _judge(
+        {job for _, jobs in handed for job in jobs.values()}, out / "verdicts.jsonl", [root, folder], seconds
+    )
+    rows = _merged([_told(row, jobs, known) for row, jobs in handed])
+    _write(out / "report.csv", _as_csv(rows, course))
+    _write(out / "report.html", _as_page(rows, course))
+    return [out / "report.csv", out / "report.html"]
+
+
+def _notebooks(student: Path) -> Iterator[Path]:
+    for path in sorted(student.rglob("*")) if student.is_dir() else [student]:
+        if path.suffix.lower() == ".ipynb" and not set(path.parts) & set(SKIPPED) and not path.name.startswith("._"):
+            yield path
+
+
+def _release(root: Path) -> str:
+    """Return the release that the course at `root` is."""
+    cells = nbformat.read(notebooks(root)[0], as_version=4).cells
+    return tag(next(cell.source for cell in cells if cell.cell_type == "code"))
+
+
+def _work_of(
+    student: Path, files: list[Path], folder: Path, course: list[Exercise], release: str
+) -> Iterator[tuple[Row, dict[str, Job]]]:
+    """Yield a row for each notebook found in each file, with what is to be judged by the exercise's number."""
+    name = student.name if student.is_dir() else student.stem
+    if not files and student.is_dir():
+        yield Row(name, "", [], "no notebook"), {}
+    for path in files:
+        file = str(path.relative_to(folder))
+        try:
+            found = work(path, {exercise.check for exercise in course})
+        except ValueError as problem:
+            yield Row(name, "", [file], str(problem)), {}
+            continue
+        stems = {exercise.notebook for exercise in course if exercise.check in found.cells}
+        stems |= {found.notebook} & {exercise.notebook for exercise in course}
+        if not stems:
+            yield Row(name, "", [file], "no exercise of this course"), {}
+        other = found.release not in ("", release)
+        remark = f"of release {found.release}, judged by the checks of {release}" if other else ""
+        for stem in sorted(stems):
+            row, jobs = Row(name, stem, [file], remark), {}
+            for exercise in (exercise for exercise in course if exercise.notebook == stem):
+                sources = found.cells.get(exercise.check, [])
+                tried = [source for source in sources if not is_stub(source, exercise)]
+                row.said[exercise.number] = (NOT_ATTEMPTED if sources else MISSING, "")
+                if tried:
+                    jobs[exercise.number] = Job(exercise.check, tried[-1])
+            yield row, jobs
+
+
+def _judge(jobs: set[Job], kept: Path, hidden: list[Path], seconds: float) -> dict[Job, tuple[str, str]]:
+    """Return outcome and message of each job; those in the file `kept` are known, new ones are added."""
+    edition = _edition()
+    known = dict(_kept(kept))
+    new = {_key(job, edition): job for job in jobs}
+    waiting = sorted((job for key, job in new.items() if key not in known), key=lambda job: (job.check, job.source))
+    start = time.monotonic()
+    with kept.open("a", encoding="utf-8") as file:
+        for count, (job, outcome, message) in enumerate(judged(waiting, hidden, seconds), 1):
+            known[_key(job, edition)] = outcome, message
+            file.write(json.dumps([_key(job, edition), outcome, message]) + "\n")
+            file.flush()
+            left = (time.monotonic() - start) / count * (len(waiting) - count)
+            bar = "█" * (20 * count // len(waiting))
+            print(f"\r{bar:░<20} {count} of {len(waiting)} answers, {left / 60:.1f} min left ", end="", file=sys.stderr)
+    if waiting:
+        print(file=sys.stderr)
+    return {job: known[key] for key, job in new.items()}
+
+
+def _kept(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what an earlier run has found; a line that was cut off counts as none."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for line in lines:
+        with suppress(ValueError, TypeError):
+            key, outcome, message = json.loads(line)
+            yield key, (outcome, message)
+
+
+def _edition() -> str:
+    """Return what tells the checks of this course apart from those of another edition."""
+    files = sorted((Path(__file__).parents[1] / "checks").glob("*.py"))
+    whole = b"".join(path.read_bytes() for path in files) + version("tensorflow").encode() + version("keras").encode()
+    return hashlib.sha256(whole).hexdigest()
+
+
+def _key(job: Job, edition: str) -> str:
+    return hashlib.sha256(json.dumps([edition, job.check, job.source]).encode()).hexdigest()
+
+
+def _told(row: Row, jobs: dict[str, Job], known: dict[Job, tuple[str, str]]) -> Row:
+    for number, job in jobs.items():
+        outcome, message = known[job]
+        row.said[number] = WRITTEN.get(outcome, outcome), message
+    return row
+
+
+def _merged(rows: list[Row]) -> list[Row]:
+    """Join what one student has on one notebook in several files: of each exercise the best outcome counts."""
+    merged: dict[tuple, Row] = {}
+    for row in rows:
+        if not row.notebook:
+            merged[(row.student, "", *row.files)] = row
+        elif (key := (row.student, row.notebook)) not in merged:
+            merged[key] = row
+        else:
+            kept = merged[key]
+            kept.files += row.files
+            kept.remark = kept.remark or row.remark
+            for number, said in row.said.items():
+                kept.said[number] = min(kept.said[number], said, key=lambda said: BEST_FIRST.index(said[0]))
+    for row in merged.values():
+        if len(row.files) > 1:
+            row.remark = "; ".join(filter(None, [f"{len(row.files)} files, the best answers count", row.remark]))
+    return list(merged.values())
+
+
+def misconception(outcome: str, message: str) -> str:
+    """Return what a message names, free of the numbers and the line of one student's answer."""
+    if outcome == "raised":
+        return re.sub(r" ?\((answer\.py, )?line \d+.*?\)$", "", message.partition("\n")[0])
+    if outcome != NOT_YET:
+        return ""
+    first, *rest = message.splitlines() or [""]
+    value = r"(\[.*\]|[^\[].*?)"  # an array has points and spaces inside its brackets
+    said = re.sub(rf"^For .*?\b(expected .*?, )?got {value}\.(?:\s+|$)", "", first)
+    said = re.sub(r"^For .*?: (?=[A-Za-z])", "", said)
+    return " ".join([said, *rest]).strip()
+
+
+def _as_csv(rows: list[Row], course: list[Exercise]) -> str:
+    """Return the table; a program that opens it takes no cell for a formula."""
+    numbers = [exercise.number for exercise in course]
+    table = [["student", "notebook", *numbers, "remark", "files"]]
+    for row in rows:
+        cells = [_cell(*row.said[number]) if number in row.said else "" for number in numbers]
+        table.append([row.student, row.notebook, *cells, row.remark, "; ".join(row.files)])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        ["'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in row] for row in table
+    )
+    return "\ufeff" + text.getvalue()  # with the mark, a spreadsheet reads the letters of every name
+
+
+def _cell(outcome: str, message: str) -> str:
+    named = misconception(outcome, message)
+    return f"{outcome}: {named[:200]}" if named else outcome
+
+
+def _as_page(rows: list[Row], course: list[Exercise]) -> str:
+    """Return the page: how many were right, exercise by exercise, and what was misunderstood most often."""
+    rows = [row for row in rows if row.notebook]
+    room = len({row.student for row in rows})
+    shares, wrong, examples = {}, Counter(), {}
+    for exercise in course:
+        said = [row.said[exercise.number] for row in rows if exercise.number in row.said]
+        if said:
+            shares[exercise] = 100 * sum(outcome == CORRECT for outcome, _ in said) / len(said)
+            named = (misconception(*one) for one in said if one[0] in (NOT_YET, "raised"))
+            for text in filter(None, named):  # what differs in numbers only is the same, and the first stands for all
+                key = exercise, re.sub(r"\d+(\.\d+)?", "", text)
+                wrong[key] += 1
+                examples.setdefault(key, text)
+    parts = ["<h1>What the room can do</h1>", f"<p>{len(rows)} notebooks of {_counted(room, 'student')}.</p>"]
+    hardest = sorted(shares, key=shares.get)[:8]
+    parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, "The hardest exercises")]
+    parts += ["<h2>What was misunderstood most often</h2>", "<table><tr><th>students<th>exercise<th>what was said</tr>"]
+    for key, count in wrong.most_common(12):
+        name, text = f"{key[0].number} · {key[0].title}", examples[key][:300]
+        parts.append(f"<tr><td>{count}<td>{html.escape(name)}<td>{html.escape(text)}</tr>")
+    parts += ["</table>" if wrong else "</table><p>Nothing: no answer was wrong.</p>", "<h2>Notebook by notebook</h2>"]
+    for stem in dict.fromkeys(exercise.notebook for exercise in shares):
+        count = _counted(sum(row.notebook == stem for row in rows), "student")
+        parts.append(_bars({e: s for e, s in shares.items() if e.notebook == stem}, f"{stem} ({count})"))
+    return PAGE.format(body="\n".join(parts))
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _bars(shares: dict[Exercise, float], title: str) -> str:
+    """Return a figure of the course with its words."""
+    # Late, since it takes seconds; the session first, which silences TensorFlow's banner.
+    from utils import session  # noqa: F401
+    from utils.plotting import bars, style
+
+    shown: list[dict] = []
+    with mock.patch.object(style, "display", lambda data, **_: shown.append(data)):  # a page takes it, not a notebook
+        labels = {f"{exercise.number} {exercise.title}": share for exercise, share in shares.items()}
+        bars(labels, xlabel="students whose answer is correct (%)", title=title, digits=3)
+    picture, words = shown
+    alt = html.escape(picture["text/plain"])
+    return f'<p><img alt="{alt}" src="data:image/png;base64,{picture["image/png"]}"></p>{words["text/html"]}'
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(text, encoding="utf-8", newline="\n")
+    scratch.replace(path)
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>What the room can do</title>
+<style>
+body {{ background: #fbfaf7; color: #262626; font: 22px/1.4 "DejaVu Sans", sans-serif;
+  max-width: 1100px; margin: 2em auto; padding: 0 1em }}
+img {{ width: 100%; max-width: 1000px }}
+td, th {{ text-align: left; vertical-align: top; padding: 0.3em 1em 0.3em 0; border-bottom: 1px solid #cccccc }}
+details {{ font-size: 16px }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
