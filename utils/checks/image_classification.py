@@ -49,8 +49,8 @@ def convolve(answer):
 
 def _correlate(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Return (h - 2, w - 2, filters): the sum of products of each 3 by 3 patch with the kernel, in float64."""
-    windows = np.lib.stride_tricks.sliding_window_view(np.float64(picture), (3, 3), axis=(0, 1))
-    return np.einsum("ijcuv,uvcf->ijf", windows, np.float64(kernel))
+    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(picture, np.float64), (3, 3), axis=(0, 1))
+    return np.einsum("ijcuv,uvcf->ijf", windows, np.asarray(kernel, np.float64))
 
 
 @exercise(
@@ -345,7 +345,7 @@ def pixel_saliency(answer):
         labels = rng.permutation(5) % 4
         labels[0] = (winner[0] + 1) % 4  # never the winners only
         rivals = (labels + rng.integers(1, 4, 5)) % 4
-        gradients, rows = slopes(np.float64(x)), np.arange(5)  # (n, 28, 28, colors, classes)
+        gradients, rows = slopes(np.asarray(x, np.float64)), np.arange(5)  # (n, 28, 28, colors, classes)
         label, rival = gradients[rows, ..., labels], gradients[rows, ..., rivals]
         difference = label - rival
         p = np.exp(logits - logits.max(-1, keepdims=True))
@@ -363,7 +363,7 @@ def pixel_saliency(answer):
             "That is the slope of the winning class: take the label's and the rival's.":
                 np.abs(gradients[rows, ..., winner]).max(-1),
             "That is the slope of the loss, in which all classes count: take the two logits.": np.abs(of_loss).max(-1),
-            "That is gradient times picture: the slope alone is asked for.": np.abs(difference * np.float64(x)).max(-1),
+            "That is gradient times picture: the slope alone is asked for.": np.abs(difference * x).max(-1),
             "A mean over the batch divides by the number of pictures: each has its own slope.": want / 5,
             "The color axis is still there: (n, 28, 28) is asked for.": np.abs(difference),
             "That is the mean over the colors; the greatest is asked for.": np.abs(difference).mean(-1),

@@ -111,10 +111,10 @@ def masked_mse(answer):
         y_true, error = _fresh(mask.shape, 2), np.float32(rng.uniform(0.5, 3, mask.shape))
         y_pred = np.where(mask, y_true - error, np.float32(filler))
         y_true = np.where(mask, y_true, np.float32(-filler / 2))
-        squares = np.where(mask, np.float64(y_true) - y_pred, 0.0) ** 2
+        squares = np.where(mask, np.asarray(y_true, np.float64) - y_pred, 0.0) ** 2
         rows = squares.sum(1) / np.maximum(mask.sum(1), 1)
         with np.errstate(over="ignore"):
-            unmasked = np.square(np.float64(y_true) - y_pred).mean()
+            unmasked = np.square(np.asarray(y_true, np.float64) - y_pred).mean()
         smells = {
             "That divides by all elements, padding included: divide by the number of real ones.": squares.mean(),
             "That is a mean of row means: an element of a short row counts too much.": rows.mean(),
@@ -128,7 +128,7 @@ def masked_mse(answer):
         want = squares.sum() / mask.sum()
         given = tf.constant(y_true), tf.constant(mask)
         expect(answer(given[0], tf.constant(y_pred), given[1]), want, on=on, smells=smells)
-        slopes = np.where(mask, -2 * (np.float64(y_true) - y_pred), 0) / mask.sum()
+        slopes = np.where(mask, -2 * (np.asarray(y_true, np.float64) - y_pred), 0) / mask.sum()
         got = _gradient(lambda p, g=given: answer(g[0], p, g[1]), y_pred)
         inside = (
             "it holds nan, although the loss is right. The square stands inside tf.where: its slope at the padding is "
@@ -173,7 +173,7 @@ def stable_bce(answer):
         ("a single element", fresh[:1, :1], soft[:1, :1]),
     ]
     for on, logits, y_true in cases:
-        y, t = np.float64(y_true), np.float64(logits)
+        y, t = np.asarray(y_true, np.float64), np.asarray(logits, np.float64)
         cost_of_yes, cost_of_no = np.logaddexp(0, -t), np.logaddexp(0, t)
         want = y * cost_of_yes + (1 - y) * cost_of_no
         rounded = np.where(y > 0.5, cost_of_yes, cost_of_no)
@@ -232,7 +232,7 @@ def focal(answer):
         y_true = np.float32([1, 0, 1, 0, 1, 0, 0]).reshape(shape)
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
-        p_yes = 1 / (1 + np.exp(-np.float64(logits)))
+        p_yes = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
         factor = (1 - p) ** gamma
         want = factor * cross
         class_weights = np.where(y_true == 1, 0.25, 0.75)
