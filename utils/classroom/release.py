@@ -42,23 +42,39 @@ Write your answer where an exercise has its `...`, leave the last line of the ce
 """
 
 # The setup cell of the copy: it takes the helpers from the zip that the notebook came with, not from a network.
-SETUP = """# Run this cell first. It finds the course's helpers, and unpacks them from course.zip beside this notebook.
+SETUP = """# Run this cell first: it finds the course's helpers, and unpacks them from course.zip beside this notebook.
+# To start in the middle, run the cells above, too: Run › Run All Above Selected Cell (in Colab: Runtime › Run before).
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-places = [Path.cwd(), *Path.cwd().parents, Path("course")]
-if not any((place / "utils/session.py").exists() for place in places):
+COURSE_TAG = "{tag}"
+
+
+def is_course(folder):  # of this notebook's release, since another one's helpers may differ
+    try:
+        return f'RELEASE = "{COURSE_TAG}"' in Path(folder, "utils/session.py").read_text("utf-8", "ignore")
+    except OSError:
+        return False
+
+
+course = next(filter(is_course, [Path.cwd(), *Path.cwd().parents, Path("course")]), None)
+if course is None:
+    if Path("course").exists():
+        raise SystemExit(f"The folder {Path('course').resolve()} is not the course {COURSE_TAG}: rename or remove it.")
     if not Path("course.zip").exists():
         raise SystemExit("This notebook is alone: put it back into the course's folder, or put course.zip beside it.")
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
-        try:
+    try:
+        with tempfile.TemporaryDirectory(dir=".") as scratch:
             shutil.unpack_archive("course.zip", scratch)
+            if not is_course(f"{scratch}/course"):
+                raise SystemExit(f"course.zip is not that of the course {COURSE_TAG}: upload the one of this notebook.")
             os.replace(f"{scratch}/course", "course")
-        except (OSError, shutil.ReadError) as problem:
-            raise SystemExit(f"course.zip could not be unpacked. Is it whole? Upload it again: {problem}") from None
+    except (OSError, shutil.ReadError) as problem:
+        raise SystemExit(f"course.zip could not be unpacked. Is it whole? Upload it again: {problem}") from None
+    course = Path("course")
 """
 KEPT = "sys.path.insert(0, "  # from this line on the setup cell is the course's own
 
@@ -126,7 +142,7 @@ def notebooks(root: Path = ROOT) -> list[Path]:
 
 def tag(setup: str) -> str:
     """Return the release that a setup cell belongs to."""
-    return re.search(r'"https://github\.com/.+?"\), "(.+?)"', setup).group(1)
+    return re.search(r'"https://github\.com/.+?", "(.+?)"', setup).group(1)
 
 
 def without_solution(text: str) -> str:
@@ -166,8 +182,9 @@ def _for_students(path: Path) -> nbformat.NotebookNode:
             cell.outputs, cell.execution_count = [], None
     title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
     title.source = BADGE.sub("", title.source)
-    notebook.metadata["course"] = {"notebook": path.stem, "release": tag(setup.source)}
-    setup.source = SETUP + setup.source[setup.source.index(KEPT) :]
+    release = tag(setup.source)
+    notebook.metadata["course"] = {"notebook": path.stem, "release": release}
+    setup.source = SETUP.replace("{tag}", release) + setup.source[setup.source.index(KEPT) :]
     return notebook
 
 
