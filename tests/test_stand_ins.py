@@ -66,9 +66,9 @@ def test_dataset_shows_itself_in_a_line(offline):
 
 @pytest.mark.parametrize("load", [data.mnist, data.fashion_mnist, data.imdb_reviews])
 def test_ten_thousand_are_drawn_in_seconds(load, offline):
-    start = time.process_time()
+    start = time.thread_time()
     load(10_000, 1)
-    assert time.process_time() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_fingerprints(offline):

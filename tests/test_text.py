@@ -86,8 +86,10 @@ def test_a_share_of_unknown_words_does_not_show_the_leak():
 def test_never_seen_counts_what_is_cut_off_and_refuses_what_is_no_id():
     assert len(trust.never_seen(adapted(TRAIN, output_sequence_length=1), TRAIN)) > 0
     for mode in ("multi_hot", "count", "tf_idf"):
-        with pytest.raises(ValueError, match="ids"):
+        with pytest.raises(ValueError, match="output_mode"):
             trust.never_seen(adapted(TRAIN, output_mode=mode), TRAIN)
+    with pytest.raises(ValueError, match="TextVectorization"):
+        trust.never_seen(layers.StringLookup(vocabulary=["good"]), TRAIN)
 
 
 # Padding.
