@@ -101,7 +101,7 @@ def adapt_text(cell: dict) -> None:
 
 
 def adapt_code(cell: dict) -> None:
-    """Fold the setup cell, leave out the reader's progress, give a picture its words, once, show verdicts as text."""
+    """Fold the setup cell, leave out the reader's progress, give a picture its words, once, show verdicts and summaries as text."""
     source = "".join(cell["source"])
     if "COURSE_URL" in source:
         cell["metadata"] = {"tags": ["hide-cell"], "mystnb": FOLDED}
@@ -111,6 +111,10 @@ def adapt_code(cell: dict) -> None:
     if "exercise" in cell["metadata"].get("tags", []):
         for output in shown:
             output["data"].pop("text/html", None)
+    for output in shown:
+        if "white-space:pre;overflow-x:auto" in "".join(output["data"].get("text/html", "")):  # Keras' summary
+            del output["data"]["text/html"]  # its colors are too light, and its lines do not wrap
+            output["data"]["text/plain"] = re.sub(r"\x1b\[[\d;]*m", "", "".join(output["data"]["text/plain"]))
     words = [output["metadata"]["image/png"]["alt"] for output in shown if "image/png" in output["data"]]
     if words:
         cell["metadata"]["mystnb"] = {"image": {"alt": words[0]}}
