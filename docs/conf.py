@@ -101,7 +101,7 @@ def adapt_text(cell: dict) -> None:
 
 
 def adapt_code(cell: dict) -> None:
-    """Fold the setup cell, leave out the reader's progress, give a picture its words, once; verdicts and summaries are text."""
+    """Fold the setup cell, leave out progress, give a picture its words once, show verdicts and summaries as text."""
     source = "".join(cell["source"])
     if "COURSE_URL" in source:
         cell["metadata"] = {"tags": ["hide-cell"], "mystnb": FOLDED}
