@@ -1,7 +1,7 @@
 """How many minutes a notebook's core path takes, by one rule, written to where readers see it: python -m tests.minutes.
 
 words of core prose / 150 + lines of core code / 12 + minutes of core exercises, rounded to 5. Hints, solutions and quiz
-options are not counted, nor are the setup cell, the lines of `tests/needs.py`, and the sections titled Deeper.
+options are not counted, nor are the setup cell and the sections titled Deeper.
 """
 
 import re
@@ -59,7 +59,7 @@ def stretches(notebook: nbformat.NotebookNode) -> list[Stretch]:
 
 def _minutes_of_prose(text: str) -> float:
     """Return the minutes for a piece of Markdown: its words, and what an exercise's card says."""
-    unfolded = re.sub(r"<details>.*?</details>|^\*Needs: .*\*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    unfolded = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     words = re.findall(r"\w+", re.sub(r"`[^`]*`|\$[^$]*\$|<[^>]+>", " x ", unfolded))
     stated = re.search(r"★.*?(\d+) minutes", unfolded)
     return len(words) / WORDS + (int(stated[1]) if stated else 0)

@@ -194,7 +194,7 @@ def line(found: list[Section], at: int, needed: set[int]) -> str:
         return ""
     if len(needed) > MOST or (len(needed) > 2 and len(needed) >= 0.8 * len(above)):
         skipped = len(core) < len(above) and needed <= set(core)
-        return f"*Needs: all sections above{' but the Deeper ones' if skipped else ''}.*"
+        return f"*Needs: {'the core' if skipped else 'all'} above.*"
     titles = " · ".join(found[index].title for index in sorted(needed))
     return f"*Needs: {titles}{'' if titles[-1] in '?!.' else '.'}*"
 

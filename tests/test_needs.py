@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from tests import minutes, needs
+from tests import needs
 from tests.notebooks import NOTEBOOKS, read
 
 
@@ -117,13 +117,13 @@ def test_a_section_that_changes_a_value_is_needed_beside_the_one_that_made_it():
 
 def test_many_are_all():
     many = [(f"S{n}", f"x{n} = 1") for n in range(5)]
-    assert lines(*many, ("Last", "x0, x1, x2, x3"))[-1] == "*Needs: all sections above.*"
+    assert lines(*many, ("Last", "x0, x1, x2, x3"))[-1] == "*Needs: all above.*"
     assert lines(*many, ("Last", "x0, x1, x2"))[-1] == "*Needs: S0 · S1 · S2.*"
-    assert lines(*many[:3], ("Last", "x0, x1, x2"))[-1] == "*Needs: all sections above.*"
+    assert lines(*many[:3], ("Last", "x0, x1, x2"))[-1] == "*Needs: all above.*"
     assert lines(*many[:2], ("Last", "x0, x1"))[-1] == "*Needs: S0 · S1.*"
     deeper = ("Deeper: more", "y = 1")
-    assert lines(*many, deeper, ("Last", "x0, x1, x2, x3"))[-1] == "*Needs: all sections above but the Deeper ones.*"
-    assert lines(*many, deeper, ("Last", "x0, x1, x2, y"))[-1] == "*Needs: all sections above.*"
+    assert lines(*many, deeper, ("Last", "x0, x1, x2, x3"))[-1] == "*Needs: the core above.*"
+    assert lines(*many, deeper, ("Last", "x0, x1, x2, y"))[-1] == "*Needs: all above.*"
 
 
 def test_a_title_keeps_its_own_end():
@@ -160,13 +160,6 @@ def test_a_heading_inside_a_cell_gets_its_line():
     ]
     needs.write_lines(made)
     assert made.cells[-2].source == "So much for that.\n\n## Two\n\nText.\n\n## Three\n\n*Needs: One.*\n\nMore:"
-
-
-def test_the_line_takes_no_minutes():
-    made = notebook(("One", "x = 1"), ("Two", "x"))
-    before = sum(minutes.minutes_by_cell(made))
-    needs.write_lines(made)
-    assert sum(minutes.minutes_by_cell(made)) == before
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
