@@ -208,6 +208,14 @@ def test_depends_on_finds_leaks_and_nothing_else(name, unit):
     assert np.array_equal(kept[0], x) and np.array_equal(kept[1], y)
 
 
+@pytest.mark.parametrize("end", [np.min, np.max])
+def test_depends_on_sees_an_end_of_the_range_that_training_rows_hold(end):
+    x, y = np.abs(table()[0]), table()[1]
+    x[0], x[1] = 0, 9  # least and greatest in every column
+    assert depends_on(JUDGE, lambda x, y: x[LEARN] - end(x, axis=0), x, y)
+    assert not depends_on(JUDGE, lambda x, y: x[LEARN] - end(x[LEARN], axis=0), x, y)
+
+
 def test_depends_on_wants_a_seed_and_bears_missing_numbers():
     x, y = table()
     with pytest.raises(AssertionError, match="set its seed"):
