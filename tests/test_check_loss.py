@@ -57,6 +57,11 @@ class CutMSE(GuardedMSE):
         return super().call(y_true, tf.stop_gradient(y_pred))
 
 
+class NumpyMSE(GuardedMSE):
+    def call(self, y_true, y_pred):
+        return np.mean(np.square(np.asarray(y_true) - np.asarray(y_pred)), axis=-1)
+
+
 class CubeWithoutFactor(GuardedMSE):
     def call(self, y_true, y_pred):
         error = tf.sqrt(super().call(y_true, y_pred))  # of one output
@@ -160,6 +165,7 @@ def test_a_missing_axis_of_sequences_is_seen_where_it_broadcasts():
         (OneNumberMSE, ["one value each", "weight 0 is absence"]),
         (ShiftedMSE, ["zero if perfect"]),
         (CutMSE, ["slope"]),
+        (NumpyMSE, ["slope", "no axis missing"]),
         (CubeWithoutFactor, ["slope"]),
         (DeafMSE, ["weight 0 is absence"]),
     ],

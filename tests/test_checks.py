@@ -672,6 +672,16 @@ def test_a_smell_never_hides_a_right_answer():
     expect(4.0, 4.0, on="double(2.0)", smells={"That is the square.": 4.0})
 
 
+def test_misconceptions_that_lead_to_the_same_numbers_are_both_told():
+    smells = {"That is the square.": 4.0, "That is the double.": 4.0, "That is half of it.": 1.0}
+    with pytest.raises(NotYet, match=r"got 4.. Either: That is the square. Or: That is the double.$"):
+        expect(4.0, 2.0, on="it", smells=smells)
+    with pytest.raises(NotYet, match=r"got 1.. That is half of it.$"):
+        expect(1.0, 2.0, on="it", smells=smells)
+    with pytest.raises(NotYet, match=r"got 4.0001. That is the double.$"):  # the nearer one
+        expect(4.0001, 2.0, on="it", smells=smells | {"That is the double.": 4.0001})
+
+
 def test_expect_is_exact_enough():
     expect(1.0 + 1e-6, 1.0, on="")
     with pytest.raises(NotYet):

@@ -254,7 +254,8 @@ sys.dont_write_bytecode = True
 for file, content in (
     ("session.py", None), ("session.py", 'RELEASE = "{session.RELEASE}"'), ("data/__init__.py", None),
     ("data/__init__.py", ""), ("data/loaders.py", None), ("data/loaders.py", ""), ("checks/engine.py", "def exercise("),
-    ("checks/engine.py", ""), ("trust.py", None), ("checks/__init__.py", "x = 1/"),
+    ("checks/engine.py", ""), ("trust.py", None), ("trust.py", ""),
+    ("plotting/__init__.py", ""), ("checks/__init__.py", "x = 1/"),
 ):
     path = pathlib.Path(folder, "utils", file)
     kept = path.read_text(encoding="utf-8")
@@ -267,7 +268,7 @@ print(said())
 """
     first, *lines, last = run_again(source, course, tmp_path)
     assert "This notebook is alone" in first, "without a release it is no course"
-    assert last == "nothing" and len([line for line in lines if not line.startswith("Python 3")]) == 9
+    assert last == "nothing" and len([line for line in lines if not line.startswith("Python 3")]) == 11
     for line in lines[:-1]:
         assert f"A file in {course} is missing or damaged: get that folder anew, and restart the kernel." in line, line
         assert "make lab" not in line
@@ -285,6 +286,9 @@ def test_another_utils_that_is_loaded_already_is_named(course):
 def test_a_wrong_word_in_the_environment_is_an_error_of_its_own():
     done = run(SETUP, ROOT, COURSE_DATA="offlin")
     assert "ValueError: COURSE_DATA must be auto, real or offline, not 'offlin'" in done.stderr
+    for odd in ("abc", "0"):
+        done = run("import utils.checks.watchdog", ROOT, COURSE_PATIENCE=odd)
+        assert f"ValueError: COURSE_PATIENCE must be a number of seconds above 0, not '{odd}'" in done.stderr
 
 
 @pytest.mark.parametrize("version", ["3.dev1", "2.22.0-dev20270101", "2.21", "3", "2.21.0rc1"])

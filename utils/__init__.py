@@ -12,3 +12,9 @@ classroom/         for teachers: a copy without solutions, and a report of a roo
 
 `data` and `plotting` do not know of each other; `checks` may use both. Nothing here depends on a notebook.
 """
+
+from pathlib import Path
+
+empty = [path for path in Path(__file__).parent.rglob("*.py") if not path.stat().st_size]
+if empty:  # a copy that broke off; Python imports an empty file without a word
+    raise ImportError(f"'utils': {empty[0]} is empty")

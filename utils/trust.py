@@ -112,7 +112,7 @@ def check_loss(loss_fn, y_true, y_pred, perfect, expected=None):
     y_true, y_pred, perfect = (tf.cast(a, tf.float64) for a in (y_true, y_pred, perfect))
     with tf.GradientTape() as tape:
         tape.watch(y_pred)
-        values = loss_fn.call(y_true, y_pred)
+        values = tf.convert_to_tensor(loss_fn.call(y_true, y_pred))
     slopes = tape.gradient(values, y_pred)
     judged = slopes_by_difference(lambda p: tf.reduce_sum(loss_fn.call(y_true, p)), y_pred)
     answers = {

@@ -229,12 +229,17 @@ def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, to
     # Two misconceptions can lead to nearly the same numbers: then the one that leads to these is meant.
     closer = [smell for smell in alike if _equal(array, smells[smell], tolerance / 10)]
     if alike:
-        raise NotYet(f"{told} {(closer or alike)[0]}")
+        raise NotYet(f"{told} {_either(closer or alike)}")
     if array.shape != want.shape:
         raise NotYet(f"{told} The shape is {array.shape} and should be {want.shape}.")
     if not _equal(array, want, tolerance):
         odd = np.any(np.isfinite(want) & ~np.isfinite(array))
         raise NotYet(told + (" A nan or inf: look for 0/0, log(0) or an overflow on the way." if odd else ""))
+
+
+def _either(sentences: list[str]) -> str:
+    """Return the sentence, or, where several misconceptions lead to the same numbers, all of them."""
+    return sentences[0] if len(sentences) == 1 else f"Either: {' Or: '.join(sentences)}"
 
 
 def require(condition: bool, message: str) -> None:

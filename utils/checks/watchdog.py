@@ -29,7 +29,21 @@ from types import FrameType
 
 import tensorflow as tf
 
-PATIENCE = float(os.environ.get("COURSE_PATIENCE", "9"))  # seconds that a check may take
+
+def _patience() -> float:
+    """Return the seconds that a check may take: COURSE_PATIENCE, or 9.
+
+    Raises:
+        ValueError: when COURSE_PATIENCE is not a number above 0.
+    """
+    asked = os.environ.get("COURSE_PATIENCE") or "9"
+    with contextlib.suppress(ValueError):
+        if float(asked) > 0:
+            return float(asked)
+    raise ValueError(f"COURSE_PATIENCE must be a number of seconds above 0, not {asked!r}: set it to one.")
+
+
+PATIENCE = _patience()
 STOPPING = 0.6  # seconds until code that does not stop is left behind
 PRINTED = 5_000  # characters that one call may print
 STACK = 64 * 2**20  # bytes: with less, deep recursion ends the kernel on some systems instead of raising
