@@ -12,6 +12,7 @@ import pytest
 
 from tests import minutes
 from tests.notebooks import IGNORED, NOTEBOOKS, ROOT, exercises, published, read, setup_cell, spoken, tags
+from utils import checks
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 COLAB = "https://colab.research.google.com/github"
@@ -200,3 +201,12 @@ def test_readme_table_is_in_step():
         title = read(path).cells[0].source
         assert title.startswith(f"# {number} · ")
         assert f"**{question.strip()}**" in title and f"**Time:** {spent} minutes" in title
+
+
+@each_notebook
+def test_the_progress_that_is_shown_lists_the_exercises_of_today(path, monkeypatch, tmp_path):
+    """nbval leaves this output out, since it is the reader's own."""
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    shown = [output.data["text/plain"] for output in outputs if "exercises are correct" in str(output.get("data"))]
+    assert shown == [repr(checks.progress())]
