@@ -71,5 +71,5 @@ def short_text(source: str) -> str:
 
 def stressed(paragraph: str) -> str:
     """Return the sentences of a paragraph in which a word stands in bold."""
-    sentences = re.split(r"(?<=[.?!:])\s+(?=[A-Z`$*\"])", paragraph)
+    sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z`$*\"])", paragraph)
     return " ".join(sentence for sentence in sentences if "**" in sentence)
