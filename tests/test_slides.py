@@ -1,5 +1,6 @@
 """The cells that `make slides` shows: enough, not too many, no answer before its question. Marked in the notebooks."""
 
+import functools
 import re
 
 import nbformat
@@ -10,12 +11,14 @@ from tests.notebooks import NOTEBOOKS, exercises, read, tags
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 text_cell = nbformat.v4.new_markdown_cell
+opened = functools.cache(read)
 
 
-def decks(notebook):
+@functools.cache
+def deck_of(path):
     """Return the shown cells of a notebook, slide by slide."""
     found = []
-    for cell in slides.shown(notebook).cells:
+    for cell in slides.shown(opened(path)).cells:
         if slides.kind(cell) == "slide":
             found.append([])
         found[-1].append(cell)
@@ -34,7 +37,7 @@ def answered_in_sight(deck):
 
 @each_notebook
 def test_a_deck_has_a_title_and_at_most_twenty_slides_with_a_heading_each(path):
-    deck = decks(read(path))
+    deck = deck_of(path)
     assert 8 <= len(deck) <= 20
     assert [bool(re.match("# ", slide[0].source)) for slide in deck] == [True] + [False] * (len(deck) - 1)
     for slide in deck[1:]:
@@ -42,26 +45,26 @@ def test_a_deck_has_a_title_and_at_most_twenty_slides_with_a_heading_each(path):
     text = "\n\n".join(cell.source for slide in deck for cell in slide if cell.cell_type == "markdown")
     assert "## Trap: " in text and "**Predict.**" in text and "## Recap" in text
     assert any(
-        not slides.short_code(cell) for cell in read(path).cells if cell.cell_type == "code" and slides.kind(cell)
+        not slides.short_code(cell) for cell in opened(path).cells if cell.cell_type == "code" and slides.kind(cell)
     )
 
 
 @each_notebook
 def test_no_slide_answers_an_exercise_or_its_own_question(path):
-    marked = [cell for cell in read(path).cells if slides.kind(cell)]
+    marked = [cell for cell in opened(path).cells if slides.kind(cell)]
     assert not [cell for cell in marked if "exercise" in tags(cell) or "COURSE_URL" in cell.source]
-    text = "\n".join(cell.source for slide in decks(read(path)) for cell in slide)
+    text = "\n".join(cell.source for slide in deck_of(path) for cell in slide)
     assert not re.search(r"<details>|Exercise \d+\.\d|^## Quiz|\]\(\S*\.(?:ipynb|md)", text, re.MULTILINE)
     for exercise in exercises(path):
         assert exercise.solution not in text, exercise.number
-    for slide in decks(read(path)):
+    for slide in deck_of(path):
         assert answered_in_sight(slide) == []
 
 
 @each_notebook
 def test_what_a_marked_cell_says_can_be_shown(path):
     """The template shows what is printed, and pictures; the words below a picture are its alternative text."""
-    for cell in read(path).cells:
+    for cell in opened(path).cells:
         for output in cell.get("outputs", []) if slides.kind(cell) else []:
             data = output.get("data", {})
             is_words = "<summary>The figure in words</summary>" in data.get("text/html", "")
@@ -70,7 +73,7 @@ def test_what_a_marked_cell_says_can_be_shown(path):
 
 @each_notebook
 def test_a_slide_is_no_page_of_prose(path):
-    for slide in decks(read(path)):
+    for slide in deck_of(path):
         paragraphs = [part for cell in slide if cell.cell_type == "markdown" for part in cell.source.split("\n\n")]
         words = sum(len(part.split()) for part in paragraphs if not slides.NO_PROSE.match(part))
         assert words <= 120, slide[0].source
