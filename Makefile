@@ -11,7 +11,7 @@ GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks book book-test pages gallery colab matrix bench browser-test lint constraints clean
+.PHONY: help lab test notebooks book book-test slides pages gallery colab matrix bench browser-test lint constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,9 +31,13 @@ book: .venv-book/ready  ## build the book in build/book, to read without Python 
 	$(BOOK)/python -m sphinx -W --keep-going -q -d build/doctrees -c docs . build/book
 	@echo "Open build/book/index.html."
 
-book-test: .venv-book/ready  ## test the book, in a browser too where there is Chromium, by axe-core too where there is npm
+slides: .venv-book/ready  ## make slides of the notebooks in build/slides, to show without a network (one only: make slides ONLY=notebooks/01*)
+	$(BOOK)/python -m jupyter nbconvert --to slides --config docs/slides/config.py --log-level WARN --output-dir build/slides $(or $(ONLY),notebooks/*.ipynb)
+	@echo "Open a file of build/slides in a browser. F fills the screen, the right arrow goes on."
+
+book-test: .venv-book/ready  ## test book and slides, in a browser too where there is Chromium, by axe-core too where there is npm
 	@command -v npm >/dev/null && npm install --silent --no-save --no-package-lock axe-core@4.14.1 || echo "No npm: axe-core is left out."
-	$(BOOK)/python -m pytest --noconftest -o addopts="" -rs tests/test_book.py
+	$(BOOK)/python -m pytest --noconftest -o addopts="" -rs tests/test_book.py tests/test_decks.py
 
 pages: .venv/ready  ## write docs/symptoms.md and docs/trust.md anew, from the notebooks and from utils/trust.py
 	$(BIN)/python -m tests.trust_page
@@ -90,6 +94,6 @@ clean:  ## remove the environments and what tests left
 	@echo "Making the environment $(@D): this takes a minute or more, once."
 	@rm -rf $(@D)
 	"$(PYTHON)" -m venv $(@D)
-	$(@D)/bin/python -m pip install --upgrade pip
-	$(@D)/bin/python -m pip install -r $<
+	@{ $(@D)/bin/python -m pip install --upgrade pip && $(@D)/bin/python -m pip install -r $<; } \
+		|| { echo "The packages of $< could not be installed. The first time they come from the network: is there one?"; exit 1; }
 	@touch $@

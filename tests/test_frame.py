@@ -16,6 +16,7 @@ from utils import checks
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 COLAB = "https://colab.research.google.com/github"
+MARKS = [{"slide_type": kind} for kind in ("slide", "-", "fragment")]  # of cells that stand on a slide
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -185,7 +186,8 @@ def test_source_is_clean(path):
     raw = json.loads(path.read_text(encoding="utf-8"))
     assert set(raw["metadata"]) <= {"kernelspec", "language_info"}
     for cell in raw["cells"]:
-        assert set(cell["metadata"]) <= {"tags"}, cell["metadata"]
+        assert set(cell["metadata"]) <= {"tags", "slideshow"}, cell["metadata"]
+        assert cell["metadata"].get("slideshow", MARKS[0]) in MARKS
         assert set(cell["metadata"].get("tags", [])) <= {IGNORED, "exercise"}
         assert "".join(cell["source"]).strip(), "an empty cell"
 
