@@ -30,6 +30,11 @@ def slope_by_forward_mode(f, x):
     return forward.jvp(y).numpy()
 
 
+def slope_by_difference(f, x):
+    x = tf.constant(x, tf.float64)
+    return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
+
+
 def slope_of_what_came(f, x):
     x = tf.constant(x)
     with tf.GradientTape() as tape:
@@ -45,6 +50,17 @@ def rows_by_formula(w, x, y_true):
 
 def rows_by_loop(w, x, y_true):
     return tf.stack([_watched(lambda v, i=i: (tf.tensordot(x[i], v, 1) - y_true[i]) ** 2, w) for i in range(len(x))])
+
+
+def rows_by_tiled_weights(w, x, y_true):
+    return _watched(lambda rows: (tf.reduce_sum(rows * x, axis=1) - y_true) ** 2, tf.tile(w[None], [len(x), 1]))
+
+
+def rows_by_jacobian(w, x, y_true):
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        losses = losses_of(w, x, y_true)
+    return tape.jacobian(losses, w)
 
 
 def losses_of(w, x, y_true):
@@ -72,6 +88,20 @@ def norm_with_cond(x):
 def norm_by_root_of_products(x):
     length = tf.sqrt(tf.tensordot(x, x, 1))
     return length, lambda upstream: tf.where(length > 0, upstream * x / tf.where(length > 0, length, 1.0), 0.0)
+
+
+def norm_of_what_is_not_zero(x):
+    return tf.norm(tf.gather(x, tf.where(x != 0)[:, 0]))
+
+
+def norm_where(is_zero):
+    """Return a double where that takes for the zero vector what `is_zero` says."""
+
+    def norm(x):
+        zero = is_zero(x)
+        return tf.where(zero, tf.zeros((), x.dtype), tf.norm(tf.where(zero, tf.ones_like(x), x)))
+
+    return norm
 
 
 def norm_right_when_eager(x):
@@ -178,9 +208,38 @@ def wrong_one_by_cosine_and_length(functions, x):
 
 def wrong_one_by_allclose(functions, x):
     for i, f in enumerate(functions):
-        if not np.allclose(_slopes(f, x), _judge(f, x), rtol=1e-4, atol=0):
+        judged = _judge(f, x)
+        if not np.allclose(_slopes(f, x), judged, rtol=0, atol=1e-4 * np.abs(judged).max()):
             return tf.constant(i)
     return -1
+
+
+def wrong_one_by_component(functions, x):
+    """Divide each difference by its own slope: where that is 0, a right gradient is as wrong as can be."""
+    errors = []
+    for f in functions:
+        by_tape, judged = _slopes(f, x), _judge(f, x)
+        errors.append(np.max(abs(by_tape - judged) / np.maximum(abs(judged), 1e-300)))
+    return int(np.argmax(errors))
+
+
+def wrong_one_with_step_of_size_x(functions, x):
+    """Take a step of 1e-5 |x|, which is none where x is 0: the component is then skipped."""
+    errors = []
+    for f in functions:
+        by_tape, steps = _slopes(f, x), 1e-5 * abs(x.numpy())
+        pairs = [(f(x + s), f(x - s)) for s in np.diag(steps)]
+        judged = np.array([float(a - b) for a, b in pairs]) / np.where(steps, 2 * steps, 1)
+        errors.append(abs(by_tape - judged).max() / max(abs(judged).max(), 1e-300))
+    return int(np.argmax(errors))
+
+
+def wrong_one_by_diag(functions, x):
+    """Take all steps at once, as the rows of a matrix, with one step for each component."""
+    steps = 1e-5 * tf.maximum(tf.abs(x), 1.0)
+    judged = [tf.stack([f(x + step) - f(x - step) for step in tf.linalg.diag(steps)]) / (2 * steps) for f in functions]
+    errors = [np.abs(_slopes(f, x) - j).max() / np.abs(j).max() for f, j in zip(functions, judged, strict=True)]
+    return errors.index(max(errors))
 
 
 def wrong_one_by_sum(functions, x):
@@ -230,6 +289,33 @@ def product_by_forward_mode(f, x, v):
     return forward.jvp(gradient)
 
 
+def product_by_one_tape(f, x, v):
+    x = tf.Variable(x)
+    with tf.GradientTape(persistent=True) as tape:
+        gradient = tape.gradient(f(x), x)
+    return tape.gradient(gradient, x, output_gradients=v)
+
+
+def product_in(dtype):
+    """Return an answer that computes in `dtype`, and returns the dtype of x where that is float32."""
+
+    def answer(f, x, v):
+        product = product_by_double_tape(lambda t: f(tf.cast(t, x.dtype)), tf.cast(x, dtype), tf.cast(v, dtype))
+        return tf.cast(product, x.dtype) if dtype == tf.float32 else product
+
+    return answer
+
+
+def product_by_difference(f, x, v):
+    return (_gradient(f, x + 1e-3 * v) - _gradient(f, x - 1e-3 * v)) / 2e-3
+
+
+def product_remembered():
+    """Return an answer that remembers its results by the number of variables."""
+    known = {}
+    return lambda f, x, v: known.setdefault(len(x), product_by_double_tape(f, x, v))
+
+
 def hessian(f, x):
     with tf.GradientTape() as outer:
         outer.watch(x)
@@ -249,7 +335,7 @@ def _gradient(f, x):
 
 PROOFS = {
     "slope": Proof(
-        right=[slope_by_variable, slope_by_forward_mode],
+        right=[slope_by_variable, slope_by_forward_mode, slope_by_difference, tf.function(_watched)],
         wrong={
             "the value of the function": lambda f, x: f(tf.constant(x, tf.float32)),
             "minus the slope": lambda f, x: -_watched(f, x),
@@ -258,13 +344,15 @@ PROOFS = {
             "the sign of x is lost": lambda f, x: _watched(f, abs(x)),
             "slope(tf.sin, 0)": lambda f, x: _watched(f, x or 1.0),
             "slope(lambda t: 1 - 2 * t": lambda f, x: tf.maximum(_watched(f, x), -1.0),
-            "slope(tf.sin, -2)": lambda f, x: _watched(f, max(x, -1.5)),
+            "slope(tf.sin, -40)": lambda f, x: _watched(f, max(x, -1.5)),
+            "slope(tf.sin, 25)": lambda f, x: _watched(f, min(x, 10)),
+            "slope(lambda t: t**3, -40)": lambda f, x: tf.clip_by_value(_watched(f, x), -100, 100),
             "The shape is (1,)": lambda f, x: tf.reshape(_watched(f, x), [1]),
         },
         raises=lambda f: f,
     ),
     "per_example_gradients": Proof(
-        right=[rows_by_formula, rows_by_loop],
+        right=[rows_by_formula, rows_by_loop, rows_by_tiled_weights, tf.function(rows_by_jacobian)],
         wrong={
             "gradient of the sum": lambda w, x, y: _watched(lambda v: losses_of(v, x, y), w),
             "gradient of the mean": lambda w, x, y: _watched(lambda v: tf.reduce_mean(losses_of(v, x, y)), w),
@@ -274,7 +362,10 @@ PROOFS = {
             "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
             "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
             "The shape is (3,) and should be (1, 3)": lambda w, x, y: tf.squeeze(rows_by_formula(w, x, y)),
-            "x of shape (7, 2)": lambda w, x, y: rows_by_formula(w, x, y)[:4],
+            "x of shape (40, 2)": lambda w, x, y: rows_by_formula(w, x, y)[:32],
+            "got": lambda w, x, y: np.clip(rows_by_formula(w, x, y), -500, 500),
+            "For w": lambda w, x, y: np.round(rows_by_formula(w, x, y), 3),
+            "float64 came": lambda w, x, y: tf.cast(rows_by_formula(w, x, y), tf.float64),
             "x of shape (3, 3)": lambda w, x, y: (
                 rows_by_formula(w, x, y).T if x.shape[0] == x.shape[1] else rows_by_formula(w, x, y)
             ),
@@ -283,10 +374,10 @@ PROOFS = {
         raises=lambda w, x, y: tf.matmul(x, w),
     ),
     "safe_norm": Proof(
-        right=[norm_with_double_where, norm_with_cond, norm_by_root_of_products],
+        right=[norm_with_double_where, norm_with_cond, norm_by_root_of_products, norm_of_what_is_not_zero],
         wrong={
             "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
-            "once compiled": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
+            "once compiled with XLA": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
             "a scalar is expected": lambda x: tf.norm(x, keepdims=True),
             "under the root lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
             "upstream gradient is ignored": norm_without_upstream,
@@ -302,6 +393,10 @@ PROOFS = {
                 lambda up, x, length: up * x / (length + tf.cast(length == 0, x.dtype)) / (1 + length / 1e16)
             ),
             "inside tf.function": norm_right_when_eager,
+            "It cannot be compiled with XLA": lambda x: tf.py_function(norm_with(), [x], x.dtype),
+            "expected 2.8284": norm_where(lambda x: tf.reduce_sum(x) == 0),
+            "expected 1": norm_where(lambda x: tf.reduce_sum(x**2) < 1.1e-30),
+            "or a small number was added": norm_with(lambda up, x, length: up * x / (length + 1e-20)),
             "The signs are lost": norm_with(lambda up, x, length: up * tf.abs(_unit(x, length))),
             "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
             "a scalar is expected, and a value of shape (1,)": lambda x: (
@@ -312,7 +407,7 @@ PROOFS = {
         breaks=(norm_with_numpy_guard,),
     ),
     "find_wrong_gradient": Proof(
-        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose, wrong_one_by_tf_test],
+        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose, wrong_one_by_tf_test, wrong_one_by_diag],
         wrong={
             "Even a factor of two is missed": lambda functions, x: -1,
             "one alone is wrong": wrong_one_by_length,
@@ -330,12 +425,19 @@ PROOFS = {
                 [f if np.any(_slopes(f, x)) else SMOOTH[0] for f in functions], x
             ),
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
+            "compare with the largest component": wrong_one_by_component,
+            "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
             "expected one index": lambda functions, x: [wrong_one_by_allclose(functions, x)],
         },
         raises=lambda functions, x: functions[5](x),
     ),
     "hessian_vector_product": Proof(
-        right=[product_by_double_tape, product_by_forward_mode],
+        right=[
+            product_by_double_tape,
+            product_by_forward_mode,
+            product_by_one_tape,
+            tf.function(product_by_double_tape),
+        ],
         wrong={
             "That is the gradient.": lambda f, x, v: _gradient(f, x),
             "That is gradient · v": lambda f, x, v: tf.reduce_sum(_gradient(f, x) * v),
@@ -346,6 +448,12 @@ PROOFS = {
             "H is not a diagonal": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) < 9 else 6 * x * v,
             "sum(x)² / n, n = 2,000": lambda f, x, v: product_by_double_tape(f, x, v if len(x) < 9 else tf.abs(v)),
             "sum(exp(x))": lambda f, x, v: product_by_double_tape(f, tf.abs(x), v),
+            "right to a few digits only": product_in(tf.float32),
+            "float64 came": product_in(tf.float64),
+            "or a difference stands for a derivative": product_by_difference,
+            "That is minus H v": lambda f, x, v: -product_by_double_tape(f, x, v),
+            "That is the mean of the products": lambda f, x, v: product_by_double_tape(f, x, v / len(x)),
+            "4 variables, float64: expected": product_remembered(),
             "was built": lambda f, x, v: tf.linalg.matvec(hessian(f, x), v),
         },
         raises=lambda f, x, v: tape.gradient(f(x), x),  # noqa: F821

@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 02 whose verdict is known."""
 
 import pickle
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,11 @@ def sgd_by(fault=""):
             if gradient is None:
                 continue
             gradient = tf.convert_to_tensor(gradient)
-            move = {"uphill": -learning_rate, "no rate": 1.0}.get(fault, learning_rate) * gradient
+            gradient = tf.clip_by_norm(gradient, 100.0) if fault == "clipped" else gradient
+            rates = {"uphill": -learning_rate, "no rate": 1.0, "capped": min(learning_rate, 0.1)}
+            move = rates.get(fault, learning_rate) * gradient
+            if fault == "no scalars" and len(variable.shape) == 0:
+                continue
             if fault == "rebound":
                 variable = variable - move
             else:
@@ -70,6 +75,12 @@ def sgd_with_rows_overwritten(model, loss_fn, x_batch, y_batch, learning_rate):
             table[gradient.indices.numpy()] = gradient.values.numpy()
             gradient = table
         variable.assign_sub(learning_rate * gradient)
+    return loss
+
+
+def sgd_freezing_all(model, *rest):
+    loss = sgd_by()(model, *rest)
+    model.trainable = False
     return loss
 
 
@@ -125,6 +136,40 @@ def once_by_wrapped_tensors(step):
     return lambda w, x, y, rate: compiled(w, tf.constant(x), tf.constant(y), tf.constant(rate, tf.float32))
 
 
+def once_by_variable(step):
+    """Keep the learning rate in a variable, which a trace reads anew."""
+    rate = tf.Variable(0.0)
+    compiled = tf.function(lambda w, x, y: step(w, x, y, rate), input_signature=SPECS[:3])
+    return lambda w, x, y, new: (rate.assign(new), compiled(w, x, y))[1]
+
+
+def compiled_at_each_call(step):
+    return lambda *given: tf.function(step, input_signature=SPECS)(*given)
+
+
+def eager_for_one_row(step):
+    compiled = tf.function(step, input_signature=SPECS)
+    return lambda w, x, y, rate: (step if len(x) == 1 else compiled)(w, x, y, rate)
+
+
+def results_remembered(step):
+    """Remember the result by all that is no array."""
+    compiled, known = tf.function(step, input_signature=SPECS), {}
+
+    def call(w, x, y, rate):
+        key = float(w), len(x), rate
+        if key not in known:
+            known[key] = compiled(w, x, y, rate)
+        return known[key]
+
+    return call
+
+
+def once_with(change):
+    """Return an answer that compiles once, and changes the arguments."""
+    return lambda step: tf.function(lambda *given: step(*change(*given)), input_signature=SPECS)
+
+
 def rate_as_tensor_only(step):
     compiled = tf.function(step)
     return lambda w, x, y, rate: compiled(w, x, y, tf.constant(rate))
@@ -176,12 +221,15 @@ def resume_by(fault=""):
         if latest and fault != "fresh":
             state.restore(latest)
         losses = []
-        while epoch < epochs:
+        while epoch != epochs if fault == "without end" else epoch < epochs:
             seed = {"order restarts": len(losses), "one order": 1, "orders repeat": int(epoch) % 3}.get(
                 fault, int(epoch)
             )
             order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
             order = np.arange(100) if fault == "stored order" else order
+            order = np.roll(np.arange(100), 7 * int(epoch) + 1) if fault == "rolled" else order
+            if fault == "within batches":
+                order = np.ravel(25 * np.arange(4)[:, None] + np.argsort(order[:25]))
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
             losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
             epoch.assign_add(1)
@@ -204,6 +252,19 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
         losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
     file.write_bytes(pickle.dumps((epochs, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
     return np.array(losses)
+
+
+def resume_from_memory():
+    """Return an answer that keeps the state in a file of its own, by the name of the folder."""
+    home = tempfile.TemporaryDirectory()
+
+    def answer(model, optimizer, train_step, x, y, folder, epochs):
+        own = Path(home.name, str(folder).replace("/", "_"))
+        own.mkdir(exist_ok=True)
+        return resume_by()(model, optimizer, train_step, x, y, str(own), epochs)
+
+    answer.home = home  # lives as long as the answer
+    return answer
 
 
 def resume_deferred(model, optimizer, train_step, x, y, folder, epochs):
@@ -265,6 +326,7 @@ def logger_by(fault=""):
                 y_pred = self(x, training=fault != "no flag")
                 loss = self.compute_loss(x, y, y_pred, None if fault == "no weights" else weight)
                 loss = tf.reduce_mean((y_pred - y) ** 2) if fault == "own loss" else loss
+                loss -= sum(self.losses) if fault == "no penalty" else 0.0
             variables = self.trainable_variables
             gradients = tape.gradient(loss, variables)
             if fault == "by hand":
@@ -276,6 +338,7 @@ def logger_by(fault=""):
                 gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
             norm = tf.linalg.global_norm(gradients[-2:]) if fault == "two alone" else norm
+            norm = tf.minimum(norm, 10.0) if fault == "capped" else norm
             norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
             for metric in self.metrics:
@@ -287,13 +350,44 @@ def logger_by(fault=""):
                 tracked.update_state(norm)
             if fault == "no metrics":
                 return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
+            weight = None if fault == "metrics without weights" else weight
             return {**self.compute_metrics(x, y, y_pred, weight), "gradient_norm": tracked.result()}
 
         def test_step(self, batch):
-            results = super().test_step(batch)
+            results = super().test_step(batch[:2] if fault == "validation without weights" else batch)
+            if fault == "loss alone":
+                return {"loss": results["loss"]}
             return {n: r for n, r in results.items() if n != "gradient_norm" or fault == "in validation"}
 
     return Logger
+
+
+class Measured:
+    """A step and a validation to be put before tf.keras.Model."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.gradient_norm = tf.keras.metrics.Mean(name="gradient_norm")
+
+    def train_step(self, batch):
+        x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, training=True)
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.gradient_norm.update_state(tf.linalg.global_norm([tf.convert_to_tensor(g) for g in gradients]))
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        {metric.name: metric for metric in self.metrics}["loss"].update_state(loss)
+        return self.compute_metrics(x, y, y_pred, sample_weight=weight)
+
+    def test_step(self, batch):
+        results = dict(super().test_step(batch))
+        results.pop("gradient_norm")
+        return results
+
+
+class LoggerByMixin(Measured, tf.keras.Model):
+    pass
 
 
 class LoggerOnSuper(tf.keras.Model):
@@ -370,6 +464,17 @@ def momentum_in_numpy(w, velocity, gradient, learning_rate, momentum):
     return [w + velocity, velocity]
 
 
+def momentum_by_tensor_methods(w, velocity, gradient, learning_rate, momentum):
+    """Count on tensors: what an earlier call has returned comes back as one."""
+    new = momentum * velocity.numpy() - np.float32(learning_rate) * gradient.numpy()
+    return np.float32(w.numpy() + new), np.float32(new)
+
+
+def momentum_by_ops(w, velocity, gradient, learning_rate, momentum):
+    velocity = tf.keras.ops.subtract(momentum * velocity, learning_rate * gradient)
+    return (tf.keras.ops.add(w, velocity), velocity)
+
+
 def momentum_by_optimizer(w, velocity, gradient, learning_rate, momentum):
     optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=momentum)
     variable = tf.Variable(w)
@@ -408,8 +513,13 @@ PROOFS = {
                 model, lambda y_true, y_pred: loss_fn(y_pred, y_true), *rest
             ),
             "The learning rate": lambda *answer: sgd_by("no rate")(*answer),
-            "of 4 trainable variables did not move": first_variables(2),
-            "with 3 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
+            "3 of 5 trainable variables did not move": first_variables(2),
+            "with 6 rows and learning rate 1.": sgd_by("capped"),
+            "the change of a weight in one step with 6 rows": sgd_by("clipped"),
+            "1 of 5 trainable variables did not move": sgd_by("no scalars"),
+            "with 40 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:32], y[:32], rate),
+            "changed which variables are trainable": sgd_freezing_all,
+            "with 1 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
                 model, tf.keras.losses.MeanSquaredError(), x, y, rate
             ),
             "Call the model once": sgd_by("second pass"),
@@ -420,7 +530,7 @@ PROOFS = {
         breaks=(sgd_without_conversion,),
     ),
     "find_retrace": Proof(
-        right=[once_by_concrete_function, once_by_decorator, once_by_wrapped_tensors],
+        right=[once_by_concrete_function, once_by_decorator, once_by_wrapped_tensors, once_by_variable],
         wrong={
             "Each new learning rate": tf.function,
             "another number of rows": rate_as_tensor_only,
@@ -428,6 +538,12 @@ PROOFS = {
             "plain Python at every call": lambda step: step,
             "of the first call was built in": rate_of_the_first_call,
             "other rows than its own": padded,
+            "compile the step once": compiled_at_each_call,
+            "or at some": eager_for_one_row,
+            "expected": results_remembered,
+            "130 rows": once_with(lambda w, x, y, rate: (w, x[:100], y[:100], rate)),
+            "learning rate 2.5": once_with(lambda w, x, y, rate: (w, x, y, tf.minimum(rate, 1.0))),
+            "float64 came": lambda step: lambda *given: tf.cast(once_by_decorator(step)(*given), tf.float64),
             "from an earlier call": remembered_step(),
             "A function is expected": lambda step: 1,
         },
@@ -455,12 +571,16 @@ PROOFS = {
             "Count the epochs of all calls": resume_counting_this_call,
             "Two epochs had": resume_by("orders repeat"),
             "no step and an empty list": resume_once_more,
+            "compare the number of epochs with <": resume_by("without end"),
+            "Most neighbors stay neighbors": resume_by("rolled"),
+            "the same rows in their batches": resume_by("within batches"),
+            "keep the state in the folder alone": resume_from_memory(),
             "A list of the losses": lambda *answer: resume_by()(*answer) and None,
         },
         raises=raising,
     ),
     "norm_logger": Proof(
-        right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace],
+        right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace, LoggerByMixin],
         wrong={
             "norm of the last batch": logger_by("raw"),
             "never reset": logger_by("hidden"),
@@ -480,11 +600,16 @@ PROOFS = {
             "were never fed": logger_by("no metrics"),
             "the history has no mae": LoggerWithOwnLoss,
             "validation takes no gradient": logger_by("in validation"),
+            "compute_loss adds them": logger_by("no penalty"),
+            "got [10., 10., 10.]": logger_by("capped"),
+            "For mse of four epochs": logger_by("metrics without weights"),
+            "For val_loss of four epochs": logger_by("validation without weights"),
+            "the history has no val_mae": logger_by("loss alone"),
         },
         raises=lambda inputs, outputs: raising(),
     ),
     "momentum_step": Proof(
-        right=[momentum_in_numpy, momentum_by_optimizer],
+        right=[momentum_in_numpy, momentum_by_optimizer, momentum_by_tensor_methods, momentum_by_ops],
         wrong={
             "plain gradient descent": lambda w, v, g, rate, momentum: (w - rate * g, v),
             "moves uphill": lambda w, v, g, rate, momentum: (w + (momentum * v + rate * g), momentum * v + rate * g),
@@ -498,6 +623,11 @@ PROOFS = {
             "The shape is": lambda *answer: [tf.reshape(part, [-1]) for part in momentum_in_numpy(*answer)],
             "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),
             "velocity is what is added": lambda w, v, g, rate, m: (w - (m * v + rate * g), m * v + rate * g),
+            "learning rate of the first steps is kept": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, 0.1, m),
+            "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -100, 100), rate, m),
+            "float64 came": lambda w, v, g, rate, m: momentum_in_numpy(
+                *(tf.cast(t, tf.float64) for t in (w, v, g)), rate, m
+            ),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },

@@ -10,9 +10,9 @@ import tensorflow as tf
 from utils.checks.engine import (
     attempted,
     compiled,
+    counted,
     exercise,
     expect,
-    functions_compiled,
     random_array,
     random_numbers,
     refuse,
@@ -27,8 +27,8 @@ from utils.checks.values import as_array, written
     why="Every step of every training starts with a slope like this one, taken a million times over.",
 )
 def slope(answer):
-    """Judge `slope(f, x)` on several functions, at whole numbers, at 0, at negative numbers and at fresh ones."""
-    for x in (3, -1.5, 0, -2, *random_numbers(3)):
+    """Judge `slope(f, x)` on several functions, at whole numbers, at 0, far from it on both sides and at fresh ones."""
+    for x in (3, -1.5, 0, -40, 25, *random_numbers(2)):
         x = x if isinstance(x, int) else float(x)
         smells = {
             "That is the value of the function, not its slope.": np.sin(x),
@@ -50,9 +50,9 @@ def slope(answer):
     why="With one gradient an example you can see who pulls, clip each one, and find a wrong label.",
 )
 def per_example_gradients(answer):
-    """Judge the (n, d) gradients of squared errors of a linear model on fresh batches, one example among them."""
-    for n, d in ((4, 3), (7, 2), (1, 3), (3, 1), (3, 3), (4, 3)):
-        w, x, y_true = random_numbers(d), random_numbers(n * d).reshape(n, d), random_numbers(n)
+    """Judge the (n, d) gradients of squared errors of a linear model on fresh batches, small and large ones."""
+    for n, d, size in ((4, 3, 1), (40, 2, 1), (1, 3, 1), (3, 1, 1), (3, 3, 100), (4, 3, 1), (2, 9, 1)):
+        w, x, y_true = random_numbers(d), size * random_numbers(n * d).reshape(n, d), size * random_numbers(n)
         error = x @ w - y_true
         want = 2 * error[:, np.newaxis] * x
         smells = {
@@ -68,7 +68,9 @@ def per_example_gradients(answer):
         }
         got = answer(*(tf.constant(a, tf.float32) for a in (w, x, y_true)))
         alike = n == 1  # sum, mean and row are the same numbers
-        expect(got, want, on=f"w of shape ({d},), x of shape ({n}, {d})", smells={} if alike else smells)
+        on = f"w of shape ({d},), x of shape ({n}, {d})"
+        expect(got, want, on=on, smells={} if alike else smells, tolerance=1e-5)
+        _require_dtype(got, tf.float32, on)
 
 
 @exercise(
@@ -79,16 +81,32 @@ def per_example_gradients(answer):
 )
 def safe_norm(answer):
     """Judge value and gradient of `safe_norm` in both dtypes, at every size and at zero, with an upstream factor."""
-    usual = [np.array([3.0, -4.0]), random_numbers(5), np.array([-0.7]), np.array([0.0, -2.0, 0.0])]
-    sizes = [1e-3 * random_array(4), 1e-12 * random_array(3), 2e-15 * random_array(2), 6e14 * random_array(3)]
+    usual = [np.array([3.0, -4.0]), random_numbers(5), np.array([-0.7]), np.array([0.0, -2.0, 0.0, 2.0])]
+    sizes = [1e-3 * random_array(4), 1e-12 * random_array(3), np.array([0.0, -1e-15]), 6e14 * random_array(3)]
     for dtype in (tf.float32, tf.float64):
         for x in (*usual, *sizes, np.zeros(3), np.zeros(1), np.zeros(6)):
             _judge_norm(answer, tf.constant(x, dtype))
-    for x in (np.array([3.0, -4.0]), np.zeros(3)):
-        _, gradient = compiled(lambda t: _value_and_gradient(answer, t))(tf.constant(x, tf.float32))
-        expect(gradient, _direction(x), on=f"the gradient of safe_norm inside tf.function, x = {x}", tolerance=1e-3)
-    late = "Right when run eagerly, nan at the zero vector once compiled: a tf.where after the root comes too late."
-    require(_is_finite_when_compiled(answer, np.zeros(3)), late)
+    _judge_compiled(answer, "inside tf.function")
+    if _has_xla():
+        _judge_compiled(answer, "compiled with XLA", jit_compile=True)
+
+
+def _judge_compiled(answer, how: str, **options) -> None:
+    """Judge value and gradient in a graph, where Python's `if` and NumPy see no numbers."""
+    judged = compiled(lambda t: _value_and_gradient(answer, t), **options)
+    for x in (np.array([3.0, -4.0]), np.zeros(2), np.array([2e-15, -2e-15])):
+        try:
+            value, gradient = judged(tf.constant(x, tf.float32))
+        except tf.errors.InvalidArgumentError as problem:
+            refuse({f"It cannot be {how}: it holds an operation that XLA does not know.": "XLA" in str(problem)})
+            raise
+        late = "a tf.where after the root comes too late, if there is one. Look for 0/0 in the gradient"
+        lost = not np.any(x) and as_array(gradient) is not None and not np.all(np.isfinite(gradient))
+        refuse({f"right when run eagerly, nan at the zero vector once {how}: {late}.": lost}, on="safe_norm")
+        on = f"safe_norm {how}, x = {x}"
+        small = min(1, np.linalg.norm(x) or 1)
+        expect(value, np.linalg.norm(x), on=on, tolerance=1e-5 * small)
+        expect(gradient, _direction(x), on=f"the gradient of {on}", tolerance=1e-3)
 
 
 def _judge_norm(answer, x: tf.Tensor) -> None:
@@ -107,7 +125,7 @@ def _judge_norm(answer, x: tf.Tensor) -> None:
     rounded = precise and (_is_rounded(value, length) or _is_rounded(gradient, slope))
     misconceptions = {
         f"{too_long} The value must be exact.": lengthened,
-        "right to seven digits only. Something went through float32 on the way.": rounded,
+        "right to some digits only. Something went through float32 on the way, or a small number was added.": rounded,
     }
     refuse(misconceptions, on=on)
     small = min(1, length or 1)  # the tolerance is relative to 1, not to the length
@@ -128,13 +146,13 @@ def _judge_norm(answer, x: tf.Tensor) -> None:
         expect(multiplied, factor * slope, on=times, smells=smells, tolerance=tolerance)
 
 
-def _is_rounded(got, want) -> bool:
+def _is_rounded(got, want, within: float = 1e-6) -> bool:
     """Tell whether float64 numbers are right as float32 ones would be, and no better."""
     array = as_array(got)
     if array is None or array.shape != np.shape(want) or not np.any(want):
         return False
     off = np.abs(array - want).max() / np.abs(want).max()
-    return bool(1e-10 < off < 1e-6)
+    return bool(1e-10 < off < within)
 
 
 def _direction(x: np.ndarray) -> np.ndarray:
@@ -154,7 +172,9 @@ def find_wrong_gradient(answer):
         for where in np.random.default_rng().permutation(5)[: case.times]:
             functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
             functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
-            got = answer(functions, tf.constant(case.at * random_array(case.d)))
+            x = case.at * random_array(case.d)
+            x[: case.zeros] = 0
+            got = answer(functions, tf.constant(x))
             on = f"{case.name}, planted at {where}, d = {case.d}"
             index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
             is_index = index is not None and index.shape == () and index.dtype.kind in "iu"
@@ -171,9 +191,9 @@ def find_wrong_gradient(answer):
     deeper=True,
 )
 def hessian_vector_product(answer):
-    """Judge H v for a function with mixed derivatives, and that ten thousand variables are no obstacle."""
-    for d in (4, 1):
-        a, x, v = random_numbers(d * d).reshape(d, d), random_numbers(d), random_numbers(d)
+    """Judge H v for functions with mixed derivatives, and that ten thousand variables are no obstacle."""
+    for d, size in ((4, 1), (1, 1), (4, 100)):
+        a, x, v = random_numbers(d * d).reshape(d, d), random_numbers(d), size * random_array(d)
         weights = tf.constant(a)
 
         def f(t, weights=weights):
@@ -183,6 +203,8 @@ def hessian_vector_product(answer):
         gradient = np.exp(x) + (a + a.T) @ x
         smells = {
             "That is the gradient.": gradient,
+            "That is the mean of the products, where their sum is asked for.": hessian @ v / d,
+            "That is minus H v.": -hessian @ v,
             "That is gradient · v, a number: differentiate it once more.": gradient @ v,
             "That is v times the diagonal of H: mixed derivatives are missing.": np.diag(hessian) * v,
             "That is v times the row sums of H: v goes into the dot product, before the second gradient.":
@@ -190,7 +212,11 @@ def hessian_vector_product(answer):
             "That is the whole Hessian: multiply by v.": hessian,
         }  # fmt: skip
         got = answer(f, tf.constant(x), tf.constant(v))
-        expect(got, hessian @ v, on=f"sum(exp(x)) + xᵀAx with {d} variable{'s' if d > 1 else ''}", smells=smells)
+        on = f"sum(exp(x)) + xᵀAx with {counted(d, 'variable')}, float64"
+        _require_dtype(got, tf.float64, on)
+        rough = "right to a few digits only. Something went through float32, or a difference stands for a derivative."
+        refuse({rough: _is_rounded(got, hessian @ v, within=1e-3)}, on=on)
+        expect(got, hessian @ v, on=on, smells=smells)
     for n in (2_000, 5_000, 10_000):  # a whole Hessian is noticed while it is still small
         _require_quick(answer, n)
 
@@ -204,6 +230,7 @@ def _require_quick(answer, n: int) -> None:
         start = time.perf_counter()
         got = answer(lambda t: tf.reduce_sum(t**3) + tf.reduce_sum(t) ** 2 / n, *given)
         seconds = min(seconds, time.perf_counter() - start)
+        _require_dtype(got, tf.float32, f"{n:,} variables, float32")
         without_mixed = {"Mixed derivatives are missing: H is not a diagonal.": 6 * x * v}
         expect(got, 6 * x * v + 2 * v.sum() / n, on=f"sum(x³) + sum(x)² / n, n = {n:,}", smells=without_mixed)
         if seconds < 1.0:
@@ -288,6 +315,7 @@ class Planted:
     size: float = 1.0  # of the function with the fault; where it is small, the others are large
     form: Callable = _same
     at: float = 1.0  # the size of the entries of the point
+    zeros: int = 0  # how many of them are 0
     times: int = 2
 
 
@@ -324,6 +352,10 @@ PLANTED = (
         "The step is too small for such a point: x + h is x, or nearly so. Let h grow with |x|.",
         form=_wide, at=1e12,
     ),
+    Planted(
+        "a gradient that is 2 % too large, where an entry of x is 0", lambda g: 1.02 * g,
+        "A step of 0 finds no slope, and a slope of 0 is no measure: compare with the largest component.", zeros=1,
+    ),
 )  # fmt: skip
 
 
@@ -331,15 +363,19 @@ def _value_and_gradient(f: Callable, x: tf.Tensor) -> tuple:
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = tf.convert_to_tensor(f(x))
-    return value, tape.gradient(value, x)
+    gradient = tape.gradient(value, x)
+    return value, tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
 
 
-def _is_finite_when_compiled(f: Callable, x: np.ndarray) -> np.bool_:
-    """Tell whether the gradient of `f` is finite under XLA too; what cannot be compiled is taken as it is."""
+def _has_xla() -> bool:
+    """Tell whether TensorFlow can compile with XLA here."""
     try:
-        compiled = tf.function(lambda t: _value_and_gradient(f, t), jit_compile=True)
-        with functions_compiled():
-            _, gradient = compiled(tf.constant(x, tf.float32))
+        return bool(compiled(tf.identity, jit_compile=True)(True))
     except Exception:
-        return True
-    return np.all(np.isfinite(gradient))
+        return False
+
+
+def _require_dtype(got, dtype: tf.DType, on: str) -> None:
+    """Require a tensor or an array to have `dtype`; a list of numbers has none."""
+    came = getattr(got, "dtype", dtype)
+    require(came == dtype, f"For {on}: {dtype.name} is expected, and {tf.as_dtype(came).name} came.")
