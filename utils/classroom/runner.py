@@ -77,6 +77,7 @@ def judged(
 def _context():
     """Return how processes are made here: forked from a warm one, or each from the start."""
     os.environ.setdefault("COURSE_PATIENCE", "20")  # seconds of a check: several share the cores
+    os.environ["MPLBACKEND"] = "Agg"  # a figure in an answer opens no window that would wait to be closed
     if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
