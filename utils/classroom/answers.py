@@ -10,6 +10,7 @@ import itertools
 import re
 import symtable
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +95,10 @@ def work(content: bytes, checks: set[str]) -> Work:
 
 def _python(source: str) -> str:
     """Return a cell with calls in place of what only Jupyter reads; a cell that is Python stays as it is."""
-    return source if _tree(source) else TransformerManager().transform_cell(CELL_MAGIC.sub("", source))
+    if not _tree(source):
+        with suppress(Exception):  # what neither Python nor Jupyter can read stays, and is told as such
+            return TransformerManager().transform_cell(CELL_MAGIC.sub("", source))
+    return source
 
 
 def _tree(source: str) -> ast.Module | None:
@@ -121,11 +125,11 @@ def _made_in(cells: list[str]) -> dict[str, list[_Statement]]:
     for at, cell in enumerate(cells):
         tree = _tree(cell)
         for place, node in enumerate(tree.body if tree else []):
-            if makes := frozenset(_makes(node)):
-                source = ast.unparse(node)
-                statement = _Statement(at, place, source, makes, _needs(source))
+            makes = frozenset(_makes(node))
+            with suppress(RecursionError):
+                source = ast.unparse(node) if makes else ""
                 for name in makes:
-                    found.setdefault(name, []).append(statement)
+                    found.setdefault(name, []).append(_Statement(at, place, source, makes, _needs(source)))
     return found
 
 

@@ -194,6 +194,7 @@ def misconception(outcome: str, message: str) -> str:
         return ""
     first, *rest = message.splitlines() or [""]
     value = r"(\[.*\]|[^\[].*?)"  # an array has points and spaces inside its brackets
+    first = re.sub(r" \(line \d+: .*\)", "", first)
     said = re.sub(rf"^For .*?\b(expected .*?, )?got {value}\.(?:\s+|$)", "", first)
     said = re.sub(r"^For .*?: (?=[A-Za-z])", "", said)
     return " ".join([said, *rest]).strip()
@@ -234,7 +235,7 @@ def _as_page(rows: list[Row], course: list[Exercise]) -> str:
                 examples.setdefault(key, text)
     parts = ["<h1>What the room can do</h1>", f"<p>{len(rows)} notebooks of {_counted(room, 'student')}.</p>"]
     hardest = sorted(shares, key=shares.get)[:8]
-    parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, "The hardest exercises")]
+    parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, f"Of {len(shares)} exercises")]
     parts += ["<h2>What was misunderstood most often</h2>", "<table><tr><th>students<th>exercise<th>what was said</tr>"]
     for key, count in wrong.most_common(12):
         name, text = f"{key[0].number} · {key[0].title}", examples[key][:300]
@@ -268,8 +269,14 @@ def _bars(shares: dict[Exercise, float], title: str) -> str:
 def _write(path: Path, text: str) -> None:
     """Write a file whole, or not at all."""
     scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8", newline="\n")
-    scratch.replace(path)
+    try:
+        # The name of a folder may hold bytes that are no letters.
+        scratch.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        scratch.replace(path)
+    except OSError as problem:  # Windows keeps a file from being replaced while a spreadsheet shows it
+        scratch.unlink(missing_ok=True)
+        told = f"{path} cannot be written: {problem.strerror}. Close it where it is open"
+        raise ValueError(f"{told}, and run the same command again: what was judged is kept.") from None
 
 
 PAGE = """<!DOCTYPE html>
@@ -279,9 +286,13 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>What the room can do</title>
 <style>
+:root {{ color-scheme: only light }}  /* the figures are light, and so is a projector */
+h1 {{ font-size: 1.4em; margin: 0 }}
+h2 {{ font-size: 1.15em; margin: 1em 0 0 }}
+p {{ margin: 0.2em 0 }}
 body {{ background: #fbfaf7; color: #262626; font: 22px/1.4 "DejaVu Sans", sans-serif;
-  max-width: 1100px; margin: 2em auto; padding: 0 1em }}
-img {{ width: 100%; max-width: 1000px }}
+  max-width: 1100px; margin: 1em auto; padding: 0 1em }}
+img {{ width: 100%; max-width: 940px }}
 td, th {{ text-align: left; vertical-align: top; padding: 0.3em 1em 0.3em 0; border-bottom: 1px solid #cccccc }}
 details {{ font-size: 16px }}
 </style>
