@@ -382,6 +382,19 @@ def test_what_cannot_be_read_does_not_end_the_report(tmp_path):
     assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "Z?"
 
 
+def test_a_zip_that_holds_too_much_is_told_and_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.classroom.handed_in.ALL", 2500)
+    monkeypatch.setattr("utils.classroom.handed_in.LARGEST", 1500)
+    (tmp_path / "bomb.zip").write_bytes(zipped({f"{i}.ipynb": b" " * (2000 if i == 0 else 1000) for i in range(9)}))
+    found = [(file.student, file.name, len(file.content), file.problem) for file in handed_in(tmp_path)]
+    assert found == [
+        ("bomb", "bomb.zip/0.ipynb", 0, "This file is too large for a notebook"),
+        ("bomb", "bomb.zip/1.ipynb", 1000, ""),
+        ("bomb", "bomb.zip/2.ipynb", 1000, ""),
+        ("bomb", "bomb.zip/3.ipynb", 0, "Too much is handed in at once"),
+    ]
+
+
 def test_a_table_that_is_open_elsewhere_gets_a_sentence(tmp_path):
     (tmp_path / "report.csv").mkdir()  # what cannot be replaced, either
     with pytest.raises(ValueError, match="Close it where it is open, and run the same command again"):

@@ -16,6 +16,7 @@ MOODLE = re.compile(
 )  # a folder, or a file's name begins so: Name_12345_assignsubmission_…
 ZIP = b"PK\x03\x04"  # how a zip begins, whatever its name
 LARGEST = 50 * 2**20  # bytes of a file
+ALL = 2**30  # bytes of all that stands in one folder or zip
 DEEPEST = 3  # zips in zips
 
 
@@ -39,7 +40,13 @@ def handed_in(folder: Path) -> Iterator[File]:
     """
     for top in sorted(folder.iterdir()):
         if top.name not in SKIPPED and not top.name.startswith("."):
-            found = [File(_student(parts, top), "/".join(parts), *rest) for parts, *rest in _on_disk(top, folder)]
+            found, size = [], 0
+            for parts, content, problem in _on_disk(top, folder):
+                size += len(content)
+                if size > ALL:  # a zip of a few bytes can hold any number of them
+                    found.append(File(_student(parts, top), "/".join(parts), problem="Too much is handed in at once"))
+                    break
+                found.append(File(_student(parts, top), "/".join(parts), content, problem))
             none = [File(_student((top.name,), top), "", problem="no notebook")] if top.is_dir() else []
             yield from found or none
 
