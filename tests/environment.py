@@ -19,10 +19,12 @@ VARIABLES = {
 }
 
 
-def run_python(source: str, *arguments: str, cwd: Path | None = None) -> str:
+def run_python(source: str, *arguments: str, cwd: Path | None = None, seconds: float = 180) -> str:
     """Run a program in a process of its own and return what it printed; where it fails, show the end of its errors."""
     command = [sys.executable, "-c", source, *arguments]
     environment = {**os.environ, **VARIABLES}
-    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    run = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     return run.stdout

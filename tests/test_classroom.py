@@ -1,29 +1,36 @@
-"""A class of thirty, from release to report: strong, weak, absent and mischievous, and every cell of the CSV."""
+"""A whole class, from release to report: strong, weak, absent and mischievous, and every cell of the CSV."""
 
 import csv
+import io
 import json
 import os
 import re
 import shutil
 import socket
 import sys
+import unicodedata
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests import environment
+from tests import environment, full_class
 from tests.notebooks import NOTEBOOKS, ROOT, exercises, published, read
 from utils.classroom.__main__ import main
+from utils.classroom.answers import exercises as course
+from utils.classroom.answers import work
 from utils.classroom.fence import landlock
+from utils.classroom.handed_in import handed_in
 from utils.classroom.release import release
-from utils.classroom.report import misconception
+from utils.classroom.report import _show_progress, _work_of, _write, misconception
 
 EXERCISES = {exercise.number: exercise for path in NOTEBOOKS for exercise in exercises(path)}
 AUTODIFF, CLIPPING = NOTEBOOKS[0].stem, NOTEBOOKS[4].stem
 NUMBERS = {stem: [n for n, e in EXERCISES.items() if e.notebook == stem] for stem in (AUTODIFF, CLIPPING)}
 VALUE = "not yet: That is the value of the function, not its slope."
 MINUS = "not yet: That is minus the slope: which of the two points is subtracted?"
+COSINE = "not yet.*"
 ENDED = "raised: The answer ended its process before the check could say anything."
 REPORT = """
 import sys
@@ -33,10 +40,29 @@ report(Path(sys.argv[1]), seconds=float(sys.argv[2]))
 """
 
 
+# What Windows lacks, taken away in every process of Python.
+WITHOUT = "import os, sys\ndel os.setsid, os.killpg, os.fork\nsys.modules['resource'] = None\n"
+
+
 def slope(body, before=""):
     """Return an answer to exercise 1.1."""
     return f"{before}\ndef slope(f, x):\n    x = tf.constant(x, tf.float32)\n{body}\n\n\nchecks.slope(slope)"
 
+
+ANSWER = EXERCISES["1.1"].solution.rpartition("\n")[0].rstrip()
+SLOPE_OF_SINE = slope("    return cosine(x)")
+MAGIC_AND_A_FIGURE = f"""%matplotlib inline
+!pip install something
+import matplotlib.pyplot as plt
+from pathlib import Path
+print(7
+      % 2, Path.cwd())
+plt.plot([1, 2])
+plt.show()
+display(plt.gcf())
+{ANSWER}
+
+checks.slope(slope)"""
 
 # An `if` on a tensor: right where tf.function can read the source of the answer.
 COMPILED = """
@@ -105,6 +131,17 @@ MISCHIEF = {
 }
 
 
+# Answers that need other cells of their notebook, by what stands in cells above, in the exercise's cell, and below.
+SPLIT = {
+    "helper above": (["import math as m", "@tf.function\ndef cosine(x):\n    return tf.cos(x)"], SLOPE_OF_SINE, []),
+    "helper below": ([], SLOPE_OF_SINE, ["def cosine(x):\n    return other(x)", "other = tf.cos"]),
+    "two cells": ([slope("    return -f(x)").rpartition("\n")[0], ANSWER], "checks.slope(slope)", []),
+    "own global": (["STEP = 1.0", "STEP = 1e-2"], slope("    return (f(x + STEP) - f(x - STEP)) / (2 * STEP)"), []),
+    "vandal": (["tf = checks = None", "def slope(f, x):\n    return 0"], ANSWER + "\n\n\nchecks.slope(slope)", []),
+    "magic": (["%load_ext nothing"], MAGIC_AND_A_FIGURE, ["slope?"]),
+}
+
+
 def answered(copy, stem, answers):
     """Return a notebook of the release with answers in place of stubs, by the exercise's number."""
     notebook = read(copy / "course" / "notebooks" / f"{stem}.ipynb")
@@ -119,6 +156,20 @@ def save(notebook, path):
     nbformat.write(notebook, path)
 
 
+def notebook_of(*sources):
+    """Return a notebook with these code cells, as a file has it."""
+    return json.dumps(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])).encode()
+
+
+def zipped(files):
+    """Return a zip as bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
 def solved(stem):
     return {number: EXERCISES[number].solution for number in NUMBERS[stem]}
 
@@ -129,7 +180,7 @@ def outcomes(stem, other="not attempted", **said):
 
 
 def hand_in(copy, room, tmp, port):
-    """Write what thirty students hand in; return what each row must say, by student and notebook or file."""
+    """Write what the students hand in; return what each row must say, by student and notebook or file."""
     expected = {}
 
     def hands_in(student, stem, answers, path=None, **said):
@@ -167,6 +218,37 @@ def hand_in(copy, room, tmp, port):
     save(moved, room / "mover.ipynb")  # a file in place of a folder; Colab's save of an older release
     expected["mover", CLIPPING] = outcomes(CLIPPING, e5_1="correct", e5_2="missing")
 
+    for student, (above, source, below) in SPLIT.items():
+        notebook = answered(copy, AUTODIFF, {"1.1": source})
+        at = next(i for i, cell in enumerate(notebook.cells) if cell.source == source)
+        notebook.cells[at + 1 : at + 1] = map(nbformat.v4.new_code_cell, below)
+        notebook.cells[at:at] = map(nbformat.v4.new_code_cell, above)
+        save(notebook, room / student / "Untitled (2).ipynb.txt")
+        said = {"helper above": COSINE, "helper below": COSINE}.get(student, "correct")
+        expected[student, AUTODIFF] = outcomes(AUTODIFF, e1_1=said)
+    joined = f"{slope('    return f(x)')}\n\n{EXERCISES['1.2'].solution}"  # two answers in one cell
+    hands_in("Zo\u0308e \u00d8 & Co. <b>" + "long name " * 8, AUTODIFF, {"1.1": joined}, e1_1=VALUE, e1_2="correct")
+    expected = {(unicodedata.normalize("NFC", student), stem): said for (student, stem), said in expected.items()}
+
+    for student, content in {"empty": notebook_of(), "nothing": b""}.items():
+        (room / student).mkdir()
+        (room / student / "x.ipynb").write_bytes(content)
+    expected["empty", ""], expected["nothing", ""] = "no exercise of this course", "This file cannot be read"
+    work = nbformat.writes(answered(copy, AUTODIFF, {"1.1": EXERCISES["1.1"].solution})).encode()
+    (room / "packed").mkdir()
+    (room / "packed" / "01.ipynb").write_bytes(zipped({"course/notebooks/01.ipynb": work, "__MACOSX/._01.ipynb": b""}))
+    expected["packed", AUTODIFF] = outcomes(AUTODIFF, e1_1="correct")
+    moodle = {
+        "A. M\u00fcller_12_assignsubmission_file_/01.ipynb": work,
+        "B. M\u00fcller_13_assignsubmission_file_/all.zip": zipped({"deep/01.ipynb": work, "notes.txt": b"x"}),
+        "C. M\u00fcller_14_assignsubmission_file_my work.zip": b"PK\x03\x04, and no zip",
+    }
+    (room / "Course-Week 1-99.zip").write_bytes(zipped(moodle))
+    expected["A. M\u00fcller_12", AUTODIFF] = expected["B. M\u00fcller_13", AUTODIFF] = outcomes(
+        AUTODIFF, e1_1="correct"
+    )
+    expected["C. M\u00fcller_14", ""] = "This zip cannot be read"
+
     hands_in("twice", AUTODIFF, {"1.1": slope("    return f(x)")}, path="old.ipynb")
     hands_in("twice", AUTODIFF, {"1.1": EXERCISES["1.1"].solution}, path=f"new/{AUTODIFF}.ipynb", e1_1="correct")
     save(answered(copy, CLIPPING, solved(CLIPPING)), room / "twice" / ".ipynb_checkpoints" / "5.ipynb")
@@ -175,7 +257,7 @@ def hand_in(copy, room, tmp, port):
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory):
-    """A class of thirty, and what the report says of it."""
+    """A class of more than thirty, and what the report says of it."""
     tmp = tmp_path_factory.mktemp("class")
     (tmp / "teacher").mkdir()
     (tmp / "teacher" / "marks.txt").write_text("all passed")
@@ -184,7 +266,7 @@ def room(tmp_path_factory):
         expected = hand_in(tmp / "copy", tmp / "room", tmp, listening.getsockname()[1])
         environment.VARIABLES["COURSE_PATIENCE"] = "8"
         try:
-            environment.run_python(REPORT, str(tmp / "room"), "25", cwd=ROOT)
+            environment.run_python(REPORT, str(tmp / "room"), "25", cwd=ROOT, seconds=400)
         finally:
             del environment.VARIABLES["COURSE_PATIENCE"]
         yield tmp, expected, listening
@@ -199,7 +281,7 @@ def rows_of(room):
 def test_every_cell_of_the_table_is_as_expected(room):
     tmp, expected, _ = room
     rows = rows_of(tmp / "room")
-    assert len({row["student"] for row in rows}) == 30
+    assert len({row["student"] for row in rows}) >= 30
     assert list(rows[0]) == ["student", "notebook", *EXERCISES, "remark", "files"]
     found = {(row["student"].removeprefix("'"), row["notebook"]): row for row in rows}
     assert len(found) == len(rows) and set(found) == set(expected)
@@ -241,7 +323,9 @@ def test_the_page_names_no_student_and_needs_no_network(room):
     assert f"{AUTODIFF} (" in page and "≈" in page
 
 
-def test_what_was_judged_is_not_judged_again_and_where_nothing_forks_each_process_starts_anew(room, tmp_path):
+def test_what_was_judged_is_not_judged_again_and_where_nothing_forks_each_process_starts_anew(
+    room, tmp_path, monkeypatch
+):
     tmp = room[0]
     for student in ("strong 0", "weak 0"):
         shutil.copytree(tmp / "room" / student, tmp_path / student)
@@ -252,6 +336,9 @@ def test_what_was_judged_is_not_judged_again_and_where_nothing_forks_each_proces
     file = tmp_path / "_report" / "verdicts.jsonl"
     file.write_text("\n".join([*kept, lines[0][:40]]) + "\n", encoding="utf-8")
     as_on_windows = "import multiprocessing\nmultiprocessing.get_all_start_methods = lambda: ['spawn']\n"
+    (tmp_path / ".without").mkdir()
+    (tmp_path / ".without" / "sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
+    monkeypatch.setitem(environment.VARIABLES, "PYTHONPATH", str(tmp_path / ".without"))
     environment.run_python(as_on_windows + REPORT, str(tmp_path), "60", cwd=ROOT)
     added = file.read_text(encoding="utf-8").splitlines()[len(kept) + 1 :]
     assert sorted(json.loads(line)[1] for line in added) == ["correct", "not yet"]  # exercise 1.1 of the two students
@@ -274,11 +361,70 @@ def test_no_answer_reaches_the_network(room):
         ("For [2., nan]: expected [[1., 2.]], got [[1., 3.], [2. , 4.]]. nan counts.", "nan counts."),
         ("For n = 3: a None must stay in its place.", "a None must stay in its place."),
         ("For f(2): expected 1, got 3.", ""),
+        (
+            "For 2: compiled, it raised. Use tf. Error: no (line 9: `a(b)`) Look.",
+            "compiled, it raised. Use tf. Error: no Look.",
+        ),
         ("A function came.\nThe class A was handed over.", "A function came. The class A was handed over."),
     ],
 )
 def test_a_misconception_is_told_without_the_numbers_of_one_answer(message, named):
     assert misconception("not yet", message) == named
+
+
+def test_what_cannot_be_read_does_not_end_the_report(tmp_path):
+    deep = "x = " + "+".join("1" * 9000)
+    (tmp_path / os.fsdecode(b"Z\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"Z\xff") / "x.ipynb").write_bytes(notebook_of(deep, "checks.slope('\ud800')", "a\0"))
+    (row, jobs), *more = [one for file in handed_in(tmp_path) for one in _work_of(file, course(), "v1")]
+    assert not more and list(jobs) == ["1.1"] and row.said["1.2"] == ("missing", "")
+    _write(tmp_path / "table.csv", row.student)
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "Z?"
+
+
+def test_a_zip_that_holds_too_much_is_told_and_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.classroom.handed_in.ALL", 2500)
+    monkeypatch.setattr("utils.classroom.handed_in.LARGEST", 1500)
+    (tmp_path / "bomb.zip").write_bytes(zipped({f"{i}.ipynb": b" " * (2000 if i == 0 else 1000) for i in range(9)}))
+    found = [(file.student, file.name, len(file.content), file.problem) for file in handed_in(tmp_path)]
+    assert found == [
+        ("bomb", "bomb.zip/0.ipynb", 0, "This file is too large for a notebook"),
+        ("bomb", "bomb.zip/1.ipynb", 1000, ""),
+        ("bomb", "bomb.zip/2.ipynb", 1000, ""),
+        ("bomb", "bomb.zip/3.ipynb", 0, "Too much is handed in at once"),
+    ]
+
+
+def test_a_table_that_is_open_elsewhere_gets_a_sentence(tmp_path):
+    (tmp_path / "report.csv").mkdir()  # what cannot be replaced, either
+    with pytest.raises(ValueError, match="Close it where it is open, and run the same command again"):
+        _write(tmp_path / "report.csv", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
+
+
+@pytest.mark.parametrize("a_terminal", [True, False])
+def test_progress_is_one_line_in_a_terminal_and_nothing_elsewhere(a_terminal, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: a_terminal)
+    _show_progress(50, 200, 60.0)
+    _show_progress(200, 200, 200.0)
+    said = capsys.readouterr().err
+    if a_terminal:
+        first, last = said.split("\r")[1:]
+        assert "50 of 200 answers, 3.0 min left" in first and "\n" not in first
+        assert "#" * 20 in last and last.endswith("\n")
+    else:
+        assert said == ""
+
+
+def test_the_full_class_hands_in_answers_of_every_kind_and_none_twice():
+    wrong = full_class.wrong_answers()
+    given = [full_class.answer(exercise, student, wrong) for exercise in EXERCISES.values() for student in range(10)]
+    stubs = {exercise.stub for exercise in EXERCISES.values()}
+    tried = [source for source in given if source not in stubs]
+    assert len(set(tried)) == len(tried) and 0.05 < 1 - len(tried) / len(given) < 0.15
+    assert 0.2 < sum("PROOFS[" in source for source in tried) / len(tried) < 0.4
+    assert all(full_class.CARRIED in source for source in tried if "PROOFS[" in source)
+    assert all(work(notebook_of(source), set(wrong)).answers for source in tried)
 
 
 def test_bad_input_gets_a_sentence(tmp_path):

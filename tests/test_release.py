@@ -1,8 +1,16 @@
 """The students' copy: no solution in it, everything else works, and the solutions can be put back."""
 
+import ast
 import os
 import re
+import sqlite3
+import subprocess
+import sys
 import zipfile
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -10,6 +18,7 @@ import pytest
 from tests import environment
 from tests.notebooks import NOTEBOOKS, exercises, read, tags
 from utils.classroom.__main__ import main
+from utils.classroom.for_nbgrader import for_nbgrader
 from utils.classroom.release import add_solutions, release
 
 EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
@@ -122,6 +131,69 @@ def test_solutions_come_back_and_a_student_s_work_stays(tmp_path):
     assert "my_own = 1" in packed and "<summary>Solution" in packed
     with pytest.raises(ValueError, match=r"no notebook in .* lacks a solution"):
         add_solutions(folder)
+
+
+def test_for_nbgrader_each_exercise_is_an_answer_and_a_locked_test_worth_a_point(made):
+    course = for_nbgrader(made)
+    ast.parse((course / "nbgrader_config.py").read_text(encoding="utf-8"))
+    for path in NOTEBOOKS:
+        assignment = course / "source" / path.stem
+        assert {one.name for one in assignment.iterdir()} == {path.name, "utils"}
+        notebook = read(assignment / path.name)
+        nbformat.validate(notebook)
+        graded = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+        answers, checked, here = graded[::2], graded[1::2], exercises(path)
+        assert [cell.source for cell in answers] == [exercise.stub for exercise in here]
+        ids = [cell.metadata["nbgrader"]["grade_id"] for cell in graded]
+        assert len(set(ids)) == len(ids) == 2 * len(here) and ids[0].startswith("answer-") and "." not in "".join(ids)
+        for cell, told in [(c, {"solution": True}) for c in answers] + [(c, {"grade": True}) for c in checked]:
+            marks = cell.metadata["nbgrader"]
+            assert marks["schema_version"] == 3 and marks["cell_type"] == cell.cell_type == "code"
+            assert {name: True for name in ("grade", "solution", "task") if marks[name]} == told
+            assert marks["locked"] == marks["grade"] == ("points" in marks)
+        for exercise, answer, check in zip(here, answers, checked, strict=True):
+            assert notebook.cells[notebook.cells.index(answer) + 1] is check
+            name = re.search(rf"checks\.{exercise.check}\((\w+)\)", answer.source)[1]
+            for outcome in ("correct", "not yet", "not attempted yet", "your code raised"):
+                judge = SimpleNamespace(**{exercise.check: lambda _, outcome=outcome: SimpleNamespace(outcome=outcome)})
+                with nullcontext() if outcome == "correct" else pytest.raises(AssertionError, match=outcome):
+                    exec(check.source, {"checks": judge, name: None})
+
+
+@pytest.mark.skipif(find_spec("nbgrader") is None, reason="nbgrader is not installed")
+def test_nbgrader_gives_a_point_for_a_correct_answer_and_none_for_a_wrong_one(tmp_path):
+    release(tmp_path / "copy")
+    course, stem = for_nbgrader(tmp_path / "copy"), NOTEBOOKS[0].stem
+    here = {exercise.number: exercise for exercise in exercises(NOTEBOOKS[0])}
+
+    def nbgrader(*arguments):
+        variables = {**os.environ, **environment.VARIABLES, "JUPYTER_CONFIG_DIR": str(tmp_path / "jupyter")}
+        variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables["PATH"]])  # for alembic
+        command = [sys.executable, "-m", "nbgrader", *arguments]
+        run = subprocess.run(command, cwd=course, env=variables, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr[-3000:]
+        return run.stdout + run.stderr
+
+    nbgrader("generate_assignment", stem)
+    handed = read(course / "release" / stem / f"{stem}.ipynb")
+    assert [cell.source for cell in handed.cells if "exercise" in tags(cell)] == [e.stub for e in here.values()]
+    for number, source in (("1.1", here["1.1"].solution), ("1.2", here["1.2"].stub.replace("...", "x"))):
+        next(cell for cell in handed.cells if cell.source == here[number].stub).source = source
+    checked = next(cell for cell in handed.cells if "safe_norm" in cell.source and "assert" in cell.source)
+    checked.source = "pass"  # a locked cell that was changed all the same
+    mine = course / "submitted" / "somebody" / stem
+    mine.mkdir(parents=True)
+    nbformat.write(handed, mine / f"{stem}.ipynb")
+    (mine / "utils").mkdir()
+    (mine / "utils" / "__init__.py").write_text("raise RuntimeError('a forged helper')", encoding="utf-8")
+    nbgrader("autograde", stem)
+    with sqlite3.connect(course / "gradebook.db") as book:
+        points = dict(
+            book.execute("select base_cell.name, auto_score from grade join base_cell on base_cell.id = grade.cell_id")
+        )
+    assert points == {f"test-{number.replace('.', '-')}": float(number == "1.1") for number in here}
+    said = nbgrader("validate", str(course / "autograded" / "somebody" / stem / f"{stem}.ipynb"))
+    assert "VALIDATION FAILED ON 4 CELL" in said.upper()
 
 
 def test_bad_input_gets_a_sentence_and_leaves_nothing(tmp_path, capsys):

@@ -230,6 +230,11 @@ def test_bars_are_read_from_the_top_with_the_extremes_and_their_ratio(shown):
     assert "“y” is the greatest, “x” is the least and their ratio is ≈ 4." in shown.words
 
 
+def test_bars_of_nothing_start_at_the_axis(shown):
+    plotting.bars({"x": 0.0, "y": 0.0}, xlabel="share")
+    assert shown.axes[0].get_xlim()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -14,14 +14,20 @@ def main(arguments: list[str] | None = None) -> None:
         ("solutions", "put the solutions back into the notebooks in DIR"),
         ("report", "judge the notebooks in DIR, a folder for each student, and write DIR/_report"),
     ):
-        commands.add_parser(name, help=told, description=told).add_argument("folder", metavar="DIR", type=Path)
+        command = commands.add_parser(name, help=told, description=told)
+        command.add_argument("folder", metavar="DIR", type=Path)
+        if name == "release":
+            command.add_argument("--nbgrader", action="store_true", help="and the same as a course of nbgrader")
     options = parser.parse_args(arguments)
     # Imported here: the processes that judge answers import this file, and need nothing of it.
+    from utils.classroom.for_nbgrader import for_nbgrader
     from utils.classroom.release import add_solutions, release
     from utils.classroom.report import report
 
     try:
         made = {"release": release, "solutions": add_solutions, "report": report}[options.command](options.folder)
+        if getattr(options, "nbgrader", False):
+            made = [*made, for_nbgrader(options.folder)]
     except ValueError as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:

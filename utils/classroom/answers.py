@@ -1,17 +1,36 @@
-"""Finds a student's answers: the code cells that call a check, wherever they stand in whatever notebook."""
+"""Finds a student's answers: the code cells that call a check, wherever they stand in whatever notebook.
+
+Where an answer uses a name of another cell (a function above it, an import, a constant), the statements that make the
+name go with it, and no others. Whatever else a student changed does not matter.
+"""
 
 import ast
+import builtins
 import itertools
 import re
+import symtable
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 from utils.classroom.release import ROOT, notebooks
 
 CALL = re.compile(r"^[^#\n]*\bchecks\.(\w+)\(", re.MULTILINE)
-MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)  # what Jupyter reads, and Python does not
+CELL_MAGIC = re.compile(r"\A\s*%%.*$", re.MULTILINE)
+GIVEN = {
+    "np",
+    "tf",
+    "checks",
+    "data",
+    "plotting",
+    "trust",
+    "display",
+    *dir(builtins),
+}  # an answer has these in any case
 
 
 @dataclass(frozen=True)
@@ -38,33 +57,123 @@ def exercises(root: Path = ROOT) -> list[Exercise]:
 
 
 @dataclass
+class Answer:
+    """A cell that calls a check."""
+
+    cell: str
+    helpers: str  # the statements of other cells that it needs
+
+
+@dataclass
 class Work:
     """What one file of a student holds: the cells that call a check, by its name, in the order of the notebook."""
 
-    cells: dict[str, list[str]]
+    answers: dict[str, list[Answer]]
     notebook: str  # the stem of the course's notebook that the file says it is, or ""
     release: str  # the release that it says it comes from, or ""
 
 
-def work(path: Path, checks: set[str]) -> Work:
+def work(content: bytes, checks: set[str]) -> Work:
     """Read a file of a student; calls of other names than `checks` do not count.
 
     Raises:
         ValueError: when the file is not a notebook; the message says how.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
-        sources = [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+        notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+        cells = [_python(str(cell.source)) for cell in notebook.cells if cell.cell_type == "code"]
         told = dict(notebook.metadata.get("course", {}))
     except Exception as problem:  # nbformat raises what json, jsonschema and its own converters raise
         raise ValueError(f"This file cannot be read as a notebook: {' '.join(str(problem).split())[:80]}") from None
     found = Work({}, str(told.get("notebook", "")), str(told.get("release", "")))
-    for source in sources:
-        source = MAGIC.sub("", source)
-        called = [name for name in CALL.findall(source) if name in checks]
-        if called:
-            found.cells.setdefault(called[-1], []).append(source)
+    made = _made_in(cells)
+    for at, cell in enumerate(cells):
+        for name in dict.fromkeys(name for name in CALL.findall(cell) if name in checks):
+            found.answers.setdefault(name, []).append(Answer(cell, _helpers(at, cell, made)))
     return found
+
+
+def _python(source: str) -> str:
+    """Return a cell with calls in place of what only Jupyter reads; a cell that is Python stays as it is."""
+    if not _tree(source):
+        with suppress(Exception):  # what neither Python nor Jupyter can read stays, and is told as such
+            return TransformerManager().transform_cell(CELL_MAGIC.sub("", source))
+    return source
+
+
+def _tree(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A statement at the top of a cell, and the names that it makes and that it needs."""
+
+    cell: int
+    place: int
+    source: str
+    makes: frozenset[str]
+    needs: frozenset[str]
+
+
+def _made_in(cells: list[str]) -> dict[str, list[_Statement]]:
+    """Return the statements that make each name, in the order of the notebook."""
+    found: dict[str, list[_Statement]] = {}
+    for at, cell in enumerate(cells):
+        tree = _tree(cell)
+        for place, node in enumerate(tree.body if tree else []):
+            makes = frozenset(_makes(node))
+            with suppress(RecursionError):
+                source = ast.unparse(node) if makes else ""
+                for name in makes:
+                    found.setdefault(name, []).append(_Statement(at, place, source, makes, _needs(source)))
+    return found
+
+
+def _makes(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        yield node.name
+        return
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif isinstance(part, ast.alias):
+            yield part.asname or part.name.partition(".")[0]
+
+
+def _needs(source: str) -> frozenset[str]:
+    """Return the names that a piece of code takes from outside."""
+    try:
+        whole = symtable.symtable(source, "answer.py", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    used, tables = set(), [whole]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        used |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table is whole or s.is_global())}
+    made = {s.get_name() for s in whole.get_symbols() if s.is_assigned() or s.is_imported()}
+    return frozenset(used - made - GIVEN)
+
+
+def _helpers(at: int, cell: str, made: dict[str, list[_Statement]]) -> str:
+    """Return the statements of other cells that the cell at `at` needs, and those that these need, in order.
+
+    Of several that make a name, the last one above counts, else the first one below.
+    """
+    taken: set[_Statement] = set()
+    open_names = [(name, (at, 0)) for name in _needs(cell)]
+    while open_names:
+        name, place = open_names.pop()
+        options = [one for one in made.get(name, []) if one.cell != at]
+        above = [one for one in options if (one.cell, one.place) < place]
+        if options and (chosen := above[-1] if above else options[0]) not in taken:
+            taken.add(chosen)
+            open_names += [(needed, (chosen.cell, chosen.place)) for needed in chosen.needs]
+    return "\n".join(one.source for one in sorted(taken, key=lambda one: (one.cell, one.place)))
 
 
 def is_stub(source: str, exercise: Exercise) -> bool:

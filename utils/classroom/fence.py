@@ -85,22 +85,27 @@ def _of_python() -> list[str]:
     return [folder for folder in folders if not HELPERS.resolve().is_relative_to(folder)]
 
 
+def _whole(place) -> str:
+    """Return a path in one form, so that two can be compared: links followed, on Windows in small letters."""
+    return os.path.normcase(os.path.realpath(os.fsdecode(place)))
+
+
 def by_python(scratch: Path, hidden: list[Path]) -> None:
     """Let Python refuse the network, other processes, writing outside `scratch`, and reading in `hidden` folders."""
-    home = os.path.realpath(scratch)
-    readable = [home, os.path.realpath(HELPERS), *_of_python()]
-    closed = [os.path.realpath(folder) for folder in hidden]
+    home, nowhere = _whole(scratch), _whole(os.devnull)
+    readable = [home, _whole(HELPERS), *map(_whole, _of_python())]
+    closed = [_whole(folder) for folder in hidden]
 
     def within(path: str, folder: str) -> bool:
         return path == folder or path.startswith(folder + os.sep)
 
     def refuse_to_change(place) -> None:
-        path = os.path.realpath(os.fsdecode(place))
-        if path != os.devnull and not within(path, home):
+        path = _whole(place)
+        if path != nowhere and not within(path, home):
             raise PermissionError(f"An answer may not write here: {place}")
 
     def refuse_to_read(place) -> None:
-        path = os.path.realpath(os.fsdecode(place))
+        path = _whole(place)
         if any(within(path, folder) for folder in closed) and not any(within(path, folder) for folder in readable):
             raise PermissionError(f"An answer may not read this: {place}")
 

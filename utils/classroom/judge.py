@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 from utils.classroom import fence
 
@@ -33,9 +34,12 @@ def judge(source: str, check: str, word: str, scratch: str, hidden: list[Path], 
     from utils import session
 
     session.start()
+    from IPython.display import display
+
     from utils import checks, data, plotting, trust
 
     names = {"np": session.np, "tf": session.tf, "checks": checks, "data": data, "plotting": plotting, "trust": trust}
+    names |= {"display": display, "get_ipython": mock.MagicMock()}  # Jupyter has both; magic does nothing here
     judged, errors, put_back = getattr(checks, check), sys.modules["utils.checks.errors"], _guarded()
     told, say, leave = json.dumps, pipe.send_bytes, os._exit
     fence.by_python(Path(scratch), hidden)

@@ -24,6 +24,7 @@ from unittest import mock
 import nbformat
 
 from utils.classroom.answers import Exercise, exercises, is_stub, work
+from utils.classroom.handed_in import File, handed_in
 from utils.classroom.judge import RAISED
 from utils.classroom.release import ROOT, notebooks, tag
 from utils.classroom.runner import SECONDS, TIMED_OUT, Job, judged
@@ -32,7 +33,6 @@ FOLDER = "_report"
 CORRECT, NOT_YET, NOT_ATTEMPTED, MISSING = "correct", "not yet", "not attempted", "missing"
 BEST_FIRST = (CORRECT, NOT_YET, TIMED_OUT, "raised", NOT_ATTEMPTED, MISSING)
 WRITTEN = {"not attempted yet": NOT_ATTEMPTED, RAISED: "raised"}  # what the CSV says in place of the checks' words
-SKIPPED = (".ipynb_checkpoints", "__MACOSX", FOLDER)
 
 
 @dataclass
@@ -60,18 +60,18 @@ def report(folder: Path, root: Path = ROOT, seconds: float = SECONDS) -> list[Pa
     Raises:
         ValueError: when `folder` cannot be read or written, or holds no notebook.
     """
+    out = folder / FOLDER
     try:
-        students = sorted(path for path in folder.iterdir() if path.name not in SKIPPED)
-        files = {path: [*_notebooks(path)] for path in students}
-        out = folder / FOLDER
-        if any(files.values()):
+        files = [*handed_in(folder)]
+        if any(file.name for file in files):
             out.mkdir(exist_ok=True)
     except OSError as problem:
         raise ValueError(f"{folder} cannot be read and written: {problem.strerror}. Name another folder.") from None
-    if not any(files.values()):
+    if not out.is_dir() or not any(file.name for file in files):
         raise ValueError(f"Expected a folder with students' notebooks, and no .ipynb file is in {folder}.")
     course = exercises(root)
-    handed = [one for student in students for one in _work_of(student, files[student], folder, course, _release(root))]
+    release = _release(root)
+    handed = [one for file in files for one in _work_of(file, course, release)]
     known = _judge(
         {job for _, jobs in handed for job in jobs.values()}, out / "verdicts.jsonl", [root, folder], seconds
     )
@@ -81,47 +81,38 @@ def report(folder: Path, root: Path = ROOT, seconds: float = SECONDS) -> list[Pa
     return [out / "report.csv", out / "report.html"]
 
 
-def _notebooks(student: Path) -> Iterator[Path]:
-    for path in sorted(student.rglob("*")) if student.is_dir() else [student]:
-        if path.suffix.lower() == ".ipynb" and not set(path.parts) & set(SKIPPED) and not path.name.startswith("._"):
-            yield path
-
-
 def _release(root: Path) -> str:
     """Return the release that the course at `root` is."""
     cells = nbformat.read(notebooks(root)[0], as_version=4).cells
     return tag(next(cell.source for cell in cells if cell.cell_type == "code"))
 
 
-def _work_of(
-    student: Path, files: list[Path], folder: Path, course: list[Exercise], release: str
-) -> Iterator[tuple[Row, dict[str, Job]]]:
-    """Yield a row for each notebook found in each file, with what is to be judged by the exercise's number."""
-    name = student.name if student.is_dir() else student.stem
-    if not files and student.is_dir():
-        yield Row(name, "", [], "no notebook"), {}
-    for path in files:
-        file = str(path.relative_to(folder))
-        try:
-            found = work(path, {exercise.check for exercise in course})
-        except ValueError as problem:
-            yield Row(name, "", [file], str(problem)), {}
-            continue
-        stems = {exercise.notebook for exercise in course if exercise.check in found.cells}
+def _work_of(file: File, course: list[Exercise], release: str) -> Iterator[tuple[Row, dict[str, Job]]]:
+    """Yield a row for each notebook found in a file, with what is to be judged by the exercise's number."""
+    files = [file.name] if file.name else []
+    try:
+        if file.problem:
+            raise ValueError(file.problem)
+        found = work(file.content, {exercise.check for exercise in course})
+        stems = {exercise.notebook for exercise in course if exercise.check in found.answers}
         stems |= {found.notebook} & {exercise.notebook for exercise in course}
         if not stems:
-            yield Row(name, "", [file], "no exercise of this course"), {}
-        other = found.release not in ("", release)
-        remark = f"of release {found.release}, judged by the checks of {release}" if other else ""
-        for stem in sorted(stems):
-            row, jobs = Row(name, stem, [file], remark), {}
-            for exercise in (exercise for exercise in course if exercise.notebook == stem):
-                sources = found.cells.get(exercise.check, [])
-                tried = [source for source in sources if not is_stub(source, exercise)]
-                row.said[exercise.number] = (NOT_ATTEMPTED if sources else MISSING, "")
-                if tried:
-                    jobs[exercise.number] = Job(exercise.check, tried[-1])
-            yield row, jobs
+            raise ValueError("no exercise of this course")
+    except ValueError as problem:
+        yield Row(file.student, "", files, str(problem)), {}
+        return
+    other = found.release not in ("", release)
+    remark = f"of release {found.release}, judged by the checks of {release}" if other else ""
+    for stem in sorted(stems):
+        row, jobs = Row(file.student, stem, files, remark), {}
+        for exercise in (exercise for exercise in course if exercise.notebook == stem):
+            answers = found.answers.get(exercise.check, [])
+            tried = [answer for answer in answers if not is_stub(answer.cell, exercise)]
+            row.said[exercise.number] = (NOT_ATTEMPTED if answers else MISSING, "")
+            if tried:
+                source = "\n\n".join(filter(None, [tried[-1].helpers, tried[-1].cell]))
+                jobs[exercise.number] = Job(exercise.check, source)
+        yield row, jobs
 
 
 def _judge(jobs: set[Job], kept: Path, hidden: list[Path], seconds: float) -> dict[Job, tuple[str, str]]:
@@ -136,12 +127,16 @@ def _judge(jobs: set[Job], kept: Path, hidden: list[Path], seconds: float) -> di
             known[_key(job, edition)] = outcome, message
             file.write(json.dumps([_key(job, edition), outcome, message]) + "\n")
             file.flush()
-            left = (time.monotonic() - start) / count * (len(waiting) - count)
-            bar = "█" * (20 * count // len(waiting))
-            print(f"\r{bar:░<20} {count} of {len(waiting)} answers, {left / 60:.1f} min left ", end="", file=sys.stderr)
-    if waiting:
-        print(file=sys.stderr)
+            _show_progress(count, len(waiting), time.monotonic() - start)
     return {job: known[key] for key, job in new.items()}
+
+
+def _show_progress(done: int, of: int, seconds: float) -> None:
+    """Rewrite one line in a terminal; elsewhere (a file, a pipe) say nothing."""
+    if sys.stderr.isatty():
+        bar, left = "#" * (20 * done // of), seconds / done * (of - done) / 60
+        line = f"\r{bar:.<20} {done} of {of} answers, {left:.1f} min left  "
+        print(line, end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def _kept(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -199,6 +194,7 @@ def misconception(outcome: str, message: str) -> str:
         return ""
     first, *rest = message.splitlines() or [""]
     value = r"(\[.*\]|[^\[].*?)"  # an array has points and spaces inside its brackets
+    first = re.sub(r" \(line \d+: .*\)", "", first)
     said = re.sub(rf"^For .*?\b(expected .*?, )?got {value}\.(?:\s+|$)", "", first)
     said = re.sub(r"^For .*?: (?=[A-Za-z])", "", said)
     return " ".join([said, *rest]).strip()
@@ -239,7 +235,7 @@ def _as_page(rows: list[Row], course: list[Exercise]) -> str:
                 examples.setdefault(key, text)
     parts = ["<h1>What the room can do</h1>", f"<p>{len(rows)} notebooks of {_counted(room, 'student')}.</p>"]
     hardest = sorted(shares, key=shares.get)[:8]
-    parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, "The hardest exercises")]
+    parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, f"Of {len(shares)} exercises")]
     parts += ["<h2>What was misunderstood most often</h2>", "<table><tr><th>students<th>exercise<th>what was said</tr>"]
     for key, count in wrong.most_common(12):
         name, text = f"{key[0].number} · {key[0].title}", examples[key][:300]
@@ -273,8 +269,14 @@ def _bars(shares: dict[Exercise, float], title: str) -> str:
 def _write(path: Path, text: str) -> None:
     """Write a file whole, or not at all."""
     scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8", newline="\n")
-    scratch.replace(path)
+    try:
+        # The name of a folder may hold bytes that are no letters.
+        scratch.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        scratch.replace(path)
+    except OSError as problem:  # Windows keeps a file from being replaced while a spreadsheet shows it
+        scratch.unlink(missing_ok=True)
+        told = f"{path} cannot be written: {problem.strerror}. Close it where it is open"
+        raise ValueError(f"{told}, and run the same command again: what was judged is kept.") from None
 
 
 PAGE = """<!DOCTYPE html>
@@ -284,9 +286,13 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>What the room can do</title>
 <style>
+:root {{ color-scheme: only light }}  /* the figures are light, and so is a projector */
+h1 {{ font-size: 1.4em; margin: 0 }}
+h2 {{ font-size: 1.15em; margin: 1em 0 0 }}
+p {{ margin: 0.2em 0 }}
 body {{ background: #fbfaf7; color: #262626; font: 22px/1.4 "DejaVu Sans", sans-serif;
-  max-width: 1100px; margin: 2em auto; padding: 0 1em }}
-img {{ width: 100%; max-width: 1000px }}
+  max-width: 1100px; margin: 1em auto; padding: 0 1em }}
+img {{ width: 100%; max-width: 940px }}
 td, th {{ text-align: left; vertical-align: top; padding: 0.3em 1em 0.3em 0; border-bottom: 1px solid #cccccc }}
 details {{ font-size: 16px }}
 </style>

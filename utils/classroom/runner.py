@@ -53,13 +53,15 @@ def judged(
         jobs: the answers.
         hidden: folders that no answer must read.
         seconds: that an answer may take.
-        at_once: how many are judged at the same time; by default as many as there are cores.
+        at_once: how many are judged at the same time; by default as many as there are cores, and 60 at most, since
+            Windows cannot wait for more.
     """
     waiting, running, hidden = list(jobs)[::-1], {}, list(hidden)
+    at_once = at_once or min(os.cpu_count() or 1, 60)
     context = _context()
     try:
         while waiting or running:
-            while waiting and len(running) < (at_once or os.cpu_count()):
+            while waiting and len(running) < at_once:
                 pipe, one = _start(context, waiting.pop(), hidden, seconds)
                 running[pipe] = one
             ready = wait(running, timeout=max(0, min(one.deadline for one in running.values()) - time.monotonic()))
@@ -77,6 +79,7 @@ def judged(
 def _context():
     """Return how processes are made here: forked from a warm one, or each from the start."""
     os.environ.setdefault("COURSE_PATIENCE", "20")  # seconds of a check: several share the cores
+    os.environ["MPLBACKEND"] = "Agg"  # a figure in an answer opens no window that would wait to be closed
     if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -24,6 +24,8 @@ def bars(values: Mapping[str, float], *, xlabel: str, title: str = "", digits: i
     axes.bar_label(drawn, labels=[f"{value:.{digits}g}" for value in values.values()], padding=4, color=INK, fontsize=9)
     axes.invert_yaxis()
     axes.margins(x=0.1)
+    if not any(values.values()):
+        axes.set_xlim(0, 1)  # otherwise 0 stands in the middle, between negative numbers
     few_ticks(axes, y=False)
     axes.tick_params(axis="y", length=0)
     show(figure, words)
