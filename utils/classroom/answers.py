@@ -21,16 +21,8 @@ from utils.classroom.release import ROOT, notebooks
 
 CALL = re.compile(r"^[^#\n]*\bchecks\.(\w+)\(", re.MULTILINE)
 CELL_MAGIC = re.compile(r"\A\s*%%.*$", re.MULTILINE)
-GIVEN = {
-    "np",
-    "tf",
-    "checks",
-    "data",
-    "plotting",
-    "trust",
-    "display",
-    *dir(builtins),
-}  # an answer has these in any case
+# What every answer has, by the setup cell or by Python and IPython.
+GIVEN = {"np", "tf", "checks", "data", "plotting", "trust", "display", *dir(builtins)}
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from pathlib import Path
 SKIPPED = (".ipynb_checkpoints", "__MACOSX", "_report")
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # browsers add to what they do not know
 ENDING = re.compile(r"(\.ipynb(\.txt|\.json)?|\.zip)$", re.IGNORECASE)
-MOODLE = re.compile(
-    r"(.+_\d+)_assignsubmission_"
-)  # a folder, or a file's name begins so: Name_12345_assignsubmission_…
+# Moodle's download: a folder for each student, or one in which files begin so: Name_12345_assignsubmission_file_...
+MOODLE = re.compile(r"(.+_\d+)_assignsubmission_")
 ZIP = b"PK\x03\x04"  # how a zip begins, whatever its name
 LARGEST = 50 * 2**20  # bytes of a file
 ALL = 2**30  # bytes of all that stands in one folder or zip
