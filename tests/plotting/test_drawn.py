@@ -104,6 +104,13 @@ def test_an_image_that_is_not_square_keeps_its_proportions(shown):
     assert (right - left) == pytest.approx(2 * (bottom - top))
 
 
+def test_pixels_are_each_images_own_only_where_there_are_several(shown):
+    plotting.image_grid(IMAGES[:1], ["a"], columns=3)
+    assert "4 by 4 pixels" in shown.words and "each" not in shown.words.split("pixels")[1].split(".")[0]
+    plotting.image_grid(IMAGES[:2], ["a", "b"], columns=3)
+    assert "4 by 4 pixels each" in shown.words
+
+
 def test_a_wall_has_a_row_for_each_label_with_its_heat_over_it_and_what_differs_in_bold(shown):
     heat, names = {"hot": IMAGES[::-1]}, {"seen": list("abcde"), "hot": list("abXde")}
     plotting.image_wall({"seen": IMAGES, "hot": IMAGES[:, ::-1]}, heat=heat, names=names)
