@@ -118,6 +118,14 @@ def test_fewer_pictures_than_there_can_be_are_refused(draw, least):
         draw(least - 1, 1)
 
 
+def test_fewer_districts_and_reviews_than_one_are_refused():
+    with pytest.raises(ValueError, match="at least 1 district, got 0"):
+        draw_housing(0, 1)
+    with pytest.raises(ValueError, match="at least 1 review, got 0"):
+        write_reviews(0, 1)
+    assert len(draw_housing(1, 1)[1]) == len(write_reviews(1, 1)[1]) == 1
+
+
 def write(rows, digits):
     for row in rows:
         print(" ".join(f"{value:.{digits}f}" for value in row))
