@@ -6,6 +6,7 @@ import sys
 import nbformat
 import pytest
 
+from tests import concern
 from tests import mutants as tool
 from tests.faults import mutants
 from tests.notebooks import NOTEBOOKS, ROOT, read
@@ -76,7 +77,7 @@ def test_a_change_keeps_every_other_byte_and_says_where_it_is():
 
 
 def test_the_same_seed_draws_the_same_mutants_and_each_can_be_read_by_python():
-    for file in ("utils/plotting/description.py", tool.name(NOTEBOOKS[3])):
+    for file in ("utils/plotting/description.py", concern.name(NOTEBOOKS[3])):
         drawn = tool.sample(file, 1, 5)
         assert drawn == tool.sample(file, 1, 5) != tool.sample(file, 2, 5) and len(set(drawn)) == len(drawn) > 0
         for mutant in drawn:
@@ -87,7 +88,7 @@ def test_the_same_seed_draws_the_same_mutants_and_each_can_be_read_by_python():
 
 
 def test_a_mutant_of_a_notebook_changes_one_cell(tmp_path):
-    mutant = tool.sample(tool.name(NOTEBOOKS[0]), 1, 1)[0]
+    mutant = tool.sample(concern.name(NOTEBOOKS[0]), 1, 1)[0]
     copy = tmp_path / "copy.ipynb"
     nbformat.write(read(NOTEBOOKS[0]), copy)
     tool.write(mutant, copy)
@@ -105,21 +106,21 @@ def test_a_mutant_of_a_notebook_changes_one_cell(tmp_path):
     ],
 )
 def test_the_tests_of_a_module_are_found(file, wanted):
-    ((*found,),) = tool.tests_of(file)
-    assert wanted in found and len(found) <= tool.AT_MOST
+    ((*found,),) = concern.tests_of(file)
+    assert wanted in found and len(found) <= concern.AT_MOST
 
 
 def test_the_tests_of_a_check_are_its_exercise_and_those_of_a_notebook_its_outputs_and_what_takes_code_from_it():
-    assert tool.tests_of("utils/checks/losses.py", "huber") == [("tests/test_exercises.py", "-k", "huber")]
-    ((_, _, names),) = tool.tests_of("utils/checks/losses.py", "_a_helper")
+    assert concern.tests_of("utils/checks/losses.py", "huber") == [("tests/test_exercises.py", "-k", "huber")]
+    ((_, _, names),) = concern.tests_of("utils/checks/losses.py", "_a_helper")
     assert "huber or " in names
-    outputs, theirs = tool.tests_of(tool.name(NOTEBOOKS[4]))
-    assert outputs[0] == "--nbval" and outputs[-1] == tool.name(NOTEBOOKS[4]) and "tests/test_safe_step.py" in theirs
+    outputs, theirs = concern.tests_of(concern.name(NOTEBOOKS[4]))
+    assert outputs[0] == "--nbval" and outputs[-1] == concern.name(NOTEBOOKS[4]) and "tests/test_safe_step.py" in theirs
 
 
 def test_every_module_with_something_to_change_has_tests():
     for path in (ROOT / "utils").rglob("*.py"):
-        assert not mutants(path.read_text(encoding="utf-8")) or tool.tests_of(tool.name(path))[0], path
+        assert not mutants(path.read_text(encoding="utf-8")) or concern.tests_of(concern.name(path))[0], path
 
 
 @pytest.fixture
@@ -132,13 +133,14 @@ def course(tmp_path, monkeypatch):
     }.items():
         (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "course" / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(tool, "ROOT", tmp_path / "course")
+    for module in (tool, concern):
+        monkeypatch.setattr(module, "ROOT", tmp_path / "course")
+        monkeypatch.setattr(module, "NOTEBOOKS", [])
     monkeypatch.setattr(tool, "SAVED", tmp_path / "course" / "build" / "mutants.json")
-    monkeypatch.setattr(tool, "NOTEBOOKS", [])
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what its tests do not need
-    tool.uses.cache_clear()
+    concern.uses.cache_clear()
     yield tmp_path / "course"
-    tool.uses.cache_clear()
+    concern.uses.cache_clear()
 
 
 def all_of(course, file):
@@ -159,7 +161,7 @@ def test_a_run_says_what_was_noticed_and_goes_on_where_it_stopped(course, monkey
     (course / "tests" / "test_untested.py").write_text(
         "from utils.half import untested\n\n\ndef test_it():\n    assert untested(1) == 2\n", encoding="utf-8"
     )
-    tool.uses.cache_clear()
+    concern.uses.cache_clear()
     tool.main()
     said = capsys.readouterr().out
     assert "half.py:2" not in said and "2 mutants, 2 noticed. Left:\nnone\n" in said

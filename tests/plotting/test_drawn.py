@@ -6,6 +6,7 @@ from matplotlib.patches import Circle, Rectangle
 
 from tests.plotting.calls import AXES, CARD, draw
 from utils import plotting
+from utils.plotting.marked_words import BAR
 
 IMAGES = np.random.default_rng(3).random((5, 4, 4))
 
@@ -219,12 +220,15 @@ def test_words_of_a_map_lie_at_their_places_inside_the_margins(shown):
 
 
 def test_bars_of_marked_words_share_one_scale(shown):
-    plotting.marked_words([(["no", "yes"], [-2.0, 1.0], "first"), (["so"], [4.0], "second"), ([], [], "empty")])
+    plotting.marked_words(
+        [(["no", "yes"], [-2.0, 1.0], "first"), (["so", "it"], [4.0, 1.0], "second"), ([], [], "empty")]
+    )
     (axes,) = shown.axes
     lengths = [-bar.get_height() for bar in axes.patches]
-    assert np.divide(lengths, lengths[-1]).tolist() == [-0.5, 0.25, 1]
+    assert np.divide(lengths, lengths[2]).tolist() == [-0.5, 0.25, 1, 0.25]
+    assert lengths[2] == pytest.approx(BAR), "the greatest bar is as long as may be"
     written = texts(axes)
-    for word, bar in zip(("no", "yes", "so"), axes.patches, strict=True):
+    for word, bar in zip(("no", "yes", "so", "it"), axes.patches, strict=True):
         x, y = written[word].get_position()
         assert x == pytest.approx(bar.get_x() + bar.get_width() / 2) and abs(y - bar.get_y()) < 0.15
     assert written["no"].get_position()[1] == written["yes"].get_position()[1] < written["so"].get_position()[1]
