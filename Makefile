@@ -11,7 +11,8 @@ GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks book book-test slides pages gallery colab matrix bench browser-test lint constraints clean
+.PHONY: help lab test notebooks book book-test slides pages gallery colab matrix bench mutants browser-test lint \
+	constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -63,6 +64,9 @@ versions-%: .requirements.in
 
 bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (a quarter of an hour; some only: make bench ONLY=notebooks/01*)
 	$(BIN)/python -m tests.bench $(ONLY)
+
+mutants: .venv/ready  ## change the code in 150 places, and list what no test notices (an hour or more; a part only: make mutants ONLY=utils/data)
+	nice $(BIN)/python -m tests.mutants $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)
 	$(BIN)/pip install --quiet -c constraints.txt selenium

@@ -108,3 +108,18 @@ def test_the_command_says_in_a_sentence_what_it_could_not_write(copy, monkeypatc
         SystemExit, match=r"01_autodiff\.ipynb cannot be written \(Permission denied\): nothing was changed"
     ):
         publish.main()
+
+
+def test_the_command_says_what_it_changed_and_refuses_an_address_in_a_sentence(copy, monkeypatch, capsys):
+    monkeypatch.setattr(publish, "ROOT", copy)
+    monkeypatch.setattr(publish.publish, "__defaults__", (copy,))
+    monkeypatch.setattr("sys.argv", ["publish", "some-body/course", "--tag", "v9.9.9"])
+    publish.main()
+    said = capsys.readouterr().out
+    assert said.startswith("https://github.com/some-body/course at v9.9.9: changed ") and said.count("\n") == 1
+    assert all(name in said for name in publish.TEXTS) and said.count(".ipynb") == 10
+    publish.main()
+    assert "changed nothing: all of it was written already." in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["publish", "course"])
+    with pytest.raises(SystemExit, match="of the form owner/repo, got 'course'"):
+        publish.main()

@@ -211,3 +211,9 @@ def test_bad_input_gets_a_sentence_and_leaves_nothing(tmp_path, capsys):
             main([command, str(tmp_path / name)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_a_command_is_asked_for(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2 and "the following arguments are required: command" in capsys.readouterr().err

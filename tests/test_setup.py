@@ -360,3 +360,24 @@ print(time.perf_counter() - start)
 """
     done = run(timed, ROOT)
     assert float(done.stdout) < 1.5, "half a second on a free machine; it was too slow even for a busy one"
+
+
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [
+        ("2.17.9", 2),
+        ("2.18.0", 1),
+        ("2.18.1", 1),
+        ("2.19.0", 1),
+        ("2.21.9", 1),
+        ("2.21.0-rc1", 1),
+        ("2.22.0", 2),
+        ("3.0.0", 2),
+    ],
+)
+def test_the_verified_versions_go_from_the_oldest_to_the_newest_and_include_both(version, lines, capsys, monkeypatch):
+    monkeypatch.setattr(session, "VERIFIED", ((2, 18), (2, 21)))
+    monkeypatch.setattr(session.tf, "__version__", version)
+    session.start()
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == lines and f"TensorFlow {version} (verified: 2.18 to 2.21)" in said[0]

@@ -568,3 +568,41 @@ def test_keras_that_cannot_read_its_cache(real_files, monkeypatch, capsys):
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", fail)
     _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, "Keras cannot read its cache (URL fetch failure on http")
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha256"])
+def test_both_kinds_of_hash_that_keras_publishes_are_compared(kind, real_files, monkeypatch, capsys):
+    right = real_files["mnist.npz"]
+    monkeypatch.setitem(catalog.MNIST.files, "mnist.npz", hashlib.new(kind, right).hexdigest())
+    _fill_cache(real_files, "MNIST")
+    _forbid_network(monkeypatch)
+    assert data.mnist(20, 10).is_real
+    (sources.cache_folder() / "mnist.npz").write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    assert not data.mnist(20, 10).is_real
+    assert "mnist.npz was truncated or altered: removed." in capsys.readouterr().out and _files_left() == []
+
+
+def test_a_copy_is_in_its_place_when_it_is_whole_and_never_before(tmp_path, monkeypatch):
+    source, target, seen = tmp_path / "source", tmp_path / "cache" / "target", []
+    source.write_bytes(b"new")
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    copy, replace = shutil.copyfileobj, os.replace
+
+    def look(original, written):
+        written.write(b"n")
+        written.flush()
+        seen.append(target.read_bytes())
+        original.seek(0)
+        written.seek(0)
+        copy(original, written)
+
+    def look_again(unfinished, place):
+        seen.append((target.read_bytes(), Path(unfinished).read_bytes()))
+        replace(unfinished, place)
+
+    monkeypatch.setattr(shutil, "copyfileobj", look)
+    monkeypatch.setattr(os, "replace", look_again)
+    sources._place(source, target)
+    assert seen == [b"old", (b"old", b"new")] and target.read_bytes() == b"new"
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
