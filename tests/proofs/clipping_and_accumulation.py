@@ -972,9 +972,6 @@ PROOFS = {
             "are expected": accumulating(y_of=lambda y: tf.reshape(y, [-1])),
             "y as float32, and it is int64": accumulating(y_of=lambda y: tf.cast(y, tf.float32)),
             "x as float32, and it is float64": accumulating(x_of=lambda x: tf.cast(x, tf.float32)),
-            "where there is one piece, too": lambda gradient_fn, x, y, size: (
-                gradient_fn(x, y) if len(x) <= size else accumulate_slices(gradient_fn, x, y, size)
-            ),
             "gradient_fn returns float32": accumulating(result=lambda total: [tf.cast(g, tf.float64) for g in total]),
             "10 examples at once": lambda gradient_fn, x, y, size: (
                 gradient_fn(x, y) if len(x) == 10 else accumulate_slices(gradient_fn, x, y, size)
