@@ -239,7 +239,7 @@ def _numbered(numbers: np.ndarray, shape: tuple) -> np.ndarray:
 def warmup(answer):
     """Judge `warmup` before, at and after the end of the warm-up, on numbers, on tensors and inside tf.function."""
     traced = compiled(answer)
-    fresh = float(np.random.default_rng().uniform(1.2, 1.9))
+    fresh = float(np.random.default_rng().uniform(1.2, 1.6))
     for peak, warmup_steps, steps in (
         (fresh, 5, (2, 1, 0, 4, 5, 1_000_000)),
         (0.003, 50, (0, 20, 48, 49, 50)),
@@ -289,7 +289,7 @@ def confusion_matrix(answer):
     """Judge the counts on fresh logits: ragged batches, few and many classes, labels of few bits, and any iterable."""
     rng, model = np.random.default_rng(), _FirstRow(name="classifier")
     for count, size, classes, present, dtype, form in (
-        (13, 5, 4, 4, "int64", "dataset"),
+        (33, 5, 4, 4, "int64", "dataset"),
         (31, 5, 4, 3, "int32", "list"),
         (12, 5, 2, 2, "int64", "generator"),
         (64, 5, 20, 20, "uint8", "dataset"),
