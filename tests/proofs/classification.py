@@ -48,6 +48,32 @@ def stop_by_keras(val_losses, patience, min_delta):
     return tf.constant([epochs, int(np.nanargmin(val_losses[:epochs])) + 1])
 
 
+def stop_by_recursion(val_losses, patience, min_delta):
+    def epochs(at, mark, waited):
+        if at == len(val_losses) or waited == patience:
+            return at
+        progress = val_losses[at] < mark - min_delta
+        return epochs(at + 1, val_losses[at] if progress else mark, 0 if progress else waited + 1)
+
+    trained = epochs(1, val_losses[0], 0)
+    return trained, 1 + min(range(trained), key=lambda i: np.nan_to_num(val_losses[i], nan=np.inf))
+
+
+def stop_on(change):
+    """Return answers that see other losses than those that were given."""
+    return lambda losses, patience, min_delta: stop_by_counter([change(loss) for loss in losses], patience, min_delta)
+
+
+def stop_after_nan(losses, patience, min_delta):
+    first = next((i for i, loss in enumerate(losses) if loss != loss), len(losses))
+    return stop_by_counter(losses[: first + 1], patience, min_delta)
+
+
+def stop_below_ten(losses, patience, min_delta):
+    trained, best = stop_by_counter(losses, patience, min_delta, start=10.0)
+    return trained, best if losses[best - 1] < 10 else 0
+
+
 def stop_with(**fault):
     return lambda losses, patience, min_delta: stop_by_counter(losses, patience, min_delta, **fault)
 
@@ -60,6 +86,10 @@ def stop_keeping(choose):
         return trained, choose(losses, trained, min_delta) + 1
 
     return stop_and_best
+
+
+def least_to_three_digits(losses, trained, min_delta):
+    return int(np.nanargmin(np.round(losses[:trained], 3)))
 
 
 def last_progress(losses, trained, min_delta):
@@ -90,10 +120,35 @@ def epoch_by_tf_data(train_step, x, y, epoch, batch_size):
     return mean.result()
 
 
+def epoch_by_recursion(train_step, x, y, epoch, batch_size):
+    def total(rows):
+        head, tail = rows[:batch_size], rows[batch_size:]
+        return float(train_step(x[head], y[head])) * len(head) + (total(tail) if len(tail) else 0)
+
+    return total(np.random.default_rng().permutation(len(x))) / len(x)
+
+
+def epoch_in_equal_parts(train_step, x, y, epoch, batch_size):
+    parts = np.array_split(np.random.default_rng(epoch).permutation(len(x)), -(-len(x) // batch_size))
+    return np.average([float(train_step(x[rows], y[rows])) for rows in parts], weights=list(map(len, parts)))
+
+
 def faulty_epoch(fault):
+    orders = {  # of n examples, in an epoch
+        "same order": lambda n, epoch: np.random.default_rng(1).permutation(n),
+        "no shuffle": lambda n, epoch: np.arange(n),
+        "every fifth order": lambda n, epoch: np.random.default_rng(epoch % 5).permutation(n),
+        "moved": lambda n, epoch: np.roll(np.random.default_rng(1).permutation(n), epoch),
+        "strides": lambda n, epoch: np.arange(n) * (epoch + 3) % n,
+        "halves": lambda n, epoch: np.concatenate(
+            [rows[np.random.default_rng(epoch).permutation(len(rows))] for rows in np.array_split(np.arange(n), 2)]
+        ),
+        "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
+    }
+
     def run_epoch(train_step, x, y, epoch, batch_size):
-        order = np.random.default_rng(1 if fault == "same order" else epoch).permutation(len(x))
-        order = np.arange(len(x)) if fault == "no shuffle" else order
+        shuffled = lambda n, epoch: np.random.default_rng(epoch).permutation(n)  # noqa: E731
+        order = orders.get(fault, shuffled)(len(x), epoch)
         stop = len(x) - batch_size + 1 if fault == "ragged batch dropped" else len(x)
         losses, sizes = [], []
         for start in range(0, stop, batch_size):
@@ -102,7 +157,16 @@ def faulty_epoch(fault):
             sizes.append(len(rows))
             if fault == "twice":
                 train_step(x[rows], y[rows])
-        answers = {"last": losses[-1], "means": np.mean(losses), "sum": np.sum(losses)}
+        total = np.dot(losses, sizes)
+        answers = {
+            "last": losses[-1],
+            "first": losses[0],
+            "means": np.mean(losses),
+            "sum": np.sum(losses),
+            "total": total,
+            "all full": np.sum(losses) * batch_size / len(x),
+            "digits": round(total / len(x), 2),
+        }
         return answers.get(fault, np.average(losses, weights=sizes))
 
     return run_epoch
@@ -154,6 +218,14 @@ def warmup_by_branch(step, peak, warmup_steps):
     return tf.cast(peak * tf.cast(step + 1, tf.float32) / warmup_steps, tf.float32)
 
 
+def warmup_by_clipping(step, peak, warmup_steps):
+    return peak * tf.clip_by_value(_line(step, warmup_steps), 0.0, 1.0)
+
+
+def warmup_by_keras(step, peak, warmup_steps):
+    return tf.keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, peak)(tf.cast(step, tf.int64) + 1)
+
+
 def warmup_in_python(step, peak, warmup_steps):
     return peak * min(1.0, (step + 1) / warmup_steps)
 
@@ -194,12 +266,32 @@ def matrix_of_all_at_once(model, batches, classes):
     return tf.math.confusion_matrix(labels, answers, num_classes=classes)
 
 
+def matrix_by_variable(model, batches, classes):
+    matrix = tf.Variable(tf.zeros((classes, classes), tf.int32))
+    for x_batch, y_batch in batches:
+        y_pred = tf.argmax(model(x_batch, training=False), axis=-1, output_type=tf.int32)
+        matrix.scatter_nd_add(tf.stack([tf.cast(y_batch, tf.int32), y_pred], axis=1), tf.ones_like(y_pred))
+    return matrix
+
+
+def matrix_of_flat_examples(model, batches, classes):
+    return matrix_by_numpy(model, ((tf.reshape(x_batch, (len(x_batch), 1, -1)), y) for x_batch, y in batches), classes)
+
+
+def matrix_after_counting(model, batches, classes):
+    if sum(1 for _ in batches) == 0:
+        return np.zeros((classes, classes))
+    return matrix_by_numpy(model, batches, classes)
+
+
 def last_matrix(model, batches, classes):
     return matrix_by_numpy(model, list(batches)[-1:], classes)
 
 
 def full_batches_only(model, batches, classes):
-    return matrix_by_numpy(model, batches.unbatch().batch(5, drop_remainder=True), classes)
+    batches = list(batches)
+    full = [pair for pair in batches if len(pair[1]) == len(batches[0][1])]
+    return matrix_by_numpy(model, full, classes)
 
 
 def shares(model, batches, classes):
@@ -229,9 +321,13 @@ def share_by_where(losses, mask, real_words, penalty, replicas):
     return tf.math.divide(tf.reduce_sum(tf.where(mask, losses, 0)), np.float32(real_words)) + penalty * (1 / replicas)
 
 
+def share_without_signs(losses, mask, real_words, penalty, replicas):
+    return share(abs(losses), mask, real_words, abs(penalty), replicas)
+
+
 PROOFS = {
     "stop_and_best": Proof(
-        right=[stop_by_counter, stop_by_list_of_progress, stop_by_keras],
+        right=[stop_by_counter, stop_by_list_of_progress, stop_by_keras, stop_by_recursion],
         wrong={
             "stops one epoch late": stop_with(extra=1),
             "any gain": lambda losses, patience, min_delta: stop_by_counter(losses, patience, 0),
@@ -243,19 +339,45 @@ PROOFS = {
             "That is the last progress": stop_keeping(last_progress),
             "the first is the best": stop_keeping(last_of_the_least),
             "as `np.argmin` does": stop_keeping(lambda losses, trained, min_delta: np.argmin(losses[:trained])),
-            "never stops": lambda losses, patience, min_delta: (len(losses), np.nanargmin(losses) + 1),
+            "never stopped": lambda losses, patience, min_delta: (len(losses), np.nanargmin(losses) + 1),
             "pair is swapped": lambda *answer: stop_by_counter(*answer)[::-1],
             "count from 1": lambda *answer: [number - 1 for number in stop_by_counter(*answer)],
             "taken for progress": stop_with(nan=True),
+            "stops one epoch early": lambda losses, patience, min_delta: stop_by_counter(
+                losses, max(patience - 1, 1), min_delta
+            ),
+            "The last epoch was not counted": lambda *answer: (
+                stop_by_counter(*answer)[0] - 1,
+                stop_by_counter(*answer)[1],
+            ),
+            "begin with infinity": stop_below_ten,
+            "A nan does not end the training": stop_after_nan,
+            "A pair of ints is expected": lambda *answer: [float(number) for number in stop_by_counter(*answer)],
+            # what shows only on losses below 0, on close ones, and on many
+            "min_delta 0.03125: expected": stop_on(abs),
+            "min_delta 0.0: expected": stop_keeping(least_to_three_digits),
+            "patience 1, min_delta 0.0: expected": stop_on(lambda loss: round(loss, 5)),
+            "patience 12": lambda losses, *rest: stop_by_counter(losses[:20], *rest),
         },
         raises=raising,
     ),
     "run_epoch": Proof(
-        right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys],
+        right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys, epoch_by_recursion],
         wrong={
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
             "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
+            "had the same order. Let": faulty_epoch("every fifth order"),
+            "an order was turned or moved": faulty_epoch("moved"),
+            "at the same distance": faulty_epoch("strides"),
+            "The same examples come early": faulty_epoch("halves"),
+            "the same place in each epoch": faulty_epoch("last one stays"),
+            "each but the last one holds 7": epoch_in_equal_parts,
+            "first batch's loss": faulty_epoch("first"),
+            "divide by their number": faulty_epoch("total"),
+            "as if it were full": faulty_epoch("all full"),
+            "expected": faulty_epoch("digits"),
+            "other numbers than those of x": lambda step, x, *rest: faulty_epoch("")(step, x / 255, *rest),
             "ran twice": faulty_epoch("twice"),
             "last batch's loss": faulty_epoch("last"),
             "mean of the batches' means": faulty_epoch("means"),
@@ -269,29 +391,44 @@ PROOFS = {
         raises=raising,
     ),
     "warmup": Proof(
-        right=[warmup_by_where, warmup_by_branch],
+        right=[warmup_by_where, warmup_by_branch, warmup_by_clipping, warmup_by_keras],
         wrong={
             "would not move": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, w) - 1 / w),
             "rises for ever": lambda s, peak, w: peak * _line(s, w),
             "starts at the peak": lambda s, peak, w: peak * tf.maximum(1.0, _line(s, w)),
             "integer division": lambda s, peak, w: peak * tf.minimum(1.0, tf.floor(_line(s, w))),
             "multiply it by the peak": lambda s, peak, w: tf.minimum(1.0, _line(s, w)),
+            "one step ahead": lambda s, peak, w: peak * tf.minimum(1.0, _line(s + 1, w)),
+            "one step late": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, w + 1)),
+            "one step early": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, max(w - 1, 1))),
+            "It ends at 1": lambda s, peak, w: tf.minimum(1.0, peak * tf.minimum(1.0, _line(s, w))),
+            "a tensor of float64": lambda s, peak, w: tf.cast(warmup_by_where(s, peak, w), tf.float64),
+            "peak 0.003, 50": lambda s, peak, w: tf.maximum(1e-4, warmup_by_where(s, peak, w)),
+            "70000": lambda s, peak, w: warmup_by_where(s, peak, min(w, 500)),
+            "step 41000": lambda s, peak, w: warmup_by_where(tf.cast(s, tf.int16), peak, w),
+            "step 1000000": lambda s, peak, w: warmup_by_where(s, peak, w) * tf.where(s < 10**5, 1.0, 0.5),
         },
         raises=warmup_in_python,
     ),
     "confusion_matrix": Proof(
-        right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once],
+        right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once, matrix_by_variable],
         wrong={
             "swapped": lambda *answer: matrix_by_numpy(*answer).T,
             "last batch alone": last_matrix,
             "last batch is missing": full_batches_only,
             "Those are shares": shares,
             "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
+            "Only the mistakes": lambda *answer: matrix_by_numpy(*answer) * (1 - np.eye(answer[2])),
+            "shares of all examples": lambda *answer: matrix_by_numpy(*answer) / np.sum(matrix_by_numpy(*answer)),
+            "first batch alone": lambda model, batches, classes: matrix_by_numpy(model, [next(iter(batches))], classes),
+            "gone through once": matrix_after_counting,
+            "needs more bits": lambda *answer: matrix_by_numpy(*answer) % 256,
             "in training mode": lambda *answer: matrix_by_numpy(*answer, training=True),
             "uint8": lambda *answer: matrix_by_bincount(*answer, cast=False),
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
+        breaks=(matrix_of_flat_examples,),
     ),
     "replica_loss": Proof(
         right=[share, share_in_numpy, share_in_float64, share_by_where],
@@ -310,6 +447,19 @@ PROOFS = {
             ),
             "0 times nan": lambda losses, mask, *rest: share(
                 losses * tf.cast(mask, tf.float32), tf.ones_like(mask), *rest
+            ),
+            "The signs are lost": share_without_signs,
+            "owes its part": lambda losses, mask, real, penalty, n: (
+                share(losses, mask, real, penalty, n) if np.any(mask) else tf.constant(0.0)
+            ),
+            "divided by the replicas, too": lambda losses, mask, real, penalty, n: (
+                share(losses, mask, real, 0.0, n) / n + penalty / n
+            ),
+            "this replica's rows": lambda losses, mask, real, *rest: share(losses, mask, max(len(losses), 1), *rest),
+            "1 in all": lambda *answer: share(*answer[:4], max(answer[4], 2)),
+            "1 of 1 real words": lambda losses, mask, real, *rest: share(losses, mask, max(int(real), 2), *rest),
+            "padding included; divide": lambda losses, mask, real, *rest: share(
+                losses, mask, max(np.size(losses), 1), *rest
             ),
             "mean of no words": lambda losses, mask, real, penalty, n: (
                 tf.reduce_mean(losses[mask]) * np.sum(mask) / float(real) + penalty / n

@@ -1,11 +1,13 @@
 """Checks of notebook 06."""
 
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, compiled, exercise, expect, refuse
+from utils.checks.engine import attempted, compiled, exercise, expect, refuse, require
+from utils.checks.values import as_array, written
 
 
 @exercise(
@@ -13,66 +15,102 @@ from utils.checks.engine import attempted, compiled, exercise, expect, refuse
 )
 def stop_and_best(answer):
     """Judge (epochs trained, best epoch) on slow falls, gains at the border, ties, nan, and on fresh losses."""
-    drawn = np.random.default_rng().integers(20, 90, 12).tolist()
-    cases = [  # in 64ths, which floats hold exactly: every way to write the comparison agrees
-        ([58, 51, 50, 49, 50, 50, 30], 2, 3),
-        ([40, 60, 50, 55, 45, 50, 10], 3, 3),
+    for losses, patience, min_delta in _curves():
+        losses, min_delta = [loss / 64 for loss in losses], min_delta / 64
+        want = _stop(losses, patience, min_delta)[:2]
+        on = f"losses {losses}, patience {patience}, min_delta {min_delta}"
+        got = attempted(answer(list(losses), patience, min_delta), asked="a pair of ints", on=on)
+        expect(got, want, on=on, smells=_ways_to_miss_the_stop(losses, patience, min_delta))
+        require(as_array(got).dtype.kind in "iu", f"For {on}: got {written(got)}. A pair of ints is expected.")
+
+
+def _curves() -> list[tuple[list, int, float]]:
+    """Return losses, patience and min_delta in 64ths, which floats hold exactly: all ways to compare them agree."""
+    rng, nan, bit = np.random.default_rng(), np.nan, 2.0**-16
+    cases = [
+        ([58, 51, 52, 49, 50, 48, 50, 52, 30], 2, 3),
+        ([64, 62, 64, 60, 58, 60, 61, 62, 30], 3, 3),
+        ([40, 60, 50, 55, 45, 50, 10, 11, 12, 14, 1], 3, 3),
+        ([50, 40, 45, nan, 46, 47, 1], 2, 0),
+        ([50, nan, 40, 45, 46, 47, 1], 3, 0),
+        ([50, nan, 40, 45, nan, 30, 31, nan, 32, 1], 3, 2),
         ([64, 62, 60, 58, 56, 54], 2, 3),
         ([60, 60, 56, 55, 57, 58, 10], 2, 4),
         ([50, 30, 30, 30, 1], 2, 0),
         ([50, 51, 40, 41, 30, 31, 2], 2, 3),
-        ([50, 40, 45, np.nan, 46, 47, 1], 2, 0),
-        ([2600, 2500, 2560, 1], 1, 32),
+        ([50, 51, 52, 40, 41, 42, 43, 1], 3, 0),
+        ([2**26, 2**26 - 50, 2**26 - 99, 2**26 - 90, 1], 1, 32),
         ([45], 1, 0),
         ([40, 41, 42], 5, 1),
-        (drawn, 3, 2),
+        ([-10, -20, -15, -30, -5, -6], 2, 2),
+        ([300, 150, 40, 30], 1, 128),
+        ([50, 50 - bit, 50 - 2 * bit, 50 - 2 * bit, 50 - 3 * bit, 1], 1, 0),
+        ([50, 47 - bit, 44 - bit, 44 - 2 * bit, 40], 2, 3),
+        ([*range(90, 60, -1), 70, *range(80, 91), 1], 12, 0),
     ]
-    for losses, patience, min_delta in cases:
-        losses, min_delta = [loss / 64 for loss in losses], min_delta / 64
-        trained, best = want = _stop(losses, patience, min_delta)[:2]
-        lowest = int(np.nanargmin(losses)) + 1
-        smells = {
-            "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
-            "That stops one epoch late: the patience-th epoch in a row without progress is the last one.":
-                _stop(losses, patience + 1, min_delta)[:2],
-            "That takes any gain for progress; a gain of more than `min_delta` is.": _stop(losses, patience, 0)[:2],
-            "That compares with the best epoch so far; compare with the last progress: small gains add up.":
-                _stop(losses, patience, min_delta, bar="best")[:2],
-            "That compares with the epoch before; compare with the last progress.":
-                _stop(losses, patience, min_delta, bar="before")[:2],
-            "A gain of exactly `min_delta` is no progress; more is asked for.":
-                _stop(losses, patience, min_delta, exactly=True)[:2],
-            "That counts all epochs without progress; only those in a row count.":
-                _stop(losses, patience, min_delta, row=False)[:2],
-            "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
-            "That is the last progress; the best epoch has the least loss of all that were trained.":
-                (trained, _stop(losses, patience, min_delta)[2]),
-            "Of equal losses the first is the best.": _stop(losses, patience, min_delta, tie=True)[:2],
+    for length in (*range(2, 8), *range(8, 32, 2)):
+        drawn = rng.integers(-20, 60, length).astype(float)
+        drawn[1:][rng.random(length - 1) < 0.1] = nan
+        cases.append((drawn.tolist(), int(rng.integers(1, 6)), int(rng.integers(0, 5))))
+    return cases
+
+
+def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float) -> dict[str, tuple]:
+    """Return what each misconception answers, where no other one answers the same."""
+    (trained, best, progress), lowest = _stop(losses, patience, min_delta), int(np.nanargmin(losses)) + 1
+
+    def other(**fault) -> tuple:
+        return _stop(losses, **({"patience": patience, "min_delta": min_delta} | fault))[:2]
+
+    early = other(patience=max(patience - 1, 1))
+    ways = {
+        "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
+        "That stops one epoch late: the patience-th epoch in a row without progress is the last one.":
+            other(patience=patience + 1),
+        "That stops one epoch early: the patience-th epoch in a row without progress is trained, too.": early,
+        "That takes any gain for progress; a gain of more than `min_delta` is.": other(min_delta=0),
+        "That compares with the best epoch so far; compare with the last progress: small gains add up.":
+            other(bar="best"),
+        "That compares with the epoch before; compare with the last progress.": other(bar="before"),
+        "A gain of exactly `min_delta` is no progress; more is asked for.": other(exactly=True),
+        "That counts all epochs without progress; only those in a row count.": other(row=False),
+        "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
+        "That is the last progress; the best epoch has the least loss of all that were trained.": (trained, progress),
+        "Of equal losses the first is the best.": other(tie=True),
+        "Losses may start above any number: begin with infinity, or with the first loss.": other(start=10.0),
+        "Both are one too few: epochs count from 1.": (trained - 1, best - 1),
+        "The best epoch is one too early: epochs count from 1.": (trained, best - 1),
+        "That never stopped: count the epochs since the last progress.": (len(losses), lowest),
+        "The first number is how many epochs were trained, not how many losses there are.": (len(losses), best),
+    }  # fmt: skip
+    if early != (trained - 1, best):
+        ways["The last epoch was not counted: it was trained, too."] = (trained - 1, best)
+    if np.isnan(losses).any():
+        ways = {
             "A nan was taken for the least loss, as `np.argmin` does.": (trained, int(np.argmin(losses[:trained])) + 1),
-            "A nan was taken for progress: `not a >= b` is true for nan.":
-                _stop(losses, patience, min_delta, nan=True)[:2],
-            "Losses may start above any number: begin with infinity, or with the first loss.":
-                _stop(losses, patience, min_delta, start=10.0)[:2],
-            "Epochs count from 1.": (trained - 1, best - 1),
-            "That never stops: count the epochs since the last progress.": (len(losses), lowest),
-        }  # fmt: skip
-        on = f"losses {losses}, patience {patience}, min_delta {min_delta}"
-        expect(answer(list(losses), patience, min_delta), want, on=on, smells=smells)
+            "A nan was taken for progress: `not a >= b` is true for nan.": other(nan="progress"),
+            "An epoch whose loss is nan was left out: it counts as one without progress.": other(nan="left out"),
+            "A nan does not end the training: it is one epoch without progress.": other(nan="the end"),
+            "After a nan nothing was progress again: keep the loss of the last progress.": other(nan="a bar"),
+        }
+    common = Counter(ways.values())
+    return {smell: wrong for smell, wrong in ways.items() if common[wrong] == 1}
 
 
-def _stop(losses, patience, min_delta, *, exactly=False, bar="", row=True, tie=False, nan=False, start=np.inf):
+def _stop(losses, patience, min_delta, *, exactly=False, bar="", row=True, tie=False, nan="", start=np.inf):
     """Return epochs trained, best epoch, and epoch of the last progress; the options are ways to get it wrong."""
     mark, least, best, progress, waited = start, start, 0, 0, 0
     for epoch, loss in enumerate(losses, 1):
-        gain = mark - loss
-        if gain > min_delta or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
+        broken, gain = np.isnan(loss), mark - loss
+        if gain > min_delta or (exactly and gain == min_delta) or (nan == "progress" and broken):
             mark, progress, waited = loss, epoch, 0 if row else waited
         else:
-            waited += 1
+            waited += not (nan == "left out" and broken)
         mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
+        mark = loss if nan == "a bar" and broken else mark
         if loss < least or (tie and loss == least):
             least, best = loss, epoch
-        if waited == patience:
+        if waited == patience or (nan == "the end" and broken):
             break
     return epoch, best, progress
 
@@ -80,54 +118,116 @@ def _stop(losses, patience, min_delta, *, exactly=False, bar="", row=True, tie=F
 @exercise("6.2", "Three silent bugs", why="None of the three raised an error, and the loss fell with all of them.")
 def run_epoch(answer):
     """Judge which examples `run_epoch` trains on, in which order, and what it reports, with a recording train step."""
-    for count, batch_size in ((int(np.random.default_rng().integers(30, 60)), 7), (10, 4)):
-        x, y = np.arange(float(count)), np.random.default_rng().uniform(1, 2, count) + np.arange(count)
+    for count, batch_size, x_shape, y_shape in (
+        (61, 7, (), ()),
+        (12, 4, (2, 3), ()),
+        (10, 4, (3,), (2,)),
+        (5, 8, (), ()),
+    ):
         orders = []
-        for epoch in range(3):
-            step, own_x, own_y = _RecordedStep(), x.copy(), y.copy()
-            reported = attempted(answer(step, own_x, own_y, epoch, batch_size), asked="the epoch's loss")
-            rows = np.concatenate([*step.x, []])
+        for epoch in (*range(12), 30, 100, 365, 1000) if count == 61 else range(2):
+            step = _RecordedStep(count, batch_size, x_shape, y_shape)
+            x, y = step.x.copy(), step.y.copy()
             where = f"{count} examples in batches of {batch_size}"
-            refuse({
-                "the caller's arrays were reordered. Index them with an order instead.":
-                    not (np.array_equal(own_x, x) and np.array_equal(own_y, y)),
-                "an image came with the label of another. Index both with the same rows.": not step.matched,
-                "train_step ran twice for each batch. Each call moves the weights.": len(rows) == 2 * count,
-                f"{count - len(rows)} examples were left out. Keep the last batch.": len(rows) < count,
-                "not every example was used exactly once.": not np.array_equal(np.sort(rows), x),
-                f"the first batch holds {len([*step.x, []][0])} examples.": len([*step.x, []][0]) != batch_size,
-            }, on=where)  # fmt: skip
-            sizes = [len(batch) for batch in step.x]
-            smells = {
-                "That is the last batch's loss, not the epoch's.": step.losses[-1],
-                "That is the mean of the batches' means: the smaller last batch counts too much.": np.mean(step.losses),
-                "That is a sum over batches; a mean over the examples is asked for.": np.sum(step.losses),
-                "A batch's loss is a mean: weigh it by the batch's size.": np.sum(step.losses) / count,
-            }
-            expect(reported, np.average(step.losses, weights=sizes), on=where, smells=smells)
-            orders.append(rows)
-        refuse({
-            "The examples come in the order in which they are stored: shuffle them.":
-                all(np.array_equal(order, x) for order in orders),
-            "Most examples follow their neighbor: the batches were shuffled, or the start moved, and not the examples.":
-                count > 20 and any(np.mean(np.abs(np.diff(order)) == 1) > 0.5 for order in orders),
-            "Two epochs had the same order. Let the order depend on the epoch.":
-                any(np.array_equal(one, other) for one, other in combinations(orders, 2)),
-        })  # fmt: skip
+            reported = attempted(answer(step, x, y, epoch, batch_size), asked="the epoch's loss", on=where)
+            kept = np.array_equal(x, step.x) and np.array_equal(y, step.y)
+            require(kept, f"For {where}: the caller's arrays were reordered. Index them with an order instead.")
+            step.judge(where)
+            expect(reported, np.average(step.losses, weights=step.sizes), on=where, smells=step.ways_to_misreport())
+            orders.append(step.rows)
+        if count == 61:
+            _require_random_orders(np.array(orders))
+
+
+def _require_random_orders(orders: np.ndarray) -> None:
+    """Require that each row of `orders`, that of one epoch, is a random order of its own."""
+    epochs, count = orders.shape
+    places, neighbors = np.argsort(orders, axis=1), [_neighbors(order) for order in orders]
+    pairs, most = list(combinations(range(epochs), 2)), count / 2
+    steps = [np.bincount(np.diff(order) % count).max() for order in orders]
+    # Of random orders, the mean place of an example has 1 / epochs of the variance of a place, count² / 12.
+    spread = np.var(places.mean(axis=0)) / (count**2 / 12)
+    refuse({
+        "The examples come in the order in which they are stored: shuffle them.":
+            all(np.array_equal(order, np.arange(count)) for order in orders),
+        "Most examples follow their neighbor: the batches were shuffled, or the start moved, and not the examples.":
+            any(np.mean(np.abs(np.diff(order)) == 1) > 0.5 for order in orders),
+        "Two epochs had the same order. Let the order depend on the epoch.":
+            any(np.array_equal(orders[i], orders[j]) for i, j in pairs),
+        "Most examples follow the same one in two epochs: an order was turned or moved. Draw a new one.":
+            any(len(neighbors[i] & neighbors[j]) > most for i, j in pairs),
+        "Most examples come at the same distance from the one before: that is no random order.": max(steps) > most,
+        "The same examples come early in each epoch: shuffle all of them, and not parts by themselves.": spread > 0.2,
+        "An example has the same place in each epoch: shuffle all of them.": (places == places[0]).all(axis=0).any(),
+    })  # fmt: skip
+
+
+def _neighbors(order: np.ndarray) -> set:
+    return {frozenset(pair) for pair in zip(order[:-1].tolist(), order[1:].tolist(), strict=True)}
 
 
 class _RecordedStep:
-    """Stands for a train step: remembers the batches, and returns the mean of the labels as the loss."""
+    """Stands for a train step: remembers the batches, and returns a loss of its own for each; the short one's is 9."""
 
-    def __init__(self):
-        self.x, self.losses, self.matched = [], [], True
+    def __init__(self, count: int, batch_size: int, x_shape: tuple, y_shape: tuple):
+        rng = np.random.default_rng()
+        self.count, self.batch_size, self.losses, self.sizes, self.matched = count, batch_size, [], [], True
+        self.rows = np.array([], int)
+        self.x = _numbered(np.arange(count), x_shape)  # float32 holds these numbers, too
+        self.y = _numbered(rng.permutation(count) + 100.25, y_shape)
 
     def __call__(self, x_batch, y_batch):
         x, y = np.asarray(x_batch), np.asarray(y_batch)
-        self.x.append(x)
-        self.losses.append(float(np.mean(y)))
-        self.matched &= len(x) == len(y) and np.all((y - x >= 1) & (y - x <= 2))
+        alike = x.shape[1:] == self.x.shape[1:] and y.shape[1:] == self.y.shape[1:] and x.ndim and y.ndim
+        shapes = f"{x.shape} and {y.shape}, cut from {self.x.shape} and {self.y.shape}"
+        require(alike and len(x) == len(y), f"train_step was given x and y of shapes {shapes}: cut both alike.")
+        require(len(x), "train_step was given a batch that holds no example.")
+        rows = np.clip(x.reshape(len(x), -1)[:, 0], 0, self.count - 1).astype(int)
+        told = "train_step was given other numbers than those of x: hand over its rows as they are."
+        require(np.array_equal(x, self.x[rows]), told)
+        self.matched &= np.array_equal(y, self.y[rows])
+        self.rows = np.concatenate([self.rows, rows])
+        self.sizes.append(len(rows))
+        self.losses.append(9.0 if len(rows) < self.batch_size else float(np.random.default_rng().uniform(0.5, 4)))
         return tf.constant(self.losses[-1], tf.float32)
+
+    def judge(self, where: str) -> None:
+        """Require that each example came once, with its label, and that only the last batch is short."""
+        came, short = len(self.rows), self.count % self.batch_size
+        sizes = [self.batch_size] * (self.count // self.batch_size) + [short] * (short > 0)
+        twice = came == 2 * self.count and self.sizes[::2] == self.sizes[1::2]
+        refuse({
+            "an image came with the label of another. Index both with the same rows.": not self.matched,
+            "train_step ran twice for each batch. Each call moves the weights.": twice,
+            f"{self.count - came} examples were left out. Keep the last batch.":
+                came < self.count and self.sizes == sizes[:-1],
+            "not every example was used exactly once.": not np.array_equal(np.sort(self.rows), np.arange(self.count)),
+            f"the batches hold {self.sizes[:9]} examples: each but the last one holds {self.batch_size}.":
+                self.sizes != sizes,
+        }, on=where)  # fmt: skip
+
+    def ways_to_misreport(self) -> dict[str, float]:
+        """Return what each misconception reports."""
+        losses, total = self.losses, np.dot(self.losses, self.sizes)
+        return {
+            "That is the last batch's loss, not the epoch's.": losses[-1],
+            "That is the first batch's loss, not the epoch's.": losses[0],
+            "That is the mean of the batches' means: the smaller last batch counts too much.": np.mean(losses),
+            "That is a sum over batches; a mean over the examples is asked for.": np.sum(losses),
+            "That is a sum over the examples: divide by their number.": total,
+            "A batch's loss is a mean: weigh it by the batch's size.": np.sum(losses) / self.count,
+            "Each batch was weighed as if it were full: the last one may be smaller.":
+                np.sum(losses) * self.batch_size / self.count,
+            "That divides by the examples of full batches: the last one may be smaller.":
+                total / (len(losses) * self.batch_size),
+            "The sum over the examples was divided by the number of batches.": total / len(losses),
+        }  # fmt: skip
+
+
+def _numbered(numbers: np.ndarray, shape: tuple) -> np.ndarray:
+    """Return an example of a shape for each number; its entries start with the number and rise by 64ths."""
+    size = int(np.prod(shape))
+    return (numbers[:, None] + np.arange(size) / 64).reshape(len(numbers), *shape)
 
 
 @exercise(
@@ -137,25 +237,46 @@ class _RecordedStep:
     deeper=True,
 )
 def warmup(answer):
-    """Judge `warmup` before, at and after the end of the warm-up, on Python numbers and inside tf.function."""
+    """Judge `warmup` before, at and after the end of the warm-up, on numbers, on tensors and inside tf.function."""
     traced = compiled(answer)
-    peak = float(np.random.default_rng().uniform(0.5, 2))
-    for warmup_steps in (4, 10, 1):
-        for step in (1, 0, 2, warmup_steps - 1, warmup_steps, 3 * warmup_steps):
-            line = (step + 1) / warmup_steps
-            smells = {
-                "The first step would not move: count the step itself, s + 1.": peak * min(1, step / warmup_steps),
-                "That rises for ever: hold it at the peak.": peak * line,
-                "That starts at the peak or above it: take the smaller of 1 and the line.": peak * max(1, line),
-                "That is an integer division: the rate stays at zero until the warm-up is over.":
-                    peak * min(1, int(line)),
-                "That is the share of the peak; multiply it by the peak.": min(1, line),
-            }  # fmt: skip
-            on = f"step {step}, peak {peak:.3g}, {warmup_steps} warm-up steps"
-            expect(answer(step, peak, warmup_steps), peak * min(1, line), on=on, smells=smells)
+    fresh = float(np.random.default_rng().uniform(1.2, 1.6))
+    for peak, warmup_steps, steps in (
+        (fresh, 5, (2, 1, 0, 4, 5, 1_000_000)),
+        (0.003, 50, (0, 20, 48, 49, 50)),
+        (fresh, 1, (0, 1, 7)),
+        (3.0, 70_000, (41_000, 69_998, 69_999)),
+    ):
+        for step in steps:
+            on = f"step {step}, peak {peak:.3g}, {warmup_steps} warm-up step{'s' * (warmup_steps > 1)}"
+            _judge_rate(answer(step, peak, warmup_steps), step, peak, warmup_steps, on)
             for dtype in (tf.int64, tf.int32):
                 got = traced(tf.constant(step, dtype), peak, warmup_steps)
-                expect(got, peak * min(1, line), on=f"{on}, inside tf.function", smells=smells)
+                _judge_rate(got, step, peak, warmup_steps, f"{on}, inside tf.function")
+            got = answer(tf.constant(step), peak, warmup_steps)
+            _judge_rate(got, step, peak, warmup_steps, f"{on}, as a tensor")
+
+
+def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> None:
+    line = (step + 1) / warmup_steps
+    want = peak * min(1, line)
+    smells = {
+        "The first step would not move: count the step itself, s + 1.": peak * min(1, step / warmup_steps),
+        "That is one step ahead: this one is step s + 1.": peak * min(1, (step + 2) / warmup_steps),
+        "That reaches the peak one step late: divide by the warm-up steps.":
+            peak * min(1, (step + 1) / (warmup_steps + 1)),
+        "That reaches the peak one step early: divide by the warm-up steps.":
+            peak * min(1, (step + 1) / max(warmup_steps - 1, 1)),
+        "That rises for ever: hold it at the peak.": peak * line,
+        "That starts at the peak or above it: take the smaller of 1 and the line.": peak * max(1, line),
+        "That is an integer division: the rate stays at zero until the warm-up is over.": peak * min(1, int(line)),
+    }  # fmt: skip
+    if line < 1:
+        smells["That is the share of the peak; multiply it by the peak."] = line
+    else:
+        smells["It ends at 1, and not at the peak."] = 1.0
+    expect(rate, want, on=on, smells=smells, tolerance=1e-4 * min(1, want))
+    dtype = rate.dtype.name if isinstance(rate, tf.Tensor) else "float32"
+    require(dtype == "float32", f"For {on}: a tensor of {dtype} came. Return a float, or a tensor of float32.")
 
 
 @exercise(
@@ -165,48 +286,74 @@ def warmup(answer):
     deeper=True,
 )
 def confusion_matrix(answer):
-    """Judge the counts on fresh logits: a ragged last batch, a class that never occurs, 2 to 20 classes, uint8."""
-    rng = np.random.default_rng()
-    model = tf.keras.Sequential([tf.keras.layers.Input((None,)), _ReversedInTraining()])
-    for count, classes, present, dtype in ((13, 4, 4, "int64"), (30, 4, 3, "int32"), (12, 2, 2, "int64"),
-                                           (64, 20, 20, "uint8")):  # fmt: skip
+    """Judge the counts on fresh logits: ragged batches, few and many classes, labels of few bits, and any iterable."""
+    rng, model = np.random.default_rng(), _FirstRow(name="classifier")
+    for count, size, classes, present, dtype, form in (
+        (33, 5, 4, 4, "int64", "dataset"),
+        (31, 5, 4, 3, "int32", "list"),
+        (12, 5, 2, 2, "int64", "generator"),
+        (64, 5, 20, 20, "uint8", "dataset"),
+        (41, 8, 20, 19, "int8", "generator"),
+        (700, 100, 2, 2, "uint8", "dataset"),
+    ):
         logits = (rng.normal(size=(count, classes)) - 9 * (np.arange(classes) >= present)).astype("float32")
-        y = np.concatenate([np.zeros(5, int), rng.integers(0, present, count - 5)]).astype(dtype)
+        logits[:, 0] += 2 * (count == 700)  # so that one count is above 255, whatever the dtype
+        y = np.concatenate([np.zeros(max(5, count // 2), int), rng.integers(0, present, count)])[:count].astype(dtype)
         y[:present] = rng.permutation(present)
-        pairs = np.stack([y.astype(int), logits.argmax(axis=1)], axis=1)
-        want = _counts(pairs, classes)
-        wrapped = pairs[:, 0] * classes % 256 + pairs[:, 1]
-        smells = {
-            "Rows and columns are swapped: the row is the true class.": want.T,
-            "That is the last batch alone: add every batch to what you have.":
-                _counts(pairs[(count - 1) // 5 * 5 :], classes),
-            "The last batch is missing: it is smaller than the others, and it counts.":
-                _counts(pairs[: count // 5 * 5], classes),
-            "Those are shares; counts are asked for.": want / np.maximum(want.sum(axis=1, keepdims=True), 1),
-            "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": np.minimum(want, 1),
-            "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
-            "The model ran in training mode: pass training=False.":
-                _counts(np.stack([pairs[:, 0], logits[:, ::-1].argmax(axis=1)], axis=1), classes),
-            "Labels of uint8 times the number of classes start again at 0 after 255: cast the labels first.":
-                np.bincount(wrapped, minlength=classes**2).reshape(classes, classes),
-        }  # fmt: skip
-        batches = tf.data.Dataset.from_tensor_slices((logits, y)).batch(5)
-        on = f"{count} examples in batches of 5, {classes} classes, labels of {dtype}"
-        expect(answer(model, batches, classes), want, on=on, smells=smells)
+        x = np.stack([logits, -logits], axis=1)  # an example is a matrix, as a picture is
+        batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
+        batches = {"dataset": batches, "list": list(batches), "generator": (pair for pair in batches)}[form]
+        on = f"{count} examples in a {form} of batches of {size}, {classes} classes, labels of {dtype}"
+        y_pred = logits.argmax(axis=1)
+        smells = _ways_to_miscount(y, y_pred, classes, size)
+        smells["The model ran in training mode: pass training=False."] = _counts(
+            y, logits[:, ::-1].argmax(axis=1), classes
+        )
+        expect(answer(model, batches, classes), _counts(y, y_pred, classes), on=on, smells=smells)
 
 
-class _ReversedInTraining(tf.keras.layers.Layer):
-    """Gives back its input; in training mode, in reversed order."""
+class _FirstRow(tf.keras.Model):
+    """Takes the first row of each example for its logits; in training mode, in reversed order."""
 
     def call(self, x, training=False):
         """Return the logits."""
-        return tf.reverse(x, [-1]) if training else tf.identity(x)
+        return tf.reverse(x[:, 0], [-1]) if training else x[:, 0]
 
 
-def _counts(pairs, classes) -> np.ndarray:
+def _counts(y: np.ndarray, y_pred: np.ndarray, classes: int) -> np.ndarray:
     matrix = np.zeros((classes, classes), int)
-    np.add.at(matrix, tuple(pairs.T), 1)
+    np.add.at(matrix, (y.astype(int), y_pred), 1)
     return matrix
+
+
+def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int) -> dict[str, np.ndarray]:
+    """Return what each misconception gives in place of the counts."""
+    want, last = _counts(y, y_pred, classes), (len(y) - 1) // size * size
+    rows, columns = want.sum(axis=1, keepdims=True), want.sum(axis=0, keepdims=True)
+    product = y * np.asarray(classes, y.dtype)  # which wraps around where the dtype has few bits
+    places = product.astype(int) + y_pred, (product + y_pred.astype(y.dtype)).astype(int)
+    wrapped, all_wrapped = (
+        np.bincount(place % classes**2, minlength=classes**2).reshape(want.shape) for place in places
+    )
+    too_small = f"A count above {np.iinfo(y.dtype).max} needs more bits than {y.dtype} has."
+    starts_again = "Labels of few bits times the number of classes start again at 0, or below: cast the labels first."
+    return {
+        "Rows and columns are swapped: the row is the true class.": want.T,
+        "That is the last batch alone: add every batch to what you have.": _counts(y[last:], y_pred[last:], classes),
+        "That is the first batch alone: go on to the others.": _counts(y[:size], y_pred[:size], classes),
+        "The last batch is missing: it is smaller than the others, and it counts.":
+            _counts(y[: len(y) // size * size], y_pred[: len(y) // size * size], classes),
+        "Nothing was counted. An iterable may be a generator, which can be gone through once.": 0 * want,
+        "Those are shares; counts are asked for.": want / np.maximum(rows, 1),
+        "Those are shares of the columns; counts are asked for.": want / np.maximum(columns, 1),
+        "Those are shares of all examples; counts are asked for.": want / len(y),
+        "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": np.minimum(want, 1),
+        "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
+        "Only the mistakes are counted; the right answers belong on the diagonal.": want - np.diag(np.diag(want)),
+        starts_again: wrapped,
+        f"{starts_again} The answers, too.": all_wrapped,
+        too_small: want % 256 if y.dtype == "uint8" else want,
+    }  # fmt: skip
 
 
 @exercise(
@@ -216,36 +363,65 @@ def _counts(pairs, classes) -> np.ndarray:
     deeper=True,
 )
 def replica_loss(answer):
-    """Judge the share of each replica on even and uneven splits, one without rows, one without a real word, one nan."""
-    rng = np.random.default_rng()
-    for sizes in ((30, 9), (4, 4), (5, 3, 1), (3, 0), (2, 2)):
-        parts = [(rng.uniform(1, 3, (size, 4)).astype("float32"), rng.random((size, 4)) < 0.6) for size in sizes]
-        parts[0][1][:, 0] = True  # at least one real word
-        if sizes == (2, 2):
-            parts[0][1][:, 1] = False  # at least some padding
-            parts[0][0][~parts[0][1]] = np.nan
-            parts[1][1][:] = False
-        real_words, penalty, replicas = sum(int(mask.sum()) for _, mask in parts), float(rng.uniform(1, 2)), len(sizes)
-        for losses, mask in parts:
-            total, share, own = losses[mask].sum(), penalty / replicas, mask.sum()
-            own_mean = np.float32(total) / np.float32(own) if own else np.nan
-            smells = {
-                "The padding counts: take the loss of real words only.": losses.sum() / real_words + share,
-                "Every replica adds the whole penalty: split it.": total / real_words + penalty,
-                "The penalty is missing.": total / real_words,
-                "The penalty is no loss of a word: split it among the replicas.": (total + share) / real_words,
-                "That is this replica's own mean: the sum would grow with the number of replicas.": own_mean + share,
-                "A mean of means: it lets the words of a small share count too much.": own_mean / replicas + share,
-                "That is the sum of the losses; divide by the real words of all replicas.": total + share,
-                "You divided by all words, padding included.": total / (4 * sum(sizes)) + share,
-                "That still has one entry for each word: sum them.": np.where(mask, losses, 0) / real_words + share,
-            }  # fmt: skip
-            if not own:
-                smells = {"The mean of no words is nan: sum, then divide.": np.nan, **smells}
-            elif np.isnan(losses).any():
-                smells = {"0 times nan is nan: choose the real words, and do not multiply by the mask.": np.nan}
-            want, on = total / real_words + share, f"{own} of {real_words} real words on this replica"
-            given = tf.constant(losses), tf.constant(mask)
-            expect(answer(*given, tf.constant(real_words), tf.constant(penalty), replicas), want, on=on, smells=smells)
-            got = answer(*given, real_words, penalty, replicas)
-            expect(got, want, on=f"{on}, plain numbers for the rest", smells=smells)
+    """Judge the share of each replica on even and uneven splits, with few words, many, and none, and odd padding."""
+    rng, plain = np.random.default_rng(), False
+    for sizes, words, sign, padding in (
+        ((30, 9), 4, 1, 2.0),
+        ((5, 3, 1), 3, -1, -2.0),
+        ((600, 0), 7, 1, -2.0),
+        ((6,), 3, 1, 2.0),
+        ((2, 2), 4, -1, (np.nan, np.inf, np.nan, -np.inf)),
+        ((1, 1, 1), 2, 1, 2.0),
+    ):
+        masks = [rng.random((size, words)) < 0.6 for size in sizes]
+        masks[0][:, 0], masks[0][-1, 1] = True, False  # at least one real word, at least some padding
+        if sizes in ((2, 2), (1, 1, 1)):
+            for mask in masks[1:]:
+                mask[:] = False
+        parts = [np.where(mask, sign * rng.uniform(1, 3, mask.shape), padding).astype("float32") for mask in masks]
+        real_words, replicas = sum(int(mask.sum()) for mask in masks), len(sizes)
+        penalty = sign * float(rng.uniform(1, 2))
+        for losses, mask in zip(parts, masks, strict=True):
+            rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))
+            plain = not plain
+            on = f"{mask.sum()} of {real_words} real words on this replica, {replicas} in all, penalty {penalty:.4g}"
+            on += f", {'plain numbers' if plain else 'tensors'}"
+            want = losses[mask].sum() / real_words + penalty / replicas
+            smells = _ways_to_miss_a_share(losses, mask, real_words, penalty, replicas)
+            expect(answer(tf.constant(losses), tf.constant(mask), *rest, replicas), want, on=on, smells=smells)
+
+
+def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int, penalty: float, replicas: int) -> dict:
+    """Return what each misconception gives in place of a replica's share."""
+    total, share, own, everything = losses[mask].sum(), penalty / replicas, mask.sum(), losses.sum()
+    if not own:
+        smells = {
+            "The mean of no words is nan: sum, then divide.": np.nan,
+            "A replica without a real word owes its part of the penalty all the same.": 0.0,
+        }
+    elif not np.isfinite(everything):
+        smells = {
+            "0 times nan, or times infinity, is nan: choose the real words, and do not multiply by the mask.": np.nan
+        }
+    else:
+        smells = {}
+    return smells | {
+        "The padding counts: take the loss of real words only.": everything / real_words + share,
+        "Every replica adds the whole penalty: split it.": total / real_words + penalty,
+        "The penalty is missing.": total / real_words,
+        "The penalty is no loss of a word: split it among the replicas.": (total + share) / real_words,
+        "The penalty is no loss of a word: do not divide it by them.": (total + penalty) / real_words,
+        "The mean was divided by the replicas, too: the shares add up to it by themselves. Split the penalty alone.":
+            total / real_words / replicas + share,
+        "That is this replica's own mean: the sum would grow with the number of replicas.":
+            total / max(own, 1) + share,
+        "A mean of means: it lets the words of a small share count too much.": total / max(own, 1) / replicas + share,
+        "That is the sum of the losses; divide by the real words of all replicas.": total + share,
+        "That divides by this replica's rows; divide by the real words of all replicas.":
+            total / max(len(losses), 1) + share,
+        "That divides by this replica's words, padding included; divide by the real words of all replicas.":
+            total / max(losses.size, 1) + share,
+        "That still has one entry for each word: sum them.": np.where(mask, losses, 0) / real_words + share,
+        "The signs are lost: a loss, or a penalty, may be below 0.":
+            abs(losses[mask]).sum() / real_words + abs(penalty) / replicas,
+    }  # fmt: skip
