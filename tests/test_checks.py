@@ -651,6 +651,7 @@ LARGE = np.arange(20.0).reshape(4, 5)
         (1.0, 1.0002, "expected 1., got 1.0002."),
         (0.333333, 0.333301, "expected 0.333333, got 0.333301."),
         (0.0, 2e-6, "expected 0., got 2.e-06."),
+        (1e-4, 4e-6, "expected 0.0001, got 4.e-06."),
         ([1.0, 0.0], [1.0, 3e-7], "expected [1., 0.], got [1.e+00, 3.e-07]."),
         (LARGE, LARGE + 2.0 * (LARGE == 13), "[2, 3] is 13., got an array of shape (4, 5) whose entry [2, 3] is 15."),
         (
@@ -661,7 +662,7 @@ LARGE = np.arange(20.0).reshape(4, 5)
         (LARGE > 3, LARGE > 4, "[0, 4] is True, got an array of shape (4, 5) whose entry [0, 4] is False"),
         (LARGE, LARGE.T, "got an array of shape (5, 4) that starts with 0, 5."),
     ],
-    ids=["digits", "more digits", "zero", "array", "large", "nan", "truth", "shape"],
+    ids=["digits", "more digits", "zero", "small", "array", "large", "nan", "truth", "shape"],
 )
 def test_the_digits_that_are_shown_are_those_that_differ(want, got, said):
     with pytest.raises(NotYet, match=re.escape(said)):

@@ -60,7 +60,8 @@ def written(value) -> str:
         return _in_words(value)
     if array.size > 12:
         return f"an array of shape {array.shape} that starts with {array.flat[0]:.4g}, {array.flat[1]:.4g}"
-    return np.array2string(array, precision=4, separator=", ", suppress_small=True).replace("\n", "")
+    small = not np.any(np.abs(array) >= 1e-3)  # then its entries are not written as 0
+    return np.array2string(array, precision=4, separator=", ", suppress_small=not small).replace("\n", "")
 
 
 def contrasted(want, got) -> tuple[str, str]:
