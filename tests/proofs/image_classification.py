@@ -145,6 +145,10 @@ def pipeline_with(change):
     return lambda x_train, y_train: pipeline()(x_train, y_train).map(lambda x, y: (change(x), y))
 
 
+def pipeline_of_vectors(x_train, y_train):
+    return pipeline()(x_train, y_train).map(lambda x, y: (x, tf.one_hot(y, 10)))
+
+
 def pipeline_moved_in_part(moved):
     """Move only `moved` of the pictures in each batch."""
 
@@ -282,10 +286,8 @@ def allowed_by_ten_digits(augmentations, judge, x, y, least=0.9):
     return allowed
 
 
-def unfreeze(
-    count_of=lambda base, count: count, norms=False, base_first=True, compiled=True, rate=1.0, loss=None, still=False
-):
-    """Return an answer to 9.4 with one thing changed; `still`: only the weights of batch normalization are frozen."""
+def unfreeze(count_of=lambda base, count: count, norms=False, base_first=True, compiled=True, rate=1.0, loss=None):
+    """Return an answer to 9.4 with one thing changed."""
 
     def unfreeze_top(model, base, count, learning_rate):
         if base_first:
@@ -294,7 +296,7 @@ def unfreeze(
         for i, layer in enumerate(base.layers):
             is_norm = isinstance(layer, tf.keras.layers.BatchNormalization)
             layer.trainable = i >= first and (norms or not is_norm)
-            if still and is_norm:
+            if norms == "by weights" and is_norm:
                 layer.gamma.trainable = layer.beta.trainable = False
         if compiled:
             model.compile(tf.keras.optimizers.Adam(rate * learning_rate), loss or model.loss)
@@ -469,6 +471,10 @@ def saliency_in_training(model, x, labels, rivals):
     return saliency(_difference)(lambda pictures: model(pictures, training=True), x, labels, rivals)
 
 
+def saliency_of_parts(model, x, labels, rivals):
+    return saliency(_difference)(lambda pictures: model(pictures / 255), x, labels, rivals)
+
+
 def saliency_in_place(model, x, labels, rivals):
     labels[:], rivals[:] = rivals.copy(), labels.copy()
     return saliency(_difference)(model, x, labels, rivals)
@@ -538,8 +544,8 @@ PROOFS = {
             "a quarter turn or more": pipeline(move=lambda: _layers(tf.keras.layers.RandomRotation(0.5))),
             "the last axis is color": pipeline(move=lambda: _layers(), axis=False),
             "nothing is shuffled": pipeline(buffer=0),
-            "No picture from the end": pipeline(buffer=500),
-            "the buffer of shuffle is smaller": pipeline(buffer=1000),
+            "the buffer of shuffle is much smaller": pipeline(buffer=500),
+            "No picture from the end": pipeline(buffer=1000),
             "buffer of shuffle is smaller than the": pipeline(buffer=2350),
             "groups of neighbors were shuffled": pipeline_of_mixed_batches,
             "nearly the same order": pipeline_shuffled_twice(10),
@@ -560,7 +566,7 @@ PROOFS = {
             "of the pictures were moved; each should be": pipeline_moved_in_part(32),
             "the move is the same for all": pipeline(move=lambda: _layers(tf.keras.layers.Lambda(_one_along))),
             "changed in place": pipeline_in_place,
-            "one label for each picture": lambda x, y: pipeline()(x, y).map(lambda x, y: (x, tf.one_hot(y, 10))),
+            "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),
             "smaller batch": pipeline_without_the_rest(50),
             "it repeats": lambda x, y: pipeline()(x, y).repeat(),
@@ -619,7 +625,7 @@ PROOFS = {
                 lambda layers, i, count: i >= len(layers) - count and "batch_norm" not in layers[i].name
             ),
             "layers of the base learn: [3, 4, 7]": unfreeze_chosen(_top_of_weighted),
-            "its averages move": unfreeze(norms=True, still=True),
+            "its averages move": unfreeze(norms="by weights"),
             "outside the base learns as before": unfreeze_chosen(
                 _top, freeze=lambda model, base: filter(_norm, model.layers)
             ),
@@ -649,9 +655,7 @@ PROOFS = {
             "training mode": saliency_in_training,
             "changed in place": saliency_in_place,
             "two probabilities": saliency(_of_probabilities),
-            "divided by 255 inside": lambda model, x, *classes: saliency(_difference)(
-                lambda x: model(x / 255), x, *classes
-            ),
+            "divided by 255 inside": saliency_of_parts,
             "a steep slope downward": saliency(_difference, after=lambda slope: abs(tf.reduce_max(slope, axis=-1))),
             "length of the slope": saliency(_difference, after=lambda slope: tf.norm(slope, axis=-1)),
             "The shape is (28, 28)": saliency(_difference, after=lambda slope: tf.squeeze(_greatest(slope))),

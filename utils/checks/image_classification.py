@@ -181,8 +181,8 @@ def _require_order(first: np.ndarray, second: np.ndarray) -> None:
         "the buffer of shuffle is much smaller than the data, or groups of neighbors were shuffled.": near > 0.2,
         "No picture from the end of the set comes at the start: the buffer of shuffle is smaller than the data.":
             earliest < 0.93,
-        f"In {near:.0%} of the cases the next picture comes from nearly the same part of the set, 10% would be chance: groups "
-        "of neighbors were shuffled, not single pictures.": near > 0.125,
+        f"In {near:.0%} of the cases the next picture comes from nearly the same part of the set, 10% would be chance: "
+        "groups of neighbors were shuffled.": near > 0.125,
         "Both passes had the same order. Shuffle anew in each pass.": np.allclose(first, second, atol=0.002),
         "Both passes had nearly the same order. Mix the whole set anew in each pass.":
             np.corrcoef(early, late)[0, 1] > 0.5,

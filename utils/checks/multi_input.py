@@ -341,7 +341,7 @@ def _heads(y_true, y_pred):
 def capstone(answer):
     """Judge two steps of SGD by the weights they leave, what the model was shown, and what the steps report."""
     rng = np.random.default_rng()
-    for n, fewer, accum_steps, clips in ((9, 7, 3, False), (9, 7, 3, True), (13, 5, 5, False)):
+    for n, fewer, accum_steps, clips in ((9, 6, 3, False), (9, 6, 3, True), (13, 5, 5, False)):
         x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("a", "b")}
         y = (0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
         y[0] += 8  # a loss of its own for the first micro-batch, which may be the smaller one
@@ -481,7 +481,7 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
     share = len(y) / (len(y) + rows)
     reset = "That is of the last step alone: metrics go on until the epoch ends, and fit resets them."
     smells = {
-        "The two steps count alike: the weight is the number of rows, not the share.": (loss + loss_before) / 2,
+        "The two steps count alike: the weight of a loss is its number of rows.": (loss + loss_before) / 2,
         reset: loss,
     }
     both = share * loss + (1 - share) * loss_before
@@ -561,7 +561,7 @@ def _steps(x, y, start, accum_steps, clip_norm):
             walk(lambda *step: clipped(step[-1])),
         "The gradient was applied twice.": -(2 + MOMENTUM) * clipped(mean),
         "That is the squared error. Take the loss that the model was compiled with: self.compute_loss.":
-            -clipped(gradient(everything, slope=lambda error: 2 * error)),
+            -clipped(gradient(everything, slope=lambda error: 2 * error, penalty=0.0)),
         "The penalty of a layer is missing from the loss: self.compute_loss adds it.":
             -clipped(gradient(everything, penalty=0.0)),
     }  # fmt: skip
