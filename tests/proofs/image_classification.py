@@ -520,7 +520,7 @@ PROOFS = {
             "arrays were changed": convolve_in_place,
             "as float64; float32": convolve_in_float64,
             "the step is 1": lambda x, k, b: tf.nn.conv2d(x[np.newaxis], k, strides=2, padding="VALID")[0] + b,
-            "kernel (3, 3, 3, 4)": convolve_by_a_kept_layer(),
+            "and a kernel (3, 3": convolve_by_a_kept_layer(),
             "kernel (3, 3, 5, 3)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),
             "a picture (3": lambda x, k, b: convolve_by_loops(x[:28, :28], k, b),
         },
