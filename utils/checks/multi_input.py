@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from utils.checks.engine import NotYet, attempted, exercise, expect, refuse, require
 
-PENALTY, MOMENTUM = 0.05, 0.5  # of the model and the optimizer that judge the capstone
+PENALTY, RATE, MOMENTUM = 0.5, 0.1, 0.5  # of the model and the optimizer that judge the capstone
 
 
 @exercise(
@@ -387,7 +387,7 @@ class _Witness(tf.keras.layers.Layer):
 def linex(y_true, y_pred):
     """A loss of the check's own, of which too high and too low are not the same: whoever computes another shows it."""
     error = 0.3 * (tf.cast(y_true, y_pred.dtype) - y_pred)
-    return tf.reduce_mean(tf.exp(error) - error - 1, axis=-1)
+    return 10 * tf.reduce_mean(tf.exp(error) - error - 1, axis=-1)  # times 10, so that gradients are longer than 1
 
 
 def excess(y_true, y_pred):
@@ -405,8 +405,8 @@ def _built(answer, accum_steps, x, y, clips):
     model.witness, model.accum_steps, model.clip_norm = witness, accum_steps, 1e6
     if clips:
         step, _ = _steps(x, y, [variable.numpy() for variable in model.trainable_variables], accum_steps, 1e6)
-        model.clip_norm = float(0.3 * np.linalg.norm(step))
-    model.compile(tf.keras.optimizers.SGD(1.0, momentum=MOMENTUM), loss=linex, metrics=[excess])
+        model.clip_norm = float(0.3 * np.linalg.norm(step) / RATE)
+    model.compile(tf.keras.optimizers.SGD(RATE, momentum=MOMENTUM), loss=linex, metrics=[excess])
     return model
 
 
@@ -459,7 +459,11 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
     parts = _parts(len(y), accum_steps)
     each, over, swapped = (
         np.array([np.mean(f(error[part])) for part in parts])
-        for f in (lambda e: np.exp(-0.3 * e) + 0.3 * e - 1, lambda e: np.maximum(-e, 0), lambda e: np.maximum(e, 0))
+        for f in (
+            lambda e: 10 * (np.exp(-0.3 * e) + 0.3 * e - 1),
+            lambda e: np.maximum(-e, 0),
+            lambda e: np.maximum(e, 0),
+        )
     )
     penalty, shares = PENALTY * np.sum(start[0] ** 2), np.array([len(part) for part in parts]) / len(y)
     loss, metric = shares @ each + penalty, shares @ over
@@ -516,7 +520,7 @@ def _steps(x, y, start, accum_steps, clip_norm):
     """Return the right step of one Dense layer under the check's loss, and wrong ones by their smell."""
     rows, n = np.concatenate([x["a"], x["b"]], axis=1), len(y)
 
-    def gradient(part, weights=start, slope=lambda error: 0.3 * (1 - np.exp(-0.3 * error)), penalty=PENALTY):
+    def gradient(part, weights=start, slope=lambda error: 3 * (1 - np.exp(-0.3 * error)), penalty=PENALTY):
         slopes = slope((rows @ weights[0] + weights[1] - y)[part])
         parts = np.ravel(rows[part].T @ slopes) / len(part) + 2 * penalty * np.ravel(weights[0])
         return np.concatenate([parts, np.mean(slopes, axis=0)])
@@ -530,16 +534,16 @@ def _steps(x, y, start, accum_steps, clip_norm):
         for part, share in zip(parts, shares, strict=True):
             slope = gradient(part, [at[:4, None], at[4:]])
             total = total + share * slope
-            velocity = MOMENTUM * velocity - step(slope, share, total)
+            velocity = MOMENTUM * velocity - RATE * step(slope, share, total)
             at = at + velocity
-        return at - np.concatenate([np.ravel(w) for w in start])
+        return (at - np.concatenate([np.ravel(w) for w in start])) / RATE
 
     parts = _parts(n, accum_steps)
     each, shares = [gradient(part) for part in parts], np.array([len(part) / n for part in parts])
     mean, total = shares @ each, np.sum(each, axis=0)
     dropped = n // accum_steps * accum_steps
     everything = np.arange(n)
-    return -clipped(mean), {
+    smells = {
         "The gradients were added up; each counts by its share of the rows.": -clipped(total),
         "The micro-batches have different sizes, and count alike: weigh each by its share of the rows.":
             -clipped(total / accum_steps),
@@ -565,3 +569,4 @@ def _steps(x, y, start, accum_steps, clip_norm):
         "The penalty of a layer is missing from the loss: self.compute_loss adds it.":
             -clipped(gradient(everything, penalty=0.0)),
     }  # fmt: skip
+    return -RATE * clipped(mean), {smell: RATE * wrong for smell, wrong in smells.items()}
