@@ -30,6 +30,30 @@ def convolve_padded(picture, kernel, bias):
     return tf.nn.conv2d(picture[np.newaxis], kernel, strides=1, padding="SAME")[0] + bias
 
 
+def convolve_in_float64(picture, kernel, bias):
+    windows = np.lib.stride_tricks.sliding_window_view(picture.astype(float), (3, 3), (0, 1))
+    return np.einsum("ijcuv,uvcf->ijf", windows, kernel) + bias
+
+
+def convolve_by_shifts(picture, kernel, bias):
+    height, width = np.subtract(picture.shape[:2], 2)
+    moved = [picture[u : u + height, v : v + width] @ kernel[u, v] for u in range(3) for v in range(3)]
+    return tf.Variable(tf.add_n(moved) + bias)
+
+
+def convolve_by_a_kept_layer():
+    kept = {}
+
+    def convolve(picture, kernel, bias):
+        if picture.shape not in kept:
+            kept[picture.shape] = tf.keras.layers.Conv2D(kernel.shape[-1], 3)
+            kept[picture.shape].build((None, *picture.shape))
+            kept[picture.shape].set_weights([kernel, bias])
+        return kept[picture.shape](picture[np.newaxis])[0]
+
+    return convolve
+
+
 def convolve_in_place(picture, kernel, bias):
     result = convolve_by_loops(picture, kernel, bias)
     picture[:-2, :-2] = 0
@@ -102,6 +126,63 @@ def pipeline_of_shuffled_batches(batch):
     return lambda x_train, y_train: pipeline(buffer=0, batch=batch)(x_train, y_train).shuffle(1000)
 
 
+def pipeline_of_mixed_batches(x_train, y_train):
+    return pipeline(buffer=100)(x_train, y_train).shuffle(1000)
+
+
+def pipeline_shuffled_twice(outside):
+    """Shuffled once for all outside, then in each pass: with a small buffer, which is too little, or a large one."""
+
+    def repair_pipeline(x_train, y_train):
+        order = np.random.default_rng().permutation(len(x_train))
+        return pipeline(buffer=len(order) // outside)(x_train[order], y_train[order])
+
+    return repair_pipeline
+
+
+def pipeline_with(change):
+    """Change the right batches of pictures."""
+    return lambda x_train, y_train: pipeline()(x_train, y_train).map(lambda x, y: (change(x), y))
+
+
+def pipeline_of_vectors(x_train, y_train):
+    return pipeline()(x_train, y_train).map(lambda x, y: (x, tf.one_hot(y, 10)))
+
+
+def pipeline_moved_in_part(moved):
+    """Move only `moved` of the pictures in each batch."""
+
+    def repair_pipeline(x_train, y_train):
+        move, dataset = _shift(), pipeline(move=lambda: _layers())(x_train, y_train)
+        return dataset.map(lambda x, y: (tf.concat([move(x[:moved], training=True), x[moved:]], axis=0), y))
+
+    return repair_pipeline
+
+
+def pipeline_in_place(x_train, y_train):
+    x_train //= 2
+    return pipeline(scale=2)(x_train, y_train)
+
+
+def pipeline_by_cropping(x_train, y_train):
+    def move(x, y):
+        x = tf.image.convert_image_dtype(tf.pad(x, [[2, 2], [2, 2]]), tf.float32)
+        return tf.image.random_crop(x[..., tf.newaxis], (28, 28, 1)), tf.cast(y, tf.int64)
+
+    return tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(9999).map(move).batch(100)
+
+
+def pipeline_by_numbers(x_train, y_train):
+    move, numbers = _layers(tf.keras.layers.RandomRotation(0.04)), tf.data.Dataset.range(len(x_train))
+    pictures, labels = tf.constant(x_train[..., np.newaxis]), tf.constant(y_train)
+    batches = numbers.shuffle(len(x_train)).batch(40)
+    return batches.map(lambda rows: (move(tf.gather(pictures, rows), training=True), tf.gather(labels, rows)))
+
+
+def _one_along(x):
+    return tf.roll(x, 1, axis=2)
+
+
 def _mirror():
     return _layers(tf.keras.layers.RandomFlip("horizontal"), _shift())
 
@@ -147,6 +228,45 @@ def allowed_one_digit_at_a_time(augmentations, judge, x, y, least=0.9):
     return {name for name, augment in augmentations.items() if all(share(augment, d) >= least for d in np.unique(y))}
 
 
+def allowed_by_a_loop(augmentations, judge, x, y, least=0.9):
+    allowed = set(augmentations)
+    for name, augment in augmentations.items():
+        for digit in range(10):
+            right = (judge(augment(x)) == digit)[y == digit]
+            if len(right) and right.mean() < least:
+                allowed.discard(name)
+    return frozenset(allowed)
+
+
+def allowed_until_the_first(augmentations, judge, x, y, least=0.9):
+    allowed = set()
+    for name, augment in augmentations.items():
+        right = judge(augment(x)) == y
+        if any(right[y == digit].mean() < least for digit in range(10) if digit in y):
+            break
+        allowed.add(name)
+    return allowed
+
+
+def allowed_one_after_another(augmentations, judge, x, y, least=0.9):
+    allowed = set()
+    for name, augment in augmentations.items():
+        x = augment(x)
+        if min(np.mean((judge(x) == y)[y == digit]) for digit in np.unique(y)) >= least:
+            allowed.add(name)
+    return allowed
+
+
+def allowed_by_precision(augmentations, judge, x, y, least=0.9):
+    said = {name: judge(augment(x)) for name, augment in augmentations.items()}
+    return {n for n, got in said.items() if min(np.mean(y[got == d] == d) for d in np.unique(got)) >= least}
+
+
+def allowed_without_rare_digits(augmentations, judge, x, y, least=0.9):
+    common = np.bincount(y)[y] > 1
+    return allowed_by_comprehension(augmentations, judge, x[common], y[common], least)
+
+
 def allowed_by_the_judge(augmentations, judge, x, y, least=0.9):
     before = judge(x)
     return {
@@ -176,6 +296,8 @@ def unfreeze(count_of=lambda base, count: count, norms=False, base_first=True, c
         for i, layer in enumerate(base.layers):
             is_norm = isinstance(layer, tf.keras.layers.BatchNormalization)
             layer.trainable = i >= first and (norms or not is_norm)
+            if norms == "by weights" and is_norm:
+                layer.gamma.trainable = layer.beta.trainable = False
         if compiled:
             model.compile(tf.keras.optimizers.Adam(rate * learning_rate), loss or model.loss)
         return model
@@ -188,8 +310,7 @@ def unfreeze_by_slices(model, base, count, learning_rate):
     for layer in base.layers:
         layer.trainable = False
     for layer in reversed(list(reversed(base.layers))[:count]):
-        if "batch_normalization" not in layer.name:
-            layer.trainable = True
+        layer.trainable = not isinstance(layer, tf.keras.layers.BatchNormalization)
     model.compile(optimizer=tf.keras.optimizers.SGD(learning_rate), loss=model.loss)
     return model
 
@@ -202,6 +323,51 @@ def unfreeze_and_freeze_again(model, base, count, learning_rate):
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             layer.trainable = False
     model.compile(tf.keras.optimizers.RMSprop(learning_rate), loss=model.loss, metrics=["accuracy"])
+    return model
+
+
+def unfreeze_chosen(chosen, freeze=lambda model, base: ()):
+    """Return an answer that lets layer i of the base learn where chosen(base.layers, i, count); `freeze` the others."""
+
+    def unfreeze_top(model, base, count, learning_rate):
+        base.trainable = True
+        for i, layer in enumerate(base.layers):
+            layer.trainable = bool(chosen(base.layers, i, count))
+        for layer in freeze(model, base):
+            layer.trainable = False
+        model.compile(tf.keras.optimizers.Adam(learning_rate), model.loss)
+        return model
+
+    return unfreeze_top
+
+
+def _norm(layer):
+    return isinstance(layer, tf.keras.layers.BatchNormalization)
+
+
+def _top(layers, i, count):
+    return i >= len(layers) - count and not _norm(layers[i])
+
+
+def _top_of_weighted(layers, i, count):
+    weighted = [layer for layer in layers if layer.weights]
+    return layers[i] in weighted[max(len(weighted) - count, 0) :] and not _norm(layers[i])
+
+
+def unfreeze_everything_outside(model, base, count, learning_rate):
+    unfreeze_chosen(_top)(model, base, count, learning_rate)
+    for layer in model.layers:
+        layer.trainable = True if layer is not base else layer.trainable
+    return model
+
+
+def unfreeze_by_partial(model, base, count, learning_rate):
+    for flag, layers in ((True, [base]), (False, base.layers), (True, list(reversed(base.layers))[:count])):
+        for layer in layers:
+            layer.trainable = flag and not _norm(layer)
+    optimizer = tf.keras.optimizers.AdamW(clipnorm=1.0)
+    optimizer.learning_rate = learning_rate
+    model.compile(optimizer, loss=model.loss, run_eagerly=True)
     return model
 
 
@@ -292,6 +458,36 @@ def saliency_unwatched(model, x, labels, rivals):
     return tape.gradient(difference, x)
 
 
+def saliency_by_jacobian(model, x, labels, rivals):
+    x, rows = tf.cast(x, tf.float32), np.arange(len(labels))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logits = model(x, training=False)
+    slopes = tape.batch_jacobian(logits, x).numpy()
+    return abs(slopes[rows, labels] - slopes[rows, rivals]).max(axis=-1)
+
+
+def saliency_in_training(model, x, labels, rivals):
+    return saliency(_difference)(lambda pictures: model(pictures, training=True), x, labels, rivals)
+
+
+def saliency_of_parts(model, x, labels, rivals):
+    return saliency(_difference)(lambda pictures: model(pictures / 255), x, labels, rivals)
+
+
+def saliency_in_place(model, x, labels, rivals):
+    labels[:], rivals[:] = rivals.copy(), labels.copy()
+    return saliency(_difference)(model, x, labels, rivals)
+
+
+def saliency_of_ink(model, x, labels, rivals):
+    return tf.where(np.max(x, axis=-1) > 0, saliency(_difference)(model, x, labels, rivals), 0.0)
+
+
+def _of_probabilities(logits, labels, rivals):
+    return _difference(tf.nn.softmax(logits), labels, rivals)
+
+
 def _loss(logits, labels, rivals):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
@@ -302,7 +498,14 @@ def raising(*_):
 
 PROOFS = {
     "convolve": Proof(
-        right=[convolve_by_loops, convolve_by_tensorflow, convolve_by_layer, tf.function(convolve_by_tensorflow)],
+        right=[
+            convolve_by_loops,
+            convolve_by_tensorflow,
+            convolve_by_layer,
+            tf.function(convolve_by_tensorflow),
+            convolve_by_shifts,
+            lambda picture, kernel, bias: np.float32(convolve_in_float64(picture, kernel, bias)),
+        ],
         wrong={
             "kernel is flipped": lambda x, k, b: convolve_by_loops(x, k[::-1, ::-1], b),
             "padded with zeros": convolve_padded,
@@ -315,11 +518,24 @@ PROOFS = {
             "relu came in": lambda x, k, b: np.maximum(convolve_by_loops(x, k, b), 0),
             "There is a batch axis": lambda x, k, b: convolve_by_loops(x, k, b)[np.newaxis],
             "arrays were changed": convolve_in_place,
+            "as float64; float32": convolve_in_float64,
+            "the step is 1": lambda x, k, b: tf.nn.conv2d(x[np.newaxis], k, strides=2, padding="VALID")[0] + b,
+            "and a kernel (3, 3": convolve_by_a_kept_layer(),
+            "kernel (3, 3, 5, 3)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),
+            "a picture (3": lambda x, k, b: convolve_by_loops(x[:28, :28], k, b),
         },
         raises=raising,
     ),
     "repair_pipeline": Proof(
-        right=[pipeline(), pipeline_in_numpy, pipeline_one_by_one, pipeline(batch=32)],
+        right=[
+            pipeline(),
+            pipeline_in_numpy,
+            pipeline_one_by_one,
+            pipeline(batch=32),
+            pipeline_by_cropping,
+            pipeline_by_numbers,
+            pipeline_shuffled_twice(1),
+        ],
         wrong={
             "divided by 255 twice": pipeline(scale=1 / 255),
             "not divided by 255": pipeline(scale=255),
@@ -328,9 +544,11 @@ PROOFS = {
             "a quarter turn or more": pipeline(move=lambda: _layers(tf.keras.layers.RandomRotation(0.5))),
             "the last axis is color": pipeline(move=lambda: _layers(), axis=False),
             "nothing is shuffled": pipeline(buffer=0),
-            "mixes neighbors only": pipeline(buffer=500),
-            "the buffer of shuffle is smaller": pipeline(buffer=1000),
-            "buffer of shuffle is smaller than the": pipeline(buffer=2000),
+            "the buffer of shuffle is much smaller": pipeline(buffer=500),
+            "No picture from the end": pipeline(buffer=1000),
+            "buffer of shuffle is smaller than the": pipeline(buffer=2350),
+            "groups of neighbors were shuffled": pipeline_of_mixed_batches,
+            "nearly the same order": pipeline_shuffled_twice(10),
             "whole batches were shuffled": pipeline_of_shuffled_batches(64),
             "Shuffle before you batch": pipeline_of_shuffled_batches(8),
             "had the same order": pipeline_same_order,
@@ -338,6 +556,17 @@ PROOFS = {
             "same moved pictures": pipeline_cached,
             "shuffled apart": pipeline_labels_apart,
             "Ink and paper were exchanged": lambda x, y: pipeline()(255 - x, y),
+            "Rows and columns of the pictures": pipeline_with(lambda x: tf.transpose(x, (0, 2, 1, 3))),
+            "255 should become 1": pipeline(scale=255 / 256),
+            "The brightness of the ink": pipeline_with(tf.round),
+            "; from 0 to 1 is asked for": pipeline_with(lambda x: 2 * x - 1),
+            "1.3; from 0 to 1": pipeline_with(lambda x: 1.3 * x),
+            "are zoomed": pipeline(move=lambda: _layers(tf.keras.layers.RandomZoom(0.2))),
+            "Only": pipeline_moved_in_part(1),
+            "of the pictures were moved; each should be": pipeline_moved_in_part(32),
+            "the move is the same for all": pipeline(move=lambda: _layers(tf.keras.layers.Lambda(_one_along))),
+            "changed in place": pipeline_in_place,
+            "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),
             "smaller batch": pipeline_without_the_rest(50),
             "it repeats": lambda x, y: pipeline()(x, y).repeat(),
@@ -347,7 +576,7 @@ PROOFS = {
         raises=raising,
     ),
     "allowed_augmentations": Proof(
-        right=[allowed_by_comprehension, allowed_by_tensorflow, allowed_one_digit_at_a_time],
+        right=[allowed_by_comprehension, allowed_by_tensorflow, allowed_one_digit_at_a_time, allowed_by_a_loop],
         wrong={
             "All are allowed there": lambda augmentations, *_: set(augmentations),
             "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),
@@ -359,6 +588,14 @@ PROOFS = {
             "what the judge said before": allowed_by_the_judge,
             "was ignored": allowed_by(lambda right, shares, least: min(shares) >= 0.9),
             "does not occur in y": allowed_by_ten_digits,
+            "occurs once counts": allowed_without_rare_digits,
+            "leaves out the digit 0": allowed_by(lambda right, shares, least: min(shares[-9:]) >= least),
+            "is 17/19": allowed_by(lambda right, shares, least: round(min(shares), 1) >= least),
+            "is 15/19": allowed_by(lambda right, shares, least: round(min(shares), 2) >= least),
+            "do not round": allowed_by(lambda right, shares, least: min(shares) >= least - 0.005),
+            "divide by those that are one": allowed_by_precision,
+            "the loop ends too early": allowed_until_the_first,
+            "the result of the one before": allowed_one_after_another,
             "returns nothing": lambda *_: None,
         },
         raises=raising,
@@ -368,6 +605,7 @@ PROOFS = {
             unfreeze(count_of=lambda base, count: min(count, len(base.layers))),
             unfreeze_by_slices,
             unfreeze_and_freeze_again,
+            unfreeze_by_partial,
         ],
         wrong={
             "not compiled again": unfreeze_by_rate_only,
@@ -377,6 +615,21 @@ PROOFS = {
             "unfreeze the base first": unfreeze(base_first=False),
             "is the whole list": unfreeze_with_slice,
             "*last* layers": unfreeze_the_first,
+            "slice's end became negative": unfreeze_chosen(
+                lambda layers, i, count: layers[i] not in layers[: len(layers) - count] and not _norm(layers[i])
+            ),
+            "Layer normalization is no": unfreeze_chosen(
+                lambda layers, i, count: _top(layers, i, count) and "Normalization" not in type(layers[i]).__name__
+            ),
+            "layers of the base learn: [4, 6, 7]": unfreeze_chosen(
+                lambda layers, i, count: i >= len(layers) - count and "batch_norm" not in layers[i].name
+            ),
+            "layers of the base learn: [3, 4, 7]": unfreeze_chosen(_top_of_weighted),
+            "its averages move": unfreeze(norms="by weights"),
+            "outside the base learns as before": unfreeze_chosen(
+                _top, freeze=lambda model, base: filter(_norm, model.layers)
+            ),
+            "A flag there was changed": unfreeze_everything_outside,
             "another loss": unfreeze(loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
             "Return the model that was given": unfreeze_a_copy,
             "returns nothing": lambda *_: None,
@@ -384,7 +637,7 @@ PROOFS = {
         raises=raising,
     ),
     "pixel_saliency": Proof(
-        right=[saliency(_difference), saliency_by_variable, saliency_one_by_one],
+        right=[saliency(_difference), saliency_by_variable, saliency_one_by_one, saliency_by_jacobian],
         wrong={
             "sign was kept": saliency(_difference, after=lambda slope: tf.reduce_max(slope, axis=-1)),
             "label's logit alone": saliency(lambda logits, labels, rivals: _picked(logits, labels)),
@@ -399,6 +652,14 @@ PROOFS = {
             "sum over the colors": saliency(_difference, after=lambda slope: tf.reduce_sum(tf.abs(slope), -1)),
             "first color only": saliency(_difference, after=lambda slope: tf.abs(slope)[..., 0]),
             "does not watch": saliency_unwatched,
+            "training mode": saliency_in_training,
+            "changed in place": saliency_in_place,
+            "two probabilities": saliency(_of_probabilities),
+            "divided by 255 inside": saliency_of_parts,
+            "a steep slope downward": saliency(_difference, after=lambda slope: abs(tf.reduce_max(slope, axis=-1))),
+            "length of the slope": saliency(_difference, after=lambda slope: tf.norm(slope, axis=-1)),
+            "The shape is (28, 28)": saliency(_difference, after=lambda slope: tf.squeeze(_greatest(slope))),
+            "5 float32 pictures with 1 color": saliency_of_ink,
         },
         raises=raising,
     ),

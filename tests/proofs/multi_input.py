@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 10 whose verdict is known."""
 
+import random
+
 import numpy as np
 import tensorflow as tf
 
@@ -38,6 +40,8 @@ def signal(fault=""):
                 order = np.arange(len(y_train))
                 i, j = rng.choice(len(y_train), 2, replace=False)
                 order[[i, j]] = order[[j, i]]
+            if fault == "renamed":
+                return score(rng.permutation(max(y_train) + 1)[y_train])
             if fault == "pairs":
                 return score(y_train[order], x_train[order])
             if fault == "drawn anew":
@@ -68,18 +72,39 @@ def signal_by_counter(fit, x_train, y_train, x_test, y_test, permutations=19):
     return tf.constant(count / (permutations + 1))
 
 
-def model_with(word, *, as_list=False, names=("place", "profile", "region"), leave_out=(), outputs=1):
+def signal_true_run_last(fit, x_train, y_train, x_test, y_test, permutations=19):
+    orders = [*(random.sample(range(len(y_train)), len(y_train)) for _ in range(permutations)), range(len(y_train))]
+    hits = [np.count_nonzero(fit(x_train, y_train[list(order)])(x_test) == y_test) for order in orders]
+    return np.mean([hit >= hits[-1] for hit in hits])
+
+
+def signal_of_shuffled_rows(fit, x_train, y_train, x_test, y_test, permutations=19):
+    """Shuffle the rows in place of the labels: the pairs are as random."""
+    runs = [x_train, *(tf.random.shuffle(x_train).numpy() for _ in range(permutations))]
+    errors = np.array([np.mean(fit(x, y_train)(x_test) != y_test) for x in runs])
+    return float((errors <= errors[0]).mean())
+
+
+def signal_of_shuffled_guesses(fit, x_train, y_train, x_test, y_test, permutations=19):
+    guesses = fit(x_train, y_train)(x_test)
+    shuffled = [np.mean(np.random.permutation(guesses) == y_test) for _ in range(permutations)]
+    return _p_value(np.mean(guesses == y_test), shuffled)
+
+
+def model_with(word, *, as_list=False, names=("place", "profile", "region"), leave_out=(), outputs=1, **changed):
     """Return an answer to the third input; `word(strings, regions)` makes numbers of the words."""
+    shape, used, after = (changed.get(name) for name in ("shape", "used", "after"))
 
     def third_input(regions):
         place, profile = (tf.keras.Input((2,), name=name) for name in names[:2])
-        region = tf.keras.Input((1,), dtype="string", name=names[2])
-        numbers = {"place": place, "profile": profile, "region": word(region, regions)}
+        region = tf.keras.Input((1,) if shape is None else shape, dtype="string", name=names[2])
+        numbers = {"place": used(place) if used else place, "profile": profile, "region": word(region, regions)}
         joined = tf.keras.layers.concatenate([x for name, x in numbers.items() if name not in leave_out])
         hidden = tf.keras.layers.Dense(24, activation="tanh")(joined)
         inputs = [place, profile, region]
         inputs = inputs if as_list else {tensor.name: tensor for tensor in inputs}
-        return tf.keras.Model(inputs, tf.keras.layers.Dense(outputs)(hidden))
+        output = tf.keras.layers.Dense(outputs)(hidden)
+        return tf.keras.Model(inputs, after(output) if after else output)
 
     return third_input
 
@@ -148,6 +173,27 @@ def narrow_with_relu(regions):
     return tf.keras.Model(inputs, tf.keras.layers.Dense(1)(tf.keras.layers.Dense(3, activation="relu")(joined)))
 
 
+def lowercased_word(strings, regions):
+    return one_hot_word(strings, [word.lower() for word in regions])
+
+
+def word_without_the_last(strings, regions):
+    return one_hot_word(strings, regions)[:, :-1]
+
+
+def word_in_binary(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    digits = [tf.keras.ops.cast(index // 2**power % 2, "float32") for power in range(4)]
+    return tf.keras.ops.concatenate(digits, axis=1)
+
+
+def squeezed(output):
+    def squeeze(x):
+        return tf.expand_dims(tf.squeeze(x), -1)
+
+    return tf.keras.layers.Lambda(squeeze, output_shape=(1,))(output)
+
+
 def known_or_not(strings, regions):
     known = tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")(strings)
     return tf.keras.ops.sum(known[:, 1:], axis=1, keepdims=True)
@@ -168,22 +214,38 @@ def heads(fault=""):
             if fault == "rows with both":
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
+            logit = tf.clip_by_value(logit, -100.0, 100.0) if fault == "cut logit" else logit
             cross = tf.nn.softplus(logit) - label * logit
-            if fault == "cut probability":
-                p = tf.clip_by_value(tf.sigmoid(logit), 1e-7, 1 - 1e-7)
+            if fault == "exponential":
+                cross = tf.math.log(1 + tf.exp(logit)) - label * logit
+            if fault in ("cut probability", "probability"):
+                p = tf.clip_by_value(logit if fault == "probability" else tf.sigmoid(logit), 1e-7, 1 - 1e-7)
                 cross = -label * tf.math.log(p) - (1 - label) * tf.math.log(1 - p)
             if fault == "log of 0":
                 cross = -label * tf.math.log(tf.sigmoid(logit)) - (1 - label) * tf.math.log(1 - tf.sigmoid(logit))
-            losses = tf.square(label - y_pred[name]) if name == "price" else cross
+            error = label - y_pred[name]
+            square = {
+                "absolute": tf.abs(error),
+                "half": tf.square(error) / 2,
+                "huber": tf.where(tf.abs(error) < 9, tf.square(error), 18 * tf.abs(error) - 81),
+            }.get(fault, tf.square(error))
+            losses = square if name == "price" else cross
             if fault != "nan":
-                losses = tf.where(present, losses, 0.0)
+                here = tf.cast(present, tf.float32)
+                losses = losses * here if fault == "late count" else tf.where(present, losses, 0.0)
             count = tf.reduce_sum(tf.cast(present, tf.float32))
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
             mean = tf.reduce_mean(losses) if fault == "all rows" else mean
+            if fault == "no count" or fault == f"no count of {name}":
+                mean = tf.reduce_sum(losses) / count
+            if fault == "late count":
+                mean = tf.where(count > 0, tf.reduce_sum(losses) / count, 0.0)
             other = {"price": "capped", "capped": "price"}[name]
-            weight = {"swapped": weights[other], "ignored": 1.0}.get(fault, weights[name])
+            by_place = list(weights.values())[0 if name == "price" else 1]
+            weight = {"swapped": weights[other], "ignored": 1.0, "by place": by_place}.get(fault, weights[name])
             total, everything = total + weight * mean, everything + weights[name]
         total = tf.constant(total.numpy()) if fault == "numpy" else total
+        total = float(total) if fault == "float" else total
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
 
     return two_heads
@@ -201,6 +263,17 @@ def heads_in_a_square(y_true, y_pred, weights):
     losses = tf.keras.losses.binary_crossentropy(label, y_pred["capped"], from_logits=True)
     mean = tf.math.divide_no_nan(tf.reduce_sum(losses * present), tf.reduce_sum(present))
     return heads()(y_true, y_pred, {"price": weights["price"], "capped": 0.0}) + weights["capped"] * mean
+
+
+def heads_of_the_first_rows(y_true, y_pred, weights):
+    y_true, y_pred = ({name: values[:8] for name, values in y.items()} for y in (y_true, y_pred))
+    return heads()(y_true, y_pred, weights)
+
+
+def heads_without_zeros(y_true, y_pred, weights):
+    """Take a label of 0 for a missing one."""
+    y_true = {name: tf.where(labels == 0, np.nan, labels) for name, labels in y_true.items()}
+    return heads()(y_true, y_pred, weights)
 
 
 def heads_by_boolean_mask(y_true, y_pred, weights):
@@ -253,6 +326,11 @@ def step(fault=""):
         def train_step(self, data):
             x, y = data
             k, variables, n = self.accum_steps, self.trainable_variables, tf.shape(data[1])[0]
+            if fault == "four":
+                k = 4
+            if fault == "reset":
+                for metric in self.metrics:
+                    metric.reset_state()
             sums = self.kept or [tf.zeros_like(variable) for variable in variables]
             for i in range(k):
                 part = slice(n * i // k, n * (i + 1) // k)
@@ -260,6 +338,10 @@ def step(fault=""):
                     part = slice(0, n // k)
                 if fault == "remainder":
                     part = slice(i * (n // k), (i + 1) * (n // k))
+                if fault == "rounded up":
+                    part = slice(i * (-(-n // k)), (i + 1) * (-(-n // k)))
+                if fault == "rest to the last":
+                    part = slice(i * (n // k), (i + 1) * (n // k) if i < k - 1 else n)
                 size = tf.cast(tf.shape(y[part])[0], tf.float32)
                 share = size / tf.cast(n, tf.float32)
                 if fault in ("equal shares", "remainder"):
@@ -271,19 +353,31 @@ def step(fault=""):
                     loss = self.compute_loss(y=y[part], y_pred=y_pred)
                     if fault == "own loss":
                         loss = tf.reduce_mean(tf.square(y[part] - y_pred))
+                    if fault == "no penalty":
+                        loss = tf.reduce_mean(self.loss(y[part], y_pred))
                 gradients = tape.gradient(loss, variables)
                 if fault in ("clip each", "apply each"):
                     gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
                 if fault == "apply each":
                     self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
                 sums = gradients if fault == "last" else [a + share * b for a, b in zip(sums, gradients, strict=True)]
+                if fault == "last share":
+                    sums = [share * gradient for gradient in gradients]
+                if fault in ("apply shares", "apply sums"):
+                    now = sums if fault == "apply sums" else [share * gradient for gradient in gradients]
+                    now, _ = tf.clip_by_global_norm(now, self.clip_norm)
+                    self.optimizer.apply_gradients(zip(now, variables, strict=True))
                 if fault != "no metrics" and (fault != "last metric" or i == k - 1):
                     for metric in self.metrics:
                         if metric.name == "loss":
-                            metric.update_state(loss, sample_weight=None if fault == "loss by pieces" else size)
+                            weight = {"loss by pieces": None, "loss by shares": share}.get(fault, size)
+                            weight = tf.cast(n, tf.float32) / k if fault == "mean loss" else weight
+                            metric.update_state(loss, sample_weight=weight)
+                        elif fault == "metric swapped":
+                            metric.update_state(y_pred, y[part])
                         else:
                             metric.update_state(y[part], y_pred)
-            if fault == "apply each":
+            if fault.startswith("apply "):
                 return self.get_metrics_result()
             if fault == "kept sums":
                 self.kept = sums
@@ -293,10 +387,15 @@ def step(fault=""):
             elif fault == "by value":
                 clipped = [tf.clip_by_value(gradient, -self.clip_norm, self.clip_norm) for gradient in sums]
             elif fault not in ("no clip", "clip each"):
-                clipped, _ = tf.clip_by_global_norm(sums, self.clip_norm)
+                clipped, _ = tf.clip_by_global_norm(sums, 1.0 if fault == "clip to 1" else self.clip_norm)
             if fault == "divide after clip":
                 clipped = [gradient / k for gradient in clipped]
-            self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
+            if fault == "by hand":
+                for variable, gradient in zip(variables, clipped, strict=True):
+                    variable.assign_sub(self.optimizer.learning_rate * gradient)
+                return self.get_metrics_result()
+            for _ in range(2 if fault == "twice" else 1):
+                self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
             return None if fault == "nothing returned" else self.get_metrics_result()
 
     return Answer
@@ -350,6 +449,34 @@ class ByArraySplit(tf.keras.Model):
         return {name: value for name, value in self.get_metrics_result().items()}
 
 
+class OneTape(tf.keras.Model):
+    """The mean of the whole batch in one tape, the clipping by hand, the metrics at the end."""
+
+    accum_steps, clip_norm = 2, 1.0
+
+    def train_step(self, data):
+        n, done, whole = tf.shape(data[1])[0], [], 0.0
+        cuts = n * tf.range(self.accum_steps + 1) // self.accum_steps
+        with tf.GradientTape() as tape:
+            for start, end in zip(tf.unstack(cuts[:-1]), tf.unstack(cuts[1:]), strict=True):
+                x, y = tf.nest.map_structure(lambda rows, start=start, end=end: rows[start:end], data)
+                y_pred = self(x, training=True)
+                done.append((self.compute_loss(x, y, y_pred), tf.cast(end - start, tf.float32), y_pred))
+                whole += done[-1][0] * done[-1][1]
+            whole /= tf.cast(n, tf.float32)
+        gradients = tape.gradient(whole, self.trainable_weights)
+        norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+        scale = self.clip_norm / tf.maximum(norm, self.clip_norm)
+        self.optimizer.apply([scale * gradient for gradient in gradients], self.trainable_weights)
+        for metric in self.metrics:
+            if metric.name != "loss":
+                metric.update_state(data[1], tf.concat([y_pred for _, _, y_pred in done], axis=0))
+                continue
+            for loss, rows, _ in done:
+                metric.update_state(loss, sample_weight=rows)
+        return self.get_metrics_result()
+
+
 class ByWhileLoop(tf.keras.Model):
     """One loop in the graph."""
 
@@ -385,7 +512,7 @@ def raising(*_):
 
 PROOFS = {
     "label_signal": Proof(
-        right=[signal(), signal_by_counter],
+        right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows],
         wrong={
             "The true run is missing": signal("no plus one"),
             "in the denominator only": signal("denominator only"),
@@ -400,6 +527,8 @@ PROOFS = {
             "moved along or turned around": signal("moved along"),
             "Most labels stay": signal("two exchanged"),
             "a p-value is asked for": signal("score"),
+            "classes were renamed": signal("renamed"),
+            "Train anew for each shuffle": signal_of_shuffled_guesses,
         },
         raises=raising,
     ),
@@ -427,6 +556,12 @@ PROOFS = {
             "A tf.keras.Model is expected": lambda regions: regions,
             "a subclass names no inputs": Subclassed,
             "give no mask_token": model_with(with_mask_token),
+            "'north' is treated differently": model_with(lowercased_word),
+            "column 1 of place never moves": model_with(one_hot_word, used=lambda place: place[:, :1]),
+            "has no weight of its own": model_with(word_without_the_last),
+            "make it a one-hot vector": model_with(word_in_binary),
+            "The input region is string of shape (None,)": model_with(one_hot_word, shape=()),
+            "For one row": model_with(one_hot_word, after=squeezed),
         },
         raises=raising,
     ),
@@ -443,6 +578,20 @@ PROOFS = {
             "sigmoid twice": heads("sigmoid twice"),
             "rows with both labels": heads("rows with both"),
             "Stay in TensorFlow": heads("numpy"),
+            "no tensor: it has no gradient": heads("float"),
+            "weights of the two heads": heads("by place"),
+            "absolute error of the price": heads("absolute"),
+            "The price counts half": heads("half"),
+            "taken for a probability": heads("probability"),
+            "30 and 200, up and down: expected": heads("huber"),
+            "logits of 30 and 200": heads("cut logit"),
+            "The exponential of a logit": heads("exponential"),
+            "over no row is 0/0": heads("no count"),
+            "For no cap at all": heads("no count of capped"),
+            "For no price at all": heads("no count of price"),
+            "0/0 was computed": heads("late count"),
+            "For labels missing": heads_of_the_first_rows,
+            "For no label missing": heads_without_zeros,
             "cut off near 0 and 1": heads("cut probability"),
             "The logarithm of 0": heads("log of 0"),
             "go by name": heads_by_place,
@@ -451,7 +600,7 @@ PROOFS = {
         raises=raising,
     ),
     "capstone": Proof(
-        right=[step(), ByArraySplit, ByWhileLoop],
+        right=[step(), ByArraySplit, ByWhileLoop, OneTape],
         wrong={
             "each counts by its share": step("sum"),
             "different sizes, and count alike": step("equal shares"),
@@ -465,12 +614,26 @@ PROOFS = {
             "again and again": step("same batch"),
             "moved after each micro-batch": step("apply each"),
             "of the last micro-batch": step("last metric"),
-            "each counts by its rows": step("loss by pieces"),
+            "The two steps count alike": step("loss by pieces"),
             "was not updated": step("no metrics"),
             "the squared error": step("own loss"),
             "not called with training=True": step("inference"),
             "kept from the step before": step("kept sums"),
             "rows at once": OneForwardPass,
+            "the sizes [2, 2, 2, 3]; 3 are asked for": step("four"),
+            "the sizes [3, 3, 3, 3, 1]": step("rounded up"),
+            "the model was shown 5 rows at once; 3": step("rest to the last"),
+            "The penalty of a layer": step("no penalty"),
+            "Only the last micro-batch is in the sum": step("last share"),
+            "by its share: apply once": step("apply shares"),
+            "The sum so far was applied": step("apply sums"),
+            "was applied twice": step("twice"),
+            "clipped to 1, not to": step("clip to 1"),
+            "momentum of the optimizer": step("by hand"),
+            "y and y_pred are swapped": step("metric swapped"),
+            "the weight of a loss is its number of rows": step("loss by shares"),
+            "each counts by its rows": step("mean loss"),
+            "fit resets them": step("reset"),
             "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,

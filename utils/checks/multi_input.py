@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from utils.checks.engine import NotYet, attempted, exercise, expect, refuse, require
 
+PENALTY, RATE, MOMENTUM = 0.5, 0.1, 0.5  # of the model and the optimizer that judge the capstone
+
 
 @exercise(
     "10.1",
@@ -19,8 +21,8 @@ def label_signal(answer):
         (0.9, [0.5] * 9),
         (0.3, [0.5, 0.6, 0.3, 0.4, 0.2, 0.7, 0.5, 0.3, 0.6, 0.5, 0.4]),
     ]
-    for true_score, shuffled in scripts:
-        run = _ScriptedFit(true_score, list(rng.permutation(shuffled)), rng)
+    for rows_of_a_class, (true_score, shuffled) in zip((1, 1, 2), scripts, strict=True):
+        run = _ScriptedFit(true_score, list(rng.permutation(shuffled)), rows_of_a_class, rng)
         kept = run.y_train.copy(), run.x_train.copy()
         got = answer(run.fit, run.x_train, run.y_train, run.x_test, run.y_test, len(shuffled))
         attempted(got, asked="a p-value")
@@ -46,9 +48,9 @@ def label_signal(answer):
 class _ScriptedFit:
     """Trains nothing: recognizes the labels that it is given, and predicts with the accuracy that its script says."""
 
-    def __init__(self, true_score, scores, rng):
+    def __init__(self, true_score, scores, rows_of_a_class, rng):
         self.x_train, self.x_test = np.arange(40.0)[:, None], 100 + np.arange(10.0)[:, None]
-        self.y_train, self.y_test = rng.permutation(40), rng.permutation(10)  # as many classes as rows: orders show
+        self.y_train, self.y_test = rng.permutation(40) // rows_of_a_class, rng.permutation(10)
         self.true_score, self.scores = true_score, scores
         self.true_labels = self.y_train.copy()
         self.runs = self.true_runs = 0
@@ -63,9 +65,8 @@ class _ScriptedFit:
         order = x[:, 0].astype(int)
         true = np.array_equal(y, self.true_labels[order])
         self.runs += 1
-        at = np.argsort(self.true_labels)
-        if not true and sorted(y) == sorted(self.true_labels):  # which row each row's label came from
-            self.orders.append(at[np.searchsorted(self.true_labels[at], y)][np.argsort(order)])
+        if not true and sorted(y) == sorted(self.true_labels):
+            self.orders.append(y[np.argsort(order)])
         if sorted(y) != sorted(self.true_labels):
             self.fault = "The shuffled labels are other labels: each must come exactly once. Permute them."
         elif true and self.true_runs:
@@ -82,16 +83,25 @@ class _ScriptedFit:
         return np.where(wrong, self.y_test + 1, self.y_test)
 
     def judge_orders(self):
-        """Require that the shuffles are random: no two alike, hardly a label in its place or beside its neighbor."""
-        orders = np.array(self.orders)
+        """Require that the shuffles are random: no two alike, hardly a label in its place, or beside or with another.
+
+        With one row of a class it shows where each label went; with two, whether classes were renamed.
+        """
+        orders, true = np.array(self.orders), self.true_labels
         if len(orders) < 2:
             return
         different = len({tuple(order) for order in orders})
-        in_place = np.mean(orders == np.arange(40), axis=1)
-        beside = np.mean(np.isin(np.diff(orders, axis=1) % 40, (1, 39)), axis=1)
+        in_place = np.mean(orders == true)
+        place = np.argsort(true)  # the place of each label, where each comes once
+        alone = len(set(true)) == len(true)
+        beside = np.mean(np.isin(np.diff(place[orders], axis=1) % 40, (1, 39))) if alone else 0
+        pairs = place.reshape(-1, 2)
+        together = 0 if alone else np.mean(orders[:, pairs[:, 0]] == orders[:, pairs[:, 1]])
         refuse({
-            "Most labels stay in their rows: shuffle all of them.": np.mean(in_place) > 0.3,
-            "The labels are only moved along or turned around: their order must be random.": np.mean(beside) > 0.3,
+            "Most labels stay in their rows: shuffle all of them.": in_place > 0.3,
+            "The labels are only moved along or turned around: their order must be random.": beside > 0.3,
+            "The classes were renamed: rows with the same label still have the same. Shuffle the labels row by row.":
+                together > 0.5,
             f"Of {len(orders)} shuffles only {different} differ: draw a new order each time. Is the generator made "
             "anew from the same seed?": different < len(orders),
         })  # fmt: skip
@@ -117,60 +127,75 @@ class _ScriptedFit:
 def third_input(answer):
     """Judge names, shapes, that each input matters, and unknown words, with several draws of weights and rows."""
     rng = np.random.default_rng()
-    for regions in (["north", "south", "east"], [f"town {i}" for i in rng.permutation(7)]):
+    for regions in (["North", "south", "Île-de-France"], [f"town {i}" for i in rng.permutation(7)]):
         model = attempted(answer(list(regions)), tf.keras.Model, asked="a tf.keras.Model")
         functional = "A functional model is asked for, tf.keras.Model(inputs, outputs): a subclass names no inputs."
         require(getattr(model, "inputs", None), functional)
         names = sorted(tensor.name.split(":")[0] for tensor in tf.nest.flatten(model.inputs))
         wanted = ["place", "profile", "region"]
         require(names == wanted, f"The inputs are named {names}; they should be {wanted}.")
+        for tensor in tf.nest.flatten(model.inputs):
+            wanted = ("string", (None, 1)) if tensor.name.startswith("region") else ("float32", (None, 2))
+            got = tf.as_dtype(tensor.dtype).name, tuple(tensor.shape)
+            require(got == wanted, f"The input {tensor.name} is {got[0]} of shape {got[1]}; asked for is {wanted}.")
         rows = {name: tf.constant(rng.normal(size=(32, 2)), tf.float32) for name in ("profile", "place")}
-        _judge_words(model, regions, rows, rng)
-        moved, apart, taken = set(), dict.fromkeys(regions, False), None
+        _judge_words(model, regions, rows)
+        columns = {f"column {i} of {name}": (name, i) for name in rows for i in range(2)}
+        moved, apart, taken, own = set(), dict.fromkeys(regions, False), None, set()
         for _draw in range(5):  # a relu may be 0 for all rows, by chance
             for variable in model.trainable_variables:  # starting weights of 0 are allowed: they prove nothing
                 variable.assign(rng.normal(scale=0.7, size=variable.shape))
-            words = [*regions, "Atlantis", "Mu", "", "Ys", "Avalon"]
+            others = ["Mu", "", "north", "Ys", "Avalon"]
+            words = [*regions, "Atlantis", *others]
             answers = dict(zip(words, np.split(_told(model, rows, *words), len(words)), strict=True))
-            for name in rows:
-                others = _told(model, {**rows, name: tf.reverse(rows[name], [0]) + 1}, regions[0])
-                if not np.allclose(others, answers[regions[0]], atol=1e-6):
-                    moved.add(name)
+            for column, (name, i) in columns.items():
+                changed = rows[name].numpy()
+                changed[:, i] = changed[::-1, i] + 1
+                if not np.allclose(_told(model, {**rows, name: changed}, regions[0]), answers[regions[0]], atol=1e-6):
+                    moved.add(column)
             unknown = answers["Atlantis"]
-            alike = {word: np.allclose(answers[word], unknown, atol=1e-5) for word in ("Mu", "", "Ys", "Avalon")}
-            empty = "An empty string is treated differently from another unknown word: give no mask_token."
-            refuse({empty: not alike.pop("") and all(alike.values())})
-            require(
-                all(alike.values()),
-                "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.",
-            )
+            odd = [word for word in others if not np.allclose(answers[word], unknown, atol=1e-5)]
+            refuse({
+                "An empty string is treated differently from another unknown word: give no mask_token.": odd == [""],
+                "'north' is treated differently from another unknown word: 'North' is known, and is another word.":
+                    odd == ["north"] and "North" in regions,
+                "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.": odd,
+            })  # fmt: skip
             for word in regions:
                 rest = [answers[other] for other in regions if other != word]
                 apart[word] |= not any(np.allclose(answers[word], other, atol=1e-7) for other in (*rest, unknown))
                 if np.allclose(answers[word], unknown, atol=1e-7):
                     taken = word
-            if len(moved) == 2 and all(apart.values()):
+            own |= _words_with_weights(model, regions, rows)
+            if len(moved) == len(columns) and all(apart.values()) and len(own) == len(regions):
                 break
         same = [word for word in regions if not apart[word]]
         is_one_answer = all(np.allclose(answers[word], answers[regions[0]], atol=1e-7) for word in regions)
         refuse({
-            **{f"{name} never moves the output: is its tensor connected to it?": name not in moved for name in rows},
+            **{f"{name} never moves the output: is its tensor connected to it?":
+               not any(column.endswith(name) for column in moved) for name in rows},
+            **{f"{column} never moves the output.": column not in moved for column in columns},
             "region never moves the output: is its tensor connected to it?": is_one_answer,
             f"An unknown word is treated as {''.join(same[:1])!r}: give it an index of its own.":
                 len(same) == 1 and taken == same[0],
             f"{' and '.join(map(repr, same[:2]))} get the same answer: keep the words apart.": same,
         })  # fmt: skip
-        own = _words_with_weights(model, regions, rows)
+        without = [word for word in regions if word not in own]
         numbers = "The index of a word goes in as a number, so that one word is three times another: make it a one-hot "
-        require(len(own) >= len(regions) - 2, f"{numbers}vector, or a row of an Embedding.")
+        refuse({
+            f"{without[:1]} has no weight of its own: the one-hot vector has no place for it.": len(without) == 1,
+            f"{numbers}vector, or a row of an Embedding.": without,
+        })  # fmt: skip
 
 
-def _judge_words(model, regions, rows, rng):
-    """Require that the model can be called with each word, and gives one number for each row."""
+def _judge_words(model, regions, rows):
+    """Require that the model can be called with each word, and gives one number for each row, also for one row."""
     for word in (*regions, "Atlantis"):
         kind = f"{word!r}" if word in regions else f"the unknown word {word!r}"
         try:
             shape = _told(model, rows, word).shape
+            one = {name: values[:1] for name, values in rows.items()}
+            alone = np.shape(model({"region": tf.constant([[word]]), **one}))
         except Exception as problem:
             if "tf.gather" not in str(problem) and "indices" not in str(problem) and word in regions:
                 raise
@@ -179,6 +204,7 @@ def _judge_words(model, regions, rows, rng):
                 f"it does not know: keep a place for words of both kinds, {len(regions) + 1} rows in an Embedding."
             ) from problem
         require(shape == (32, 1), f"For 32 rows the output has shape {shape}; it should be (32, 1).")
+        require(alone == (1, 1), f"For one row the output has shape {alone}; it should be (1, 1).")
 
 
 def _told(model, rows, *words):
@@ -188,7 +214,7 @@ def _told(model, rows, *words):
 
 
 def _words_with_weights(model, regions, rows):
-    """Return the words that have a weight of their own: one whose gradient is 0 for every other word."""
+    """Return the set of words that have a weight of their own: one whose gradient is 0 for every other word."""
     used = {}
     for word in regions:
         with tf.GradientTape() as tape:
@@ -196,7 +222,7 @@ def _words_with_weights(model, regions, rows):
         gradients = tape.gradient(total, model.trainable_variables, unconnected_gradients="zero")
         used[word] = np.concatenate([np.ravel(tf.convert_to_tensor(gradient)) != 0 for gradient in gradients])
     others = {word: np.any([used[other] for other in regions if other != word], axis=0) for word in regions}
-    return [word for word in regions if np.any(used[word] & ~others[word])]
+    return {word for word in regions if np.any(used[word] & ~others[word])}
 
 
 @exercise(
@@ -208,25 +234,34 @@ def _words_with_weights(model, regions, rows):
 def two_heads(answer):
     """Judge value and gradients with all labels, with holes, and with a head that has none."""
     rng = np.random.default_rng()
-    for holes in ("no label missing", "labels missing", "no price at all", "logits of 30 and -30"):
-        n = 8
+    huge = "logits of 30 and 200, up and down"
+    missing = ("no label missing", "labels missing", "no price at all", "no cap at all", "no label", huge)
+    for holes, n in zip(missing, (8, 13, 9, 9, 9, 9), strict=True):
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
-        if holes.startswith("logits"):
-            y_true["capped"][:4, 0] = [0, 1, 0, 1]
-        elif holes != "no label missing":
-            y_true["price"][: n if holes == "no price at all" else 3] = np.nan
-            y_true["capped"][[1, 6]] = np.nan
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
-        if holes.startswith("logits"):
-            y_pred["capped"][:4, 0] = [30, -30, -30, 30]  # two of them are wrong, and very sure
+        if holes == huge:
+            y_true["capped"][:6, 0] = [0, 1, 1, 0, 1, 0]  # the first four are wrong, and very sure
+            y_pred["capped"][:6, 0] = [30, -30, -200, 200, 200, -200]
+            y_pred["price"][:2] = [[40], [-40]]
+        elif holes != "no label missing":
+            y_true["price"][: n if holes in ("no price at all", "no label") else 3] = np.nan
+            y_true["capped"][slice(None) if holes in ("no cap at all", "no label") else [1, 6]] = np.nan
         weights = {"price": float(rng.uniform(0.5, 2)), "capped": float(rng.uniform(3, 6))}
+        weights = weights if n == 9 else dict(reversed(weights.items()))
         (price, price_mean), (capped, capped_mean) = _heads(y_true, y_pred)
         w, v = weights["price"], weights["capped"]
         (_, price_by_place), (_, capped_by_place) = _heads(
             y_true, dict(zip(y_true, reversed(y_pred.values()), strict=True))
         )
         p = 1 / (1 + np.exp(-y_pred["capped"]))
-        twice = np.nanmean(np.log1p(np.exp(p)) - y_true["capped"] * p)
+        nothing = [name for name, labels in y_true.items() if np.all(np.isnan(labels))]
+        twice = np.nanmean(np.log1p(np.exp(p)) - y_true["capped"] * p) if "capped" not in nothing else 0
+        of_nan = "A missing label makes the loss nan: replace it before you compute with it."
+        if nothing:
+            of_nan = "The mean over no row is 0/0: guard the count."
+        elif holes == huge:
+            of_nan = "The logarithm of 0: such a logit makes a probability of 0 or 1. Compute with the logit itself."
+        absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
         right = w * price_mean + v * capped_mean
         of_sums = w * np.nansum(price) + v * np.nansum(capped)
         smells = {
@@ -236,15 +271,18 @@ def two_heads(answer):
             "That divides by the sum of the weights.": right / (w + v),
             "That divides by all rows; divide by those whose label is present.": of_sums / n,
             "That is a sum over the rows; a mean over those with a label is asked for.": of_sums,
-            "The logit goes through a sigmoid twice, or is taken for a probability.": w * price_mean + v * twice,
+            "The logit goes through a sigmoid twice.": w * price_mean + v * twice,
+            "The logit was taken for a probability.": w * price_mean
+            + v * _by_cut_probability(y_true["capped"], y_pred["capped"]),
             "A probability was made of the logit first, and cut off near 0 and 1: use the logit itself.": w * price_mean
             + v * _by_cut_probability(y_true["capped"], p),
+            "That is the absolute error of the price; the squared error is asked for.": w * absolute + v * capped_mean,
+            "The price counts half: its squared error is not divided by 2.": w * price_mean / 2 + v * capped_mean,
             "The heads are paired by their place in the dicts: go by name.": w * price_by_place + v * capped_by_place,
             "Only the price counts.": w * price_mean,
             "Only the cap counts.": v * capped_mean,
-            "The logarithm of 0: such a logit makes a probability of 0 or 1 in float32. Compute with the logit itself."
-            if holes.startswith("logits")
-            else "A missing label makes the loss nan: replace it before you compute with it.": np.nan,
+            of_nan: np.nan,
+            "The exponential of a logit of 200 is inf in float32: do not compute it.": np.inf,
         }
         square = "Losses of shape (n,) times a mask of shape (n, 1) give n × n numbers: keep the last axis."
         smells |= {
@@ -262,6 +300,10 @@ def two_heads(answer):
             tape.watch(pred)
             value = answer(true, pred, weights)
         expect(value, right, on=holes, smells=smells)
+        if len(nothing) == 2 and not tf.is_tensor(value):
+            continue
+        number = "the value is right, and no tensor: it has no gradient. Stay in TensorFlow from label to loss."
+        refuse({number: not tf.is_tensor(value)}, on=holes)
         slopes = tape.gradient(value, pred)
         present = {name: ~np.isnan(y_true[name]) for name in y_true}
         errors = {"price": 2 * (y_pred["price"] - y_true["price"]), "capped": p - y_true["capped"]}
@@ -273,12 +315,16 @@ def two_heads(answer):
                 continue
             refuse({f"no gradient reaches {name!r}. Stay in TensorFlow from label to loss.": slope is None}, on=holes)
             guarded_late = "the guard stands after the operation. Replace the missing label first."
+            if nothing:
+                guarded_late = "0/0 was computed, and replaced afterward. Guard the count, or the division."
             broken = not np.all(np.isfinite(slope))
             refuse({f"the value is right and the gradient of {name!r} is nan: {guarded_late}": broken}, on=holes)
             expect(slope, want, on=f"the gradient of {name!r}, {holes}")
 
 
 def _by_cut_probability(label, p):
+    if np.all(np.isnan(label)):
+        return 0.0
     p = np.clip(np.float32(p), np.float32(1e-7), np.float32(1 - 1e-7))
     return np.nanmean(-label * np.log(p) - (1 - label) * np.log(1 - p))
 
@@ -293,30 +339,33 @@ def _heads(y_true, y_pred):
     "10.4", "The capstone", why="This step holds what Part I taught, and fit runs it, compiled.", asks_for="class"
 )
 def capstone(answer):
-    """Judge two steps of SGD by the weights they leave, what the model was shown, and what the step reports."""
+    """Judge two steps of SGD by the weights they leave, what the model was shown, and what the steps report."""
     rng = np.random.default_rng()
-    for n, accum_steps, clips in ((8, 2, False), (8, 2, True), (11, 4, False)):
+    for n, fewer, accum_steps, clips in ((9, 6, 3, False), (9, 6, 3, True), (13, 5, 5, False)):
         x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("a", "b")}
         y = (0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
         y[0] += 8  # a loss of its own for the first micro-batch, which may be the smaller one
         model = _built(answer, accum_steps, x, y, clips)
-        data = {name: tf.constant(values) for name, values in x.items()}, tf.constant(y)
-        for second in (False, True):
-            where = (
-                f"{n} rows, accum_steps {accum_steps}, clip_norm {model.clip_norm:.3g}{', the second step' * second}"
-            )
-            model.witness.seen.clear()
-            start = [variable.numpy() for variable in model.trainable_variables]
-            try:
-                logs = model.train_step(data)
-            except ValueError as problem:
-                require("not yet been built" not in str(problem), f"For {where}: a metric was not updated.")
-                raise
-            attempted(logs, asked="a dict of the metrics' results", on=where)
-            _judge_step(model, x, y, start, where, second)
-            if not second:
-                _judge_logs(logs, x, y, start, where, accum_steps)
+        where = f"{n} rows, accum_steps {accum_steps}, clip_norm {model.clip_norm:.3g}"
+        first = _judged_step(model, x, y, where)
+        x, y = {name: values[-fewer:] for name, values in x.items()}, y[-fewer:]
+        _judged_step(model, x, y, f"{where}, then {fewer} rows: the second step", first)
     _judge_inside_fit(answer, rng)
+
+
+def _judged_step(model, x, y, where, first=None):
+    """Make one step and judge it; return how the weights moved, and what was to be reported."""
+    model.witness.seen.clear()
+    start = [variable.numpy() for variable in model.trainable_variables]
+    try:
+        logs = model.train_step(({name: tf.constant(values) for name, values in x.items()}, tf.constant(y)))
+    except ValueError as problem:
+        require("not yet been built" not in str(problem), f"For {where}: a metric was not updated.")
+        raise
+    attempted(logs, asked="a dict of the metrics' results", on=where)
+    moved = _judge_step(model, x, y, start, where, first and first[0])
+    reported = _judge_logs(logs, x, y, start, where, model.accum_steps, first and first[1])
+    return moved, reported
 
 
 class _Witness(tf.keras.layers.Layer):
@@ -335,12 +384,15 @@ class _Witness(tf.keras.layers.Layer):
         return shape
 
 
-class _Linex(tf.keras.losses.Loss):
+def linex(y_true, y_pred):
     """A loss of the check's own, of which too high and too low are not the same: whoever computes another shows it."""
+    error = 0.3 * (tf.cast(y_true, y_pred.dtype) - y_pred)
+    return 10 * tf.reduce_mean(tf.exp(error) - error - 1, axis=-1)  # times 10, so that gradients are longer than 1
 
-    def call(self, y_true, y_pred):
-        error = 0.3 * (tf.cast(y_true, y_pred.dtype) - y_pred)
-        return tf.reduce_mean(tf.exp(error) - error - 1, axis=-1)
+
+def excess(y_true, y_pred):
+    """A metric of the check's own, which shows whether its arguments are swapped."""
+    return tf.reduce_mean(tf.nn.relu(y_true - y_pred), axis=-1)
 
 
 def _built(answer, accum_steps, x, y, clips):
@@ -348,17 +400,21 @@ def _built(answer, accum_steps, x, y, clips):
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("a", "b")}
     witness = _Witness()
     hidden = witness(tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
-    model = answer(inputs, tf.keras.layers.Dense(1)(hidden))
+    dense = tf.keras.layers.Dense(1, kernel_regularizer=tf.keras.regularizers.L2(PENALTY))
+    model = answer(inputs, dense(hidden))
     model.witness, model.accum_steps, model.clip_norm = witness, accum_steps, 1e6
     if clips:
         step, _ = _steps(x, y, [variable.numpy() for variable in model.trainable_variables], accum_steps, 1e6)
-        model.clip_norm = float(0.3 * np.linalg.norm(step))
-    model.compile(tf.keras.optimizers.SGD(1.0), loss=_Linex(), metrics=["mae"])
+        model.clip_norm = float(0.3 * np.linalg.norm(step) / RATE)
+    model.compile(tf.keras.optimizers.SGD(RATE, momentum=MOMENTUM), loss=linex, metrics=[excess])
     return model
 
 
-def _judge_step(model, x, y, start, where, second):
-    """Require that the model saw each row once, in pieces, in training mode, and that its weights moved right."""
+def _judge_step(model, x, y, start, where, first):
+    """Require that the model saw each row once, in pieces, in training mode, and that its weights moved right.
+
+    `first` is None, or how they moved in the step before. Return how they moved.
+    """
     n, k = len(y), model.accum_steps
     shown = [np.asarray(rows) for rows, _ in model.witness.seen]
     after = [variable.numpy() for variable in model.trainable_variables]
@@ -366,56 +422,90 @@ def _judge_step(model, x, y, start, where, second):
     stuck = "no weight moved. Was the gradient applied to the trainable variables?"
     refuse({stuck: not np.any(moved)}, on=where)
     wants, smells = _steps(x, y, start, k, model.clip_norm)
-    if second:
-        smells = {"Something is kept from the step before: start the sums anew in each step.": moved}
-    else:
-        most = max(map(len, shown), default=0)
-        rows = np.concatenate([x["a"], x["b"]], axis=1)
-        whole = f"the model was shown {most} rows at once; {-(-n // k)} at most were asked for."
-        refuse({
-            whole: most > -(-n // k),
-            "the model was not called with training=True.": not all(training for _, training in model.witness.seen),
-        }, on=where)  # fmt: skip
-        total = np.concatenate(shown) if shown else rows[:0]
-        left_out = total.shape != rows.shape and len(total) < n and np.allclose(total, rows[: len(total)])
-        refuse({f"only the first {len(total)} rows were used: a remainder was left out.": left_out}, on=where)
-    expect(moved, wants, on=f"the step of SGD with a rate of 1, {where}", smells=smells, tolerance=1e-3)
-    if not second:
-        same = total.shape == rows.shape and np.allclose(total, rows)
-        refuse({"every row must be shown once, one micro-batch after the other.": not same}, on=where)
+    if first is not None:
+        alone, wants = wants, wants + MOMENTUM * first
+        smells = {
+            "The momentum of the optimizer has no effect: apply the gradients with self.optimizer.": alone,
+            "Something is kept from the step before: start the sums anew in each step.": wants + first,
+        }
+    most, sizes = max(map(len, shown), default=0), [len(rows) for rows in shown]
+    rows = np.concatenate([x["a"], x["b"]], axis=1)
+    whole = f"the model was shown {most} rows at once; {-(-n // k)} at most were asked for."
+    refuse({
+        whole: most > -(-n // k),
+        "the model was not called with training=True.": not all(training for _, training in model.witness.seen),
+    }, on=where)  # fmt: skip
+    total = np.concatenate(shown) if shown else rows[:0]
+    left_out = total.shape != rows.shape and len(total) < n and np.allclose(total, rows[: len(total)])
+    refuse({f"only the first {len(total)} rows were used: a remainder was left out.": left_out}, on=where)
+    expect(moved, wants, on=f"the step of SGD, {where}", smells=smells, tolerance=1e-3)
+    same = total.shape == rows.shape and np.allclose(total, rows)
+    refuse({
+        "every row must be shown once, one micro-batch after the other.": not same,
+        f"the micro-batches have the sizes {sizes}; {k} are asked for, whose sizes differ by at most one.":
+            len(sizes) != k or max(sizes) - min(sizes) > 1,
+    }, on=where)  # fmt: skip
+    return moved
 
 
-def _judge_logs(logs, x, y, start, where, accum_steps):
-    named = isinstance(logs, dict) and {"loss", "mae"} <= set(logs)
+def _judge_logs(logs, x, y, start, where, accum_steps, first):
+    """Judge what is reported of one step, or of two: `first` is None, or the rows, loss and metric of the one before.
+
+    Return these of this one.
+    """
+    named = isinstance(logs, dict) and {"loss", "excess"} <= set(logs)
     refuse({"train_step must return the results of all metrics, by name.": not named}, on=where)
     error = _predicted(x, start) - y
     parts = _parts(len(y), accum_steps)
-    each, absolute = (
-        [float(np.mean(f(error[part]))) for part in parts] for f in (lambda e: np.exp(-0.3 * e) + 0.3 * e - 1, np.abs)
+    each, over, swapped = (
+        np.array([np.mean(f(error[part])) for part in parts])
+        for f in (
+            lambda e: 10 * (np.exp(-0.3 * e) + 0.3 * e - 1),
+            lambda e: np.maximum(-e, 0),
+            lambda e: np.maximum(e, 0),
+        )
     )
-    shares = [len(part) / len(y) for part in parts]
-    expect(logs["loss"], np.dot(shares, each), on=f"the reported loss, {where}", tolerance=1e-3, smells={
-        "That is the loss of the last micro-batch.": each[-1],
-        "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each),
-        "The metric named loss was not updated.": 0.0,
-    })  # fmt: skip
-    expect(logs["mae"], np.dot(shares, absolute), on=f"the reported metric, {where}", tolerance=1e-3, smells={
-        "That is the metric of the last micro-batch: show it all rows.": absolute[-1],
-        "The metric was not updated.": 0.0,
-    })  # fmt: skip
+    penalty, shares = PENALTY * np.sum(start[0] ** 2), np.array([len(part) for part in parts]) / len(y)
+    loss, metric = shares @ each + penalty, shares @ over
+    if first is None:
+        smells = {
+            "That is the loss of the last micro-batch.": each[-1] + penalty,
+            "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each) + penalty,
+            "The metric named loss was not updated.": 0.0,
+        }
+        expect(logs["loss"], loss, on=f"the reported loss, {where}", tolerance=1e-3, smells=smells)
+        smells = {
+            "That is the metric of the last micro-batch: show it all rows.": over[-1],
+            "y and y_pred are swapped.": shares @ swapped,
+            "The metric was not updated.": 0.0,
+        }
+        expect(logs["excess"], metric, on=f"the reported metric, {where}", tolerance=1e-3, smells=smells)
+        return len(y), loss, metric
+    rows, loss_before, metric_before = first
+    share = len(y) / (len(y) + rows)
+    reset = "That is of the last step alone: metrics go on until the epoch ends, and fit resets them."
+    smells = {
+        "The two steps count alike: the weight of a loss is its number of rows.": (loss + loss_before) / 2,
+        reset: loss,
+    }
+    both = share * loss + (1 - share) * loss_before
+    expect(logs["loss"], both, on=f"the reported loss, {where}", tolerance=1e-3, smells=smells)
+    both = share * metric + (1 - share) * metric_before
+    expect(logs["excess"], both, on=f"the reported metric, {where}", tolerance=1e-3, smells={reset: metric})
+    return len(y), loss, metric
 
 
 def _judge_inside_fit(answer, rng):
     """Require the same step from fit, which compiles it and does not know the number of rows when it does."""
     x = {name: rng.normal(size=(10, 2)).astype("float32") for name in ("a", "b")}
     y = rng.normal(size=(10, 1)).astype("float32")
-    model = _built(answer, 3, x, y, clips=True)
+    model = _built(answer, 4, x, y, clips=True)
     start = [variable.numpy() for variable in model.trainable_variables]
     model.fit(x, y, batch_size=10, epochs=1, verbose=0, shuffle=False)
     after = [variable.numpy() for variable in model.trainable_variables]
     moved = np.concatenate([np.ravel(a - b) for a, b in zip(after, start, strict=True)])
-    wants, smells = _steps(x, y, start, 3, model.clip_norm)
-    expect(moved, wants, on="the step of SGD inside fit, 10 rows, accum_steps 3", smells=smells, tolerance=1e-3)
+    wants, smells = _steps(x, y, start, 4, model.clip_norm)
+    expect(moved, wants, on="the step of SGD inside fit, 10 rows, accum_steps 4", smells=smells, tolerance=1e-3)
 
 
 def _predicted(x, weights):
@@ -430,37 +520,53 @@ def _steps(x, y, start, accum_steps, clip_norm):
     """Return the right step of one Dense layer under the check's loss, and wrong ones by their smell."""
     rows, n = np.concatenate([x["a"], x["b"]], axis=1), len(y)
 
-    def gradient(part, weights=start, slope=lambda error: 0.3 * (1 - np.exp(-0.3 * error))):
+    def gradient(part, weights=start, slope=lambda error: 3 * (1 - np.exp(-0.3 * error)), penalty=PENALTY):
         slopes = slope((rows @ weights[0] + weights[1] - y)[part])
-        return np.concatenate([np.ravel(rows[part].T @ slopes), np.ravel(slopes.sum(axis=0))]) / len(part)
+        parts = np.ravel(rows[part].T @ slopes) / len(part) + 2 * penalty * np.ravel(weights[0])
+        return np.concatenate([parts, np.mean(slopes, axis=0)])
 
     def clipped(vector, bound=clip_norm):
         return vector * min(1.0, bound / np.linalg.norm(vector))
 
+    def walk(step):
+        """Return how the weights move when they move after each micro-batch, by step(gradient, share, sum so far)."""
+        at, velocity, total = np.concatenate([np.ravel(w) for w in start]), 0.0, 0.0
+        for part, share in zip(parts, shares, strict=True):
+            slope = gradient(part, [at[:4, None], at[4:]])
+            total = total + share * slope
+            velocity = MOMENTUM * velocity - RATE * step(slope, share, total)
+            at = at + velocity
+        return (at - np.concatenate([np.ravel(w) for w in start])) / RATE
+
     parts = _parts(n, accum_steps)
     each, shares = [gradient(part) for part in parts], np.array([len(part) / n for part in parts])
     mean, total = shares @ each, np.sum(each, axis=0)
-    walked = [w.copy() for w in start]
-    for part in parts:
-        step = clipped(gradient(part, walked))
-        walked = [walked[0] - step[:4, None], walked[1] - step[4:]]
-    moved_each_time = np.concatenate([np.ravel(a - b) for a, b in zip(walked, start, strict=True)])
     dropped = n // accum_steps * accum_steps
-    squared = gradient(np.arange(n), slope=lambda error: 2 * error)
-    return -clipped(mean), {
+    everything = np.arange(n)
+    smells = {
         "The gradients were added up; each counts by its share of the rows.": -clipped(total),
         "The micro-batches have different sizes, and count alike: weigh each by its share of the rows.":
             -clipped(total / accum_steps),
         "A remainder of the rows was left out.": -clipped(gradient(np.arange(dropped))),
         "Each micro-batch was clipped; add up first, and clip once.": -shares @ [clipped(g) for g in each],
         "Nothing was clipped.": -mean,
+        "The norm was clipped to 1, not to self.clip_norm.": -clipped(mean, 1.0),
         "The sum was clipped and divided afterward: divide first.": -clipped(total) / accum_steps,
         "Each tensor was clipped by itself; the norm is that of all together.":
             -np.concatenate([clipped(mean[:4]), clipped(mean[4:])]),
         "Each entry was clipped by value; the norm is asked for.": -np.clip(mean, -clip_norm, clip_norm),
         "Only the last micro-batch was used.": -clipped(each[-1]),
+        "Only the last micro-batch is in the sum: add to it in each round.": -clipped(shares[-1] * each[-1]),
         "The first micro-batch was used again and again: move the slice.": -clipped(each[0]),
-        "The weights moved after each micro-batch: apply once.": moved_each_time,
+        "The weights moved after each micro-batch: apply once.": walk(lambda slope, *_: clipped(slope)),
+        "The weights moved after each micro-batch, by its share: apply once, after the last.":
+            walk(lambda slope, share, _: clipped(share * slope)),
+        "The sum so far was applied after each micro-batch: apply it once, after the loop.":
+            walk(lambda *step: clipped(step[-1])),
+        "The gradient was applied twice.": -(2 + MOMENTUM) * clipped(mean),
         "That is the squared error. Take the loss that the model was compiled with: self.compute_loss.":
-            -clipped(squared),
+            -clipped(gradient(everything, slope=lambda error: 2 * error, penalty=0.0)),
+        "The penalty of a layer is missing from the loss: self.compute_loss adds it.":
+            -clipped(gradient(everything, penalty=0.0)),
     }  # fmt: skip
+    return -RATE * clipped(mean), {smell: RATE * wrong for smell, wrong in smells.items()}
