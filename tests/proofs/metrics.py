@@ -646,7 +646,7 @@ class R2OfAWideShare(R2):
 
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
-        return tf.where(spread > 1e-8 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+        return tf.where(spread > 4e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
 class R2ByRange(R2):
@@ -888,7 +888,7 @@ PROOFS = {
             "wrong for large ones": R2FromConstant,
             "rounding made a little of it": R2OfRounding,
             "small spread was taken for none": R2FromLargeSpread,
-            "numbers near -300,000": R2OfAWideShare,
+            "passes for no spread": R2OfAWideShare,
             "must bring back all of the state": forgetting(R2, "n"),
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,

@@ -79,7 +79,7 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
             np.sum(w * p) / len(p),
         "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
         "Weights and predictions of different shapes made a table: reshape both to (n,).": sum_of_tables / w.sum(),
-        "A mean over an empty batch is nan: add sums.": np.nan,
+        "A mean over an empty batch is nan (add sums), and so is all that y_true touches: here it is nan.": np.nan,
         "That is the sum of the weighted predictions: divide it by the sum of the weights.": np.sum(w * p),
     }  # fmt: skip
 
@@ -348,6 +348,7 @@ def r_squared(answer):
         got = float(np.asarray(_run(answer(), batches)))
         digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
+        wrong += " Or too large a share of Σ y² passes for no spread." if got == 0 else ""
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
     metric = answer()
     metric.update_state(np.full(15, 101_300.3, "float32"), np.linspace(101_290, 101_310, 15, dtype="float32"))
