@@ -72,7 +72,8 @@ def pinball(answer):
     other = float(np.random.default_rng().uniform(0.6, 0.8))
     for n, d, tau in ((4, 3, 0.9), (5, 1, 0.05), (6, 2, other), (1, 1, 0.3), (1, 4, 0.95)):
         error = _fresh((n, d), 4)
-        error[0, 0], error[-1, 0] = 2.0, -1.5
+        error[0, -1], error[0, 0] = -1.0, 2.0  # a row of both signs
+        error[-1, : d if n > 1 else 1] = -1.5  # and one whose mean is negative
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         too_low, too_high = tau * error, (tau - 1) * error
