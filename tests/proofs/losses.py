@@ -68,6 +68,19 @@ def huber_of_one_row(y_true, y_pred, delta=1.0):
     return tf.squeeze(tf.reshape(huber_by_pieces(y_true, y_pred, delta), (-1, 1)))  # a scalar for one row
 
 
+def huber_up_to_ten(y_true, y_pred, delta=1.0):
+    return huber_by_pieces(y_true, y_pred, min(delta, 10.0))
+
+
+def huber_of_eager_labels(y_true, y_pred, delta=1.0):
+    return huber_by_pieces(tf.constant(y_true.numpy()), y_pred, delta)  # in a graph, a label has no .numpy()
+
+
+def huber_of_signed_far_error(y_true, y_pred, delta=1.0):
+    error = y_true - y_pred
+    return _mean_last(tf.where(tf.abs(error) <= delta, 0.5 * error**2, delta * (error - 0.5 * delta)))
+
+
 def pinball_by_where(y_true, y_pred, tau=0.5):
     return _mean_last(tf.where(y_true > y_pred, tau * (y_true - y_pred), (1 - tau) * (y_pred - y_true)))
 
@@ -80,6 +93,11 @@ def pinball_by_relu(y_true, y_pred, tau=0.5):
 def pinball_by_abs(y_true, y_pred, tau=0.5):
     error = y_true - y_pred
     return _mean_last(0.5 * tf.abs(error) + (tau - 0.5) * error)
+
+
+def pinball_by_indicator(y_true, y_pred, tau=0.5):
+    late = tf.cast(y_true > y_pred, tf.float32)
+    return tf.einsum("nd->n", (tau - 1 + late) * (y_true - y_pred)) / tf.cast(tf.shape(y_true)[1], tf.float32)
 
 
 def masked_by_boolean_mask(y_true, y_pred, mask):
@@ -147,6 +165,28 @@ def masked_nan_when_empty(y_true, y_pred, mask):
     return tf.reduce_sum(squares) / tf.reduce_sum(real)
 
 
+def masked_at_the_end(y_true, y_pred, mask):
+    """Takes the count of each row alone: right where the padding stands last."""
+    real = tf.cast(mask, tf.int32)
+    return masked_by_where_twice(y_true, y_pred, tf.sequence_mask(tf.reduce_sum(real, 1), tf.shape(mask)[1]))
+
+
+def masked_before_the_last(y_true, y_pred, mask):
+    """Takes all steps up to the last real one for real."""
+    return masked_by_where_twice(y_true, y_pred, tf.cumsum(tf.cast(mask, tf.int32), axis=1, reverse=True) > 0)
+
+
+def masked_of_small_errors(y_true, y_pred, mask):
+    """Clips what is huge, and so what is real and large."""
+    real = tf.cast(mask, tf.float32)
+    errors = (tf.clip_by_value(y_true, -1e3, 1e3) - tf.clip_by_value(y_pred, -1e3, 1e3)) * real
+    return tf.math.divide_no_nan(tf.reduce_sum(errors**2), tf.reduce_sum(real))
+
+
+def masked_one_sided(y_true, y_pred, mask):
+    return masked_by_where_twice(tf.maximum(y_true, y_pred), y_pred, mask)
+
+
 def masked_after_the_loss(y_true, y_pred, mask):
     squares = tf.where(mask, tf.square(y_true - y_pred), 0.0)
     return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(tf.cast(mask, tf.float32)))
@@ -162,6 +202,33 @@ def bce_by_softplus(y_true, logits):
 
 def bce_by_log_sigmoid(y_true, logits):
     return -(y_true * tf.math.log_sigmoid(logits) + (1.0 - y_true) * tf.math.log_sigmoid(-logits))
+
+
+def bce_by_logsumexp(y_true, logits):
+    zeros = tf.zeros_like(logits)
+    yes, no = (tf.reduce_logsumexp(tf.stack([zeros, z]), axis=0) for z in (-logits, logits))
+    return no + y_true * (yes - no)
+
+
+@tf.custom_gradient
+def bce_with_its_own_slope(y_true, logits):
+    p = tf.sigmoid(logits)
+    return tf.keras.ops.logaddexp(0.0, logits) - y_true * logits, lambda up: (None, up * (p - y_true))
+
+
+def bce_of_lines(y_true, logits):
+    """Takes the straight line where the curve is near it."""
+    line = tf.nn.relu(logits) - y_true * logits
+    return tf.where(tf.abs(logits) > 8, line, bce_by_softplus(y_true, logits))
+
+
+def bce_of_three_axes(y_true, logits):
+    loss = bce_by_softplus(y_true, logits)
+    return loss if loss.shape.rank < 4 else tf.reshape(loss, (-1,))
+
+
+def bce_row_by_row(y_true, logits):
+    return tf.map_fn(lambda row: bce_by_softplus(*row), (y_true, logits), fn_output_signature=tf.float32)
 
 
 def bce_of_the_book(y_true, logits):
@@ -191,6 +258,30 @@ def focal_by_cross_entropy(y_true, logits, gamma=2.0):
     cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=logits)
     opposite = tf.nn.sigmoid_cross_entropy_with_logits(labels=1 - y_true, logits=logits)
     return cross * tf.math.exp(-gamma * opposite)
+
+
+def focal_of_both(y_true, logits, gamma=2):
+    yes, no = (-tf.keras.ops.log_sigmoid(z) for z in (logits, -logits))
+    return y_true * tf.exp(-gamma * no) * yes + (1 - y_true) * tf.exp(-gamma * yes) * no
+
+
+def focal_up_to_five(y_true, logits, gamma=2.0):
+    return focal_by_log_sigmoid(y_true, logits, min(gamma, 5.0))
+
+
+def focal_of_three_axes(y_true, logits, gamma=2.0):
+    loss = focal_by_log_sigmoid(y_true, logits, gamma)
+    return loss if loss.shape.rank < 3 else tf.reduce_mean(loss, -1)
+
+
+def focal_with_an_axis(y_true, logits, gamma=2.0):
+    return tf.experimental.numpy.atleast_1d(focal_by_log_sigmoid(y_true, logits, gamma))
+
+
+def focal_of_near_logits(y_true, logits, gamma=2.0):
+    """Clips where it is rather certain: at 8 the loss is not yet that of 7."""
+    t = tf.minimum((2 * y_true - 1) * logits, 7.0)
+    return tf.exp(-gamma * tf.nn.softplus(t)) * tf.nn.softplus(-t)
 
 
 def _focal(y_true, logits, gamma, factor=lambda p: 1 - p):
@@ -231,6 +322,8 @@ PROOFS = {
                 tf.where(tf.abs(y - p) <= delta, 0.5 * (y - p) ** 2, delta * (tf.abs(y - p) - 0.5))
             ),
             "negative error is not small": huber_of_signed_error,
+            "the absolute error counts": huber_of_signed_far_error,
+            "shape (3, 4), delta=20": huber_up_to_ten,
             "two pieces are swapped": huber_swapped,
             "half the squared error everywhere": lambda y, p, delta: _mean_last(0.5 * (y - p) ** 2),
             "delta was ignored": lambda y, p, delta: huber_by_pieces(y, p, 1.0),
@@ -239,26 +332,32 @@ PROOFS = {
                 tf.transpose(y), tf.transpose(p), delta
             ),
             "one value for each element": lambda y, p, delta: huber_by_pieces(y[..., None], p[..., None], delta),
-            "where the tape cannot see it": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
+            "hid them from the tape": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
             "inf times 0 is nan": huber_by_mask,
             "batch of 1 row gives one value": huber_of_one_row,
         },
         raises=raising,
+        breaks=(huber_of_eager_labels,),
     ),
     "pinball": Proof(
-        right=[pinball_by_where, pinball_by_relu, pinball_by_abs],
+        right=[pinball_by_where, pinball_by_relu, pinball_by_abs, pinball_by_indicator],
         wrong={
             "sides are swapped": lambda y, p, tau: pinball_by_relu(p, y, tau),
             "Too high a prediction costs": lambda y, p, tau: _mean_last(tau * tf.nn.relu(y - p)),
+            "Too low a prediction costs": lambda y, p, tau: _mean_last((1 - tau) * tf.nn.relu(p - y)),
+            "tau was ignored": lambda y, p, tau: pinball_by_relu(y, p, 0.5),
+            "for each element, before the mean": lambda y, p, tau: _mean_last(
+                tf.where(_mean_last(y - p)[:, None] > 0, tau * (y - p), (tau - 1) * (y - p))
+            ),
             "absolute error times tau": lambda y, p, tau: _mean_last(tau * tf.abs(y - p)),
             "smaller of the two": lambda y, p, tau: _mean_last(tf.minimum(tau * (y - p), (tau - 1) * (y - p))),
             "twice the loss": lambda y, p, tau: 2 * pinball_by_relu(y, p, tau),
             "not separated by sign": lambda y, p, tau: _mean_last(tau * (y - p)),
-            "they cancel": lambda y, p, tau: tf.maximum(tau * _mean_last(y - p), (tau - 1) * _mean_last(y - p)),
+            "here errors cancel": lambda y, p, tau: tf.maximum(tau * _mean_last(y - p), (tau - 1) * _mean_last(y - p)),
             "needs the factor tau - 1": lambda y, p, tau: _mean_last(tf.maximum(tau * (y - p), (1 - tau) * (y - p))),
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
-            "where the tape cannot see it": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
+            "hid them from the tape": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
         },
         raises=raising,
     ),
@@ -274,6 +373,10 @@ PROOFS = {
             "divides by all elements": masked_over_all,
             "mean of row means": masked_by_rows,
             "The mask was not used": lambda y, p, mask: tf.reduce_mean((y - p) ** 2),
+            "taken to stand first": masked_at_the_end,
+            "the mask 01101 11111 10010": masked_before_the_last,
+            "the mask 101 000 011": masked_of_small_errors,
+            "the mask 1111 1000": masked_one_sided,
             "a sum; a mean": masked_sum,
             "one value for each row": masked_each_row,
             "and was then multiplied by 0": masked_squared_first,
@@ -281,12 +384,12 @@ PROOFS = {
             "square stands inside tf.where": masked_after_the_loss,
             "0/0 is nan": masked_nan_when_empty,
             "a constant 0 has no gradient": masked_constant_when_empty,
-            "where the tape cannot see it": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
+            "hid them from the tape": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,
     ),
     "stable_bce": Proof(
-        right=[bce_by_tensorflow, bce_by_softplus, bce_by_log_sigmoid],
+        right=[bce_by_tensorflow, bce_by_softplus, bce_by_log_sigmoid, bce_by_logsumexp, bce_with_its_own_slope],
         wrong={
             "log of 0, or an exponential": bce_of_the_book,
             "puts a lid on the loss": bce_with_epsilon,
@@ -299,16 +402,24 @@ PROOFS = {
             "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
             "soft label counts for both": lambda y, z: tf.nn.softplus(tf.where(y > 0.5, -z, z)),
             "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
+            "a single logit of 8.5": bce_of_lines,
+            "should be (2, 1, 2, 3)": bce_of_three_axes,
         },
         raises=raising,
+        breaks=(bce_row_by_row,),
     ),
     "focal": Proof(
-        right=[focal_by_log_sigmoid, focal_by_cross_entropy, tf.function(focal_by_log_sigmoid)],
+        right=[focal_by_log_sigmoid, focal_by_cross_entropy, focal_of_both, tf.function(focal_by_log_sigmoid)],
         wrong={
             "turns down the hard examples": lambda y, z, gamma: _focal(y, z, gamma, lambda p: p),
             "that of the true class": focal_of_yes,
             "label 0 are missing": lambda y, z, gamma: y * focal_by_log_sigmoid(y, z, gamma),
-            "gamma has no effect": lambda y, z, gamma: bce_by_softplus(y, z),
+            "as for a gamma of 0": lambda y, z, gamma: bce_by_softplus(y, z),
+            "gamma was ignored": lambda y, z, gamma: focal_by_log_sigmoid(y, z, 2.0),
+            "gamma=7.5": focal_up_to_five,
+            "should be (2, 2, 2)": focal_of_three_axes,
+            "should be ()": focal_with_an_axis,
+            "gamma=0: expected": focal_of_near_logits,
             "sign is wrong": lambda y, z, gamma: -focal_by_log_sigmoid(y, z, gamma),
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,

@@ -160,6 +160,42 @@ class MeanAtLeast1(MeanBySums):
         return self.sums["total"] / tf.maximum(self.sums["count"], 1.0)
 
 
+class MeanBetween0And1(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.clip_by_value(y_pred, 0.0, 1.0), w)
+
+
+class MeanOfThe32(MeanBySums):
+    """Looks at no more than 32 examples of a batch."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred[:32], None if w is None else w[:32])
+
+
+class MeanTouchedByLabels(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        parts = super().parts(y_true, y_pred, w)
+        return {**parts, "total": parts["total"] + 0.0 * tf.reduce_sum(y_true)}
+
+
+class MeanAtLeast001(MeanBySums):
+    def result(self):
+        return self.sums["total"] / tf.maximum(self.sums["count"], 0.01)
+
+
+class MeanOfStaticSize(MeanBySums):
+    """Takes the size of a batch from its static shape, which `evaluate` leaves open."""
+
+    def parts(self, y_true, y_pred, w):
+        parts = super().parts(y_true, y_pred, w)
+        return parts if w is not None else {**parts, "count": float(y_pred.shape[0])}
+
+
+class MeanNameless(MeanBySums):
+    def __init__(self, name="metric", **kwargs):
+        super().__init__(name="mean", **kwargs)
+
+
 class MeanNan(MeanBySums):
     def result(self):
         return self.sums["total"] / self.sums["count"]
@@ -206,6 +242,26 @@ class F1FromParts(Metric):
     def result(self):
         p, r = self.precision.result(), self.recall.result()
         return tf.math.divide_no_nan(2 * p * r, p + r)
+
+
+class F1ResetsHalf(F1FromParts):
+    """Resets one of its two metrics: on the same data nothing shows."""
+
+    def reset_state(self):
+        self.precision.reset_state()
+
+
+class F1ByMasks(Sums):
+    shapes: ClassVar = {"twice": (), "all": ()}
+
+    def parts(self, y_true, y_pred, w):
+        y, says = tf.cast(tf.reshape(y_true, (-1,)), tf.bool), tf.reshape(y_pred, (-1,)) > 0.5
+        w = tf.ones(tf.shape(says)) if w is None else w
+        total = lambda where: tf.reduce_sum(tf.boolean_mask(w, where))  # noqa: E731
+        return {"twice": 2 * total(y & says), "all": total(y) + total(says)}
+
+    def result(self):
+        return tf.keras.ops.divide_no_nan(self.sums["twice"], self.sums["all"])
 
 
 class F1FromTable(Sums):
@@ -259,6 +315,11 @@ class F1OfTables(F1BySums):
 
 class F1AtHalf(F1BySums):
     at_half = True
+
+
+class F1AboveABit(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred - 0.001, w)
 
 
 class F1Nan(F1BySums):
@@ -318,6 +379,27 @@ class CountsOfIntegers(CountsByOneHot):
         cell = y_true * self.n + tf.argmax(y_pred, axis=1, output_type=tf.int32)
         w = tf.ones(tf.shape(cell)) if w is None else w
         return tf.reshape(tf.math.unsorted_segment_sum(w, cell, self.n**2), (self.n, self.n))
+
+
+class CountsOfTen(CountsPairByPair):
+    """Numbers its cells as if there were ten classes at most."""
+
+    def of_batch(self, y_true, y_pred, w):
+        cell = 10 * tf.cast(y_true, tf.int64) + tf.argmax(y_pred, axis=1)
+        w = tf.ones(tf.shape(cell)) if w is None else w
+        table = tf.math.unsorted_segment_sum(w, cell, 10 * max(10, self.n))
+        return tf.pad(tf.reshape(table, (-1, 10))[: self.n, : self.n], [(0, 0), (0, max(self.n - 10, 0))])
+
+
+class CountsByExponentials(CountsByOneHot):
+    def of_batch(self, y_true, y_pred, w):
+        return super().of_batch(y_true, tf.exp(y_pred), w)
+
+
+class CountsByKeras(CountsByOneHot):
+    def of_batch(self, y_true, y_pred, w):
+        guess = tf.keras.ops.argmax(tf.nn.softmax(y_pred), axis=-1)
+        return tf.math.confusion_matrix(y_true, guess, self.n, weights=w, dtype=tf.float32)
 
 
 class CountsForgetting(CountsByOneHot):
@@ -412,6 +494,35 @@ def calibration_with(answer):
 class CalibrationLosesOne(Calibration):
     def bins_of(self, confidence):
         return tf.cast(tf.floor(10 * confidence), tf.int32)  # one_hot of 10 is all zeros
+
+
+class CalibrationWrapsOne(Calibration):
+    def bins_of(self, confidence):
+        return tf.cast(tf.floor(10 * confidence), tf.int32) % 10
+
+
+class CalibrationOfUpperBins(Calibration):
+    """Leaves out the lowest bins, which two or three classes never fill."""
+
+    def answer(self, confidence, right, count):
+        return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(right - confidence)[2:]), tf.reduce_sum(count))
+
+
+class CalibrationAlmost(Calibration):
+    def bins_of(self, confidence):
+        return super().bins_of(confidence + 2e-4)
+
+
+class CalibrationByOps(Calibration):
+    """One product of the three rows with the bins."""
+
+    def parts(self, y_true, y_pred, w):
+        ops = tf.keras.ops
+        confidence = ops.max(y_pred, -1)
+        right = ops.cast(ops.equal(ops.cast(y_true, "int32"), ops.cast(ops.argmax(y_pred, -1), "int32")), "float32")
+        w = ops.ones_like(right) if w is None else w
+        rows = ops.matmul(ops.stack([w * confidence, w * right, w]), ops.one_hot(self.bins_of(confidence), 10))
+        return dict(zip(self.shapes, tf.unstack(rows), strict=True))
 
 
 class CalibrationUpTo(Calibration):
@@ -522,6 +633,48 @@ class R2FromConstant(R2FromFirst):
             self.sums[key].assign_add(tf.reduce_sum(value))
 
 
+class R2FromLargeSpread(R2):
+    """Compares the spread with a number that does not depend on the data."""
+
+    def answer(self, n, y, y2, errors, **others):
+        spread = y2 - tf.math.divide_no_nan(y * y, n)
+        return tf.where(spread > 1e-3, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+
+
+class R2OfAWideShare(R2):
+    """Compares the spread with a share of Σ y² that is not tiny: 10 around 300,000 is lost."""
+
+    def answer(self, n, y, y2, errors, **others):
+        spread = y2 - tf.math.divide_no_nan(y * y, n)
+        return tf.where(spread > 4e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+
+
+class R2ByRange(R2):
+    """Knows equal numbers by the least and the greatest."""
+
+    def __init__(self, name="r2", **kwargs):
+        super().__init__(name=name, **kwargs)
+        ends = {"low": float("inf"), "high": float("-inf")}
+        self.ends = {
+            key: self.add_weight(name=key, initializer=tf.keras.initializers.Constant(end)) for key, end in ends.items()
+        }
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        self.ends["low"].assign(tf.minimum(self.ends["low"], tf.reduce_min(y_true)))
+        self.ends["high"].assign(tf.maximum(self.ends["high"], tf.reduce_max(y_true)))
+
+    def reset_state(self):
+        for value in self.sums.values():
+            value.assign(0.0)
+        self.ends["low"].assign(float("inf"))
+        self.ends["high"].assign(float("-inf"))
+
+    def answer(self, n, y, y2, errors, **others):
+        r2 = 1 - tf.math.divide_no_nan(errors, y2 - tf.math.divide_no_nan(y * y, n))
+        return tf.where(self.ends["high"] > self.ends["low"], r2, tf.zeros_like(r2))
+
+
 class R2OfRounding(R2):
     """Compares a spread of rounding with 0."""
 
@@ -612,6 +765,12 @@ PROOFS = {
             "made a table": MeanOfTables,
             "kept at 1 or more": MeanAtLeast1,
             "survived reset_state": MeanNeverReset,
+            "y_pred of shape": MeanBetween0And1,
+            "For y_pred of shape": MeanOfThe32,
+            "got nan": MeanTouchedByLabels,
+            "weights [0.0003, 0.0006]": MeanAtLeast001,
+            "inside a compiled step": MeanOfStaticSize,
+            '"asked", is lost': MeanNameless,
             "wrong in tf.function": MeanInPython,
             "must bring back all of the state": forgetting(MeanBySums, "count"),
             "There is no number yet for float()": MeanFloat,
@@ -620,7 +779,7 @@ PROOFS = {
         raises=Raising,
     ),
     "streaming_f1": Proof(
-        right=[F1BySums, F1FromParts, F1FromTable],
+        right=[F1BySums, F1FromParts, F1FromTable, F1ByMasks],
         wrong={
             "0/0 where there is no yes": F1Nan,
             "mean of the batches' F1s": F1Averaged,
@@ -641,13 +800,18 @@ PROOFS = {
             "made a table": F1OfTables,
             "kept at 1 or more": f1_with(lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)),
             "must bring back all of the state": forgetting(F1BySums, "called"),
+            "reset_state must bring back all": F1ResetsHalf,
+            "For y_true of dtype": F1AboveABit,
+            "weights [0.0003, 0.0006, 0.001]": f1_with(
+                lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 0.01)
+            ),
             "There is no number yet": in_numbers(F1BySums),
         },
         raises=Raising,
         breaks=(F1ByIntegers,),
     ),
     "confusion_counts": Proof(
-        right=[CountsByScatter, CountsByOneHot, CountsPairByPair],
+        right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras],
         wrong={
             "The weights are ignored": CountsUnweighted,
             "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
@@ -663,13 +827,15 @@ PROOFS = {
             "survived reset_state": counts_with(reset_state=lambda self: None),
             "then reset_state": CountsForgetting,
             "should be (2, 2)": CountsOfFour,
+            "of 130 classes": CountsByExponentials,
+            "should be (1, 1)": counts_with(result=lambda self: tf.squeeze(tf.convert_to_tensor(self.table))),
             "There is no number yet": in_numbers(CountsByOneHot),
         },
         raises=Raising,
-        breaks=(CountsOfIntegers,),
+        breaks=(CountsOfIntegers, CountsOfTen),
     ),
     "calibration_error": Proof(
-        right=[Calibration, CalibrationByHistogram, CalibrationByScatter],
+        right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps],
         wrong={
             "batch by batch and averaged": CalibrationAveraged,
             "absolute value was taken batch by batch": CalibrationSummed,
@@ -685,6 +851,9 @@ PROOFS = {
             "not that of the true class": CalibrationOfTrueClass,
             "exactly 1 fell out": CalibrationLosesOne,
             "on the border of two bins": CalibrationUpTo,
+            "of 30 classes": CalibrationOfUpperBins,
+            "examples of 30 classes": CalibrationWrapsOne,
+            "just below a border": CalibrationAlmost,
             "The weights are ignored": CalibrationUnweighted,
             "divided by the number of examples": CalibrationByNumber,
             "must bring back all of the state": forgetting(CalibrationByScatter, "weight"),
@@ -698,7 +867,7 @@ PROOFS = {
         raises=Raising,
     ),
     "r_squared": Proof(
-        right=[R2, R2Shifted, R2FromFirst],
+        right=[R2, R2Shifted, R2FromFirst, R2ByRange],
         wrong={
             "mean of the batches' R²s": R2Averaged,
             "last batch alone": R2Last,
@@ -718,6 +887,8 @@ PROOFS = {
             ),
             "wrong for large ones": R2FromConstant,
             "rounding made a little of it": R2OfRounding,
+            "small spread was taken for none": R2FromLargeSpread,
+            "passes for no spread": R2OfAWideShare,
             "must bring back all of the state": forgetting(R2, "n"),
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,

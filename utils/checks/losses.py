@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, compiled, exercise, expect, refuse
+from utils.checks.engine import attempted, compiled, exercise, expect, random_array, refuse
 from utils.checks.values import as_array
 
 
@@ -17,7 +17,7 @@ from utils.checks.values import as_array
 )
 def huber(answer):
     """Judge values and slopes on both sides of the border, at fresh errors of both signs, at 0, and at a huge one."""
-    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.5), (3, 4, 2), (1, 1, 1.5)):
+    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.5), (3, 4, 20), (1, 1, 1.5)):
         error = _fresh((n, d), 3 * delta)
         for at, multiple in zip(((0, 0), (n // 2, 0), (-1, 0), (n // 4, -1)), (2.5, 0.6, -2.7, 0.0), strict=True):
             error[at] = multiple * delta
@@ -40,6 +40,8 @@ def huber(answer):
             "The two pieces are swapped: squared is for the small errors.": pieces(far, near),
             "A negative error is not small: compare its absolute value with delta.":
                 pieces(near, delta * (error - delta / 2), error <= delta),
+            "Far out, the absolute error counts: a negative one must not make the loss smaller.":
+                pieces(near, delta * (error - delta / 2)),
             "That is half the squared error everywhere: the far piece is never used.": near.mean(-1),
             "That is delta for the border and 1 for the loss: delta was ignored.": _huber(size, 1.0).mean(-1),
         }  # fmt: skip
@@ -47,7 +49,7 @@ def huber(answer):
         _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
         slopes = -np.clip(error, -delta, delta) / d
         _expect_slopes(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, slopes, f"the gradient on {on}")
-        _expect_in_a_graph(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, slopes, on)
+        _expect_in_a_graph(lambda p, y, b=delta: answer(y, p, b), (y_pred, y_true), want, slopes, on)
     error = np.float32([[3.0, -0.5]])
     expect(answer(tf.constant(error), tf.zeros((1, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
     huge, on = np.float32([[1e25], [-1e25], [0.5]]), "errors of 1e25, -1e25 and 0.5, delta=2"
@@ -70,7 +72,8 @@ def pinball(answer):
     other = float(np.random.default_rng().uniform(0.6, 0.8))
     for n, d, tau in ((4, 3, 0.9), (5, 1, 0.05), (6, 2, other), (1, 1, 0.3), (1, 4, 0.95)):
         error = _fresh((n, d), 4)
-        error[0, 0], error[-1, 0] = 2.0, -1.5
+        error[0, -1], error[0, 0] = -1.0, 2.0  # a row of both signs
+        error[-1, : d if n > 1 else 1] = -1.5  # and one whose mean is negative
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         too_low, too_high = tau * error, (tau - 1) * error
@@ -79,12 +82,14 @@ def pinball(answer):
             "The sides are swapped: a label above the prediction costs tau.":
                 np.maximum(-too_low, -too_high).mean(-1),
             "Too high a prediction costs something as well: 1 - tau for each unit.": np.maximum(too_low, 0).mean(-1),
+            "Too low a prediction costs something as well: tau for each unit.": np.maximum(too_high, 0).mean(-1),
+            "That is the loss for a tau of 0.5: tau was ignored.": np.abs(error).mean(-1) / 2,
             "That is the absolute error times tau: the two sides cost the same.": np.abs(too_low).mean(-1),
             "That is the smaller of the two, which is never positive: take the larger one.":
                 np.minimum(too_low, too_high).mean(-1),
             "That is twice the loss.": 2 * want,
             "The errors were not separated by sign: they cancel.": too_low.mean(-1),
-            "The errors were averaged before the larger of the two was taken: they cancel.":
+            "The larger of the two must be taken for each element, before the mean: here errors cancel.":
                 np.maximum(too_low.mean(-1), too_high.mean(-1)),
             "A negative error needs the factor tau - 1: with 1 - tau its cost is negative.":
                 np.maximum(too_low, -too_high).mean(-1),
@@ -93,7 +98,7 @@ def pinball(answer):
         _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
         slopes = np.where(error > 0, -tau, 1 - tau) / d
         _expect_slopes(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, slopes, f"the gradient on {on}")
-        _expect_in_a_graph(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, slopes, on)
+        _expect_in_a_graph(lambda p, y, t=tau: answer(y, p, t), (y_pred, y_true), want, slopes, on)
     expect(answer(tf.constant([[3.0, -1.0]]), tf.zeros((1, 2))), [1.0], on="tau left out")
 
 
@@ -103,28 +108,36 @@ def pinball(answer):
     why="Now a batch may be padded to any length, with anything, and the loss and its gradient stay as they were.",
 )
 def masked_mse(answer):
-    """Judge loss and gradient on ragged batches, with huge numbers at the padding, and on a batch of padding only."""
-    rng = np.random.default_rng()
-    cases = ((4, 1), 2.5), ((3, 5, 2), 7.0), ((2, 0, 3), 4.0), ((1,), 1.0), ((5, 1, 1, 4), 1e30), ((3, 1, 2), 3e38)
-    for lengths, filler in cases:
-        mask = np.arange(max(lengths)) < np.array(lengths)[:, np.newaxis]
-        y_true, error = _fresh(mask.shape, 2), np.float32(rng.uniform(0.5, 3, mask.shape))
+    """Judge loss and gradient under masks of all kinds, with huge numbers at the padding, and on padding only."""
+    cases = (
+        ("1111 1000", 2.5, 1),
+        ("01101 11111 10010", 7.0, 1),  # real steps that stand last, or with gaps
+        ("101 000 011", 4.0, 1e4),
+        ("1", 1.0, 1),
+        ("11111 00100 00001 10111", 1e30, 1),
+        ("101 010 110", 3e38, 1),
+    )
+    for rows_of_mask, filler, size in cases:
+        mask = np.array([[step == "1" for step in row] for row in rows_of_mask.split()])
+        y_true, error = _fresh(mask.shape, 2), np.float32(size * random_array(*mask.shape, high=3))
         y_pred = np.where(mask, y_true - error, np.float32(filler))
         y_true = np.where(mask, y_true, np.float32(-filler / 2))
         squares = np.where(mask, np.asarray(y_true, np.float64) - y_pred, 0.0) ** 2
         rows = squares.sum(1) / np.maximum(mask.sum(1), 1)
-        with np.errstate(over="ignore"):
-            unmasked = np.square(np.asarray(y_true, np.float64) - y_pred).mean()
+        everywhere = (np.asarray(y_true, np.float64) - y_pred) ** 2
+        first = np.arange(mask.shape[1]) < mask.sum(1, keepdims=True)
         smells = {
             "That divides by all elements, padding included: divide by the number of real ones.": squares.mean(),
             "That is a mean of row means: an element of a short row counts too much.": rows.mean(),
-            "The mask was not used.": unmasked,
+            "The mask was not used.": everywhere.mean(),
+            "The real steps were taken to stand first in each row: the mask says where they stand.":
+                everywhere[first].sum() / mask.sum(),
             "That is a sum; a mean is asked for.": squares.sum(),
             "That divides by the number of rows.": squares.sum() / len(mask),
             "That is one value for each row; a scalar over the batch is asked for.": rows,
             "A huge number at the padding overflowed, and was then multiplied by 0: inf times 0 is nan.": np.nan,
-        }
-        on = f"rows of {', '.join(map(str, lengths))} real steps, padding filled with {filler:g}"
+        }  # fmt: skip
+        on = f"the mask {rows_of_mask} (1 is True), padding filled with {filler:g}"
         want = squares.sum() / mask.sum()
         given = tf.constant(y_true), tf.constant(mask)
         expect(answer(given[0], tf.constant(y_pred), given[1]), want, on=on, smells=smells)
@@ -134,11 +147,12 @@ def masked_mse(answer):
             "it holds nan, although the loss is right. The square stands inside tf.where: its slope at the padding is "
         )
         refuse(
-            {inside + "inf, and inf times 0 is nan.": got is not None and np.any(np.isnan(got))}, on=f"gradient on {on}"
+            {inside + "inf, and inf times 0 is nan.": got is not None and np.any(np.isnan(got))},
+            on=f"the gradient on {on}",
         )
         _require_gradient(got, f"the gradient on {on}")
         expect(got, slopes, on=f"the gradient on {on}")
-        _expect_in_a_graph(lambda p, g=given: answer(g[0], p, g[1]), y_pred, want, slopes, on)
+        _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, y_true, mask), want, slopes, on)
     nothing = tf.zeros((2, 3), tf.bool)
     empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
     expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
@@ -169,8 +183,9 @@ def stable_bce(answer):
         ("logits up to 10,000, labels 0", z, np.zeros_like(z)),
         ("logits up to 10,000, labels 0.3", z, np.full_like(z, 0.3)),
         ("one axis", fresh[0], soft[0]),
-        ("three axes", fresh.reshape(2, 2, 3), soft.reshape(2, 2, 3)),
-        ("a single element", fresh[:1, :1], soft[:1, :1]),
+        ("four axes", fresh.reshape(2, 1, 2, 3), soft.reshape(2, 1, 2, 3)),
+        ("no axis", fresh[0, 0].reshape(()), soft[0, 0].reshape(())),
+        ("a single logit of 8.5, where a straight line is near", np.float32([[8.5]]), np.float32([[1]])),
     ]
     for on, logits, y_true in cases:
         y, t = np.asarray(y_true, np.float64), np.asarray(logits, np.float64)
@@ -184,13 +199,13 @@ def stable_bce(answer):
             "The sign is wrong: a loss is minus a log-probability.": -want,
             "A soft label counts for both classes, each by its share: nothing is rounded.": rounded,
             "That is the mean: one loss for each element is asked for.": want.mean(),
-            "That is one value a row: nothing is averaged here.": want.mean(-1),
+            "That is one value a row: nothing is averaged here.": want.mean(-1) if want.ndim else want,
             "The labels were multiplied twice, or the logits taken for probabilities: apply the sigmoid once.":
                 y * np.logaddexp(0, -p) + (1 - y) * np.logaddexp(0, p),
         }  # fmt: skip
         got = attempted(answer(tf.constant(y_true), tf.constant(logits)), asked="one loss for each element", on=on)
         _require_no_lid(got, want, logits, on)
-        expect(got, want, on=on, smells=smells)
+        expect(got, want, on=on, smells=smells, tolerance=1e-6 if logits is z else 1e-4)
         slopes = _gradient(lambda s, y=y_true: answer(tf.constant(y), s), logits)
         _require_gradient(slopes, f"the gradient for {on}")
         at = _first((logits == 0) & (np.abs(slopes - (0.5 - y)) > 0.1))
@@ -198,7 +213,7 @@ def stable_bce(answer):
         told = f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. {kink}"
         refuse({told: at is not None}, on=on)
         expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
-        _expect_in_a_graph(lambda s, y=y_true: answer(tf.constant(y), s), logits, want, p - y, on)
+        _expect_in_a_graph(lambda s, y: answer(y, s), (logits, y_true), want, p - y, on)
 
 
 def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -226,10 +241,11 @@ def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
     deeper=True,
 )
 def focal(answer):
-    """Judge values for four gammas, equality with cross-entropy at 0, and finite slopes at extreme logits."""
-    for gamma, shape in ((0.0, (7,)), (2.0, (7,)), (1.0, (7,)), (0.5, (7,)), (3, (7, 1)), (0, (1, 7))):
-        logits = _fresh(shape, 4)
-        y_true = np.float32([1, 0, 1, 0, 1, 0, 0]).reshape(shape)
+    """Judge values and slopes for several gammas and shapes, the cross-entropy at 0, and extreme logits."""
+    for gamma, shape in ((0.0, (7,)), (2.0, (7,)), (0.5, (7,)), (7.5, (2, 2, 2)), (3, (7, 1)), (1, (1, 7)), (0, ())):
+        logits = np.asarray(_fresh(shape, 4))
+        logits.flat[:3] = 8, 0.4, 1.2
+        y_true = np.float32(np.resize([1, 0, 1, 0, 1, 0, 0], shape))
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
         p_yes = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
@@ -241,7 +257,8 @@ def focal(answer):
             "The factor takes the probability of a yes for both classes: p_t is that of the true class.":
                 (1 - p_yes) ** gamma * cross,
             "Examples with label 0 are missing.": np.where(y_true == 1, want, 0),
-            "That is the cross-entropy alone: gamma has no effect.": cross,
+            "That is the cross-entropy alone, as for a gamma of 0.": cross,
+            "That is the loss for a gamma of 2: gamma was ignored.": (1 - p) ** 2 * cross,
             "The sign is wrong: a loss is minus a log-probability.": -want,
             "That is the mean: one loss for each element is asked for.": want.mean(),
             "gamma multiplies where it should be an exponent.": gamma * (1 - p) * cross,
@@ -249,7 +266,8 @@ def focal(answer):
             "That is the factor alone: multiply it by the cross-entropy.": factor,
         }  # fmt: skip
         on = f"logits of shape {shape}, gamma={gamma:g}"
-        expect(answer(tf.constant(y_true), tf.constant(logits), gamma), want, on=on, smells=smells)
+        got = answer(tf.constant(y_true), tf.constant(logits), gamma)
+        expect(got, want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits)
         _require_gradient(slopes, f"the gradient on {on}")
         sign = 2 * y_true - 1
@@ -257,7 +275,7 @@ def focal(answer):
         want = -sign * factor * (gamma * p * cross + 1 - p)
         expect(slopes, want, on=f"the gradient on {on}", smells=constant)
         loss = factor * cross
-        _expect_in_a_graph(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits, loss, want, on)
+        _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (logits, y_true), loss, want, on)
     half = answer(tf.constant([[1.0]]), tf.constant([[0.0]]))
     expect(half, [[0.25 * np.log(2)]], on="a logit of 0 and a label of 1, gamma left out")
     extreme, y_true = np.float32([1e4, -1e4, 300, -300, 30, -30]), np.float32([1, 1, 0, 1, 0, 0])
@@ -269,14 +287,14 @@ def focal(answer):
         overflow = f"the loss is {array}. The log of a probability overflows: start from the logits."
         refuse({overflow: array is not None and not np.all(np.isfinite(array))}, on=on)
         want = np.exp(-gamma * np.logaddexp(0, t)) * np.logaddexp(0, -t)
-        expect(got, want, on=on)
+        expect(got, want, on=on, tolerance=1e-6)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
         broken = slopes is not None and not np.all(np.isfinite(slopes))
         kink = "The slope of a power at 0 is inf or nan for the tape when the exponent is below 1."
         refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
-        _expect_in_a_graph(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, want, full, on)
+        _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (extreme, y_true), want, full, on)
 
 
 def _fresh(shape: tuple, scale: float) -> np.ndarray:
@@ -318,7 +336,7 @@ def _gradient(f: Callable, point: np.ndarray) -> np.ndarray | None:
 
 
 def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
-    unseen = "there is none. The values are right, but they were computed where the tape cannot see it: use tf."
+    unseen = "there is none. The values are right, but NumPy, float() or stop_gradient hid them from the tape."
     refuse({unseen: slopes is None}, on=on)
     refuse({"it holds nan or inf, although the values are right.": not np.all(np.isfinite(slopes))}, on=on)
 
@@ -329,16 +347,16 @@ def _expect_slopes(f: Callable, point: np.ndarray, want: np.ndarray, on: str) ->
     expect(slopes, want, on=on)
 
 
-def _expect_in_a_graph(f: Callable, point: np.ndarray, want: np.ndarray, slopes: np.ndarray, on: str) -> None:
-    """Expect the same value and slopes from `f` where it is recorded into a graph."""
+def _expect_in_a_graph(f: Callable, given: tuple, want: np.ndarray, slopes: np.ndarray, on: str) -> None:
+    """Expect the same value and slopes from `f(point, *others)` where it is recorded into a graph, others and all."""
 
-    def value_and_slopes(point):
+    def value_and_slopes(point, *others):
         with tf.GradientTape() as tape:
             tape.watch(point)
-            value = tf.convert_to_tensor(f(point))
+            value = tf.convert_to_tensor(f(point, *others))
         return value, tape.gradient(value, point)
 
-    value, gradient = compiled(value_and_slopes)(tf.constant(point))
+    value, gradient = compiled(value_and_slopes)(*(tf.constant(part) for part in given))
     expect(value, want, on=f"{on}, inside a tf.function")
     refuse({"there is none inside a tf.function.": gradient is None}, on=f"the gradient on {on}")
     expect(gradient, slopes, on=f"the gradient on {on}, inside a tf.function")

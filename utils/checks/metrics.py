@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from utils.checks import errors
-from utils.checks.engine import NotAttempted, NotYet, compiled, exercise, expect, functions_compiled, refuse
+from utils.checks.engine import NotAttempted, NotYet, compiled, exercise, expect, functions_compiled, refuse, require
 
 RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
-HALF_RESET = "The second use differs from the first: reset_state must bring back all of the state, not a part of it."
+HALF_RESET = "A used metric differs from a new one: reset_state must bring back all of the state, not a part of it."
 UNWEIGHTED = "The weights are ignored."
 AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
 BORDER = "A confidence on the border of two bins belongs to the upper one: b/10 is included."
+BELOW = "A confidence just below a border belongs to the lower bin: (b+1)/10 is excluded."
 TRACED = (
     "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
 )
@@ -24,6 +25,7 @@ IN_A_STEP = (
     "raised. There is no number yet for float(), .numpy() or a Python `if`: use tf operations."
 )
 NOT_TAKEN = "update_state must take sample_weight: `fit` and `evaluate` hand it over by name, if only as None."
+NAMELESS = 'the name that was handed over, "asked", is lost: hand `name` on to super().__init__.'
 IN_COLUMNS = "There y_pred has the shape (n, 1) and y_true the shape (n,): bring both to one shape."
 
 
@@ -41,21 +43,25 @@ def mean_prediction(answer):
         batches, want, smells, on = _clear_cut(partial(_mean_case, shape, weight_shape))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
-    _judge_in_evaluate(answer, batches, want)
-    p, w = np.float32([0.2, 0.8]), np.float32([0.1, 0.3])
+    _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
+    p, w = np.float32([0.2, 0.8]), np.float32([0.0003, 0.0006])
     at_least_1 = {AT_LEAST_1: np.sum(w * p), UNWEIGHTED: np.mean(p)}
-    expect(_run(answer(), [[p, p, w]]), 0.65, on="p = [0.2, 0.8] with weights [0.1, 0.3]", smells=at_least_1)
+    expect(_run(answer(), [[p, p, w]]), 0.6, on="p = [0.2, 0.8] with weights [0.0003, 0.0006]", smells=at_least_1)
     expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
 
 
 def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
-    """Draw predictions that drift, so that batches differ, in a ragged split with an empty batch."""
+    """Draw predictions of both signs that drift, so that batches differ, in a ragged split with an empty batch."""
     rng = np.random.default_rng()
-    n = int(rng.integers(30, 40))
-    p = (rng.uniform(0, 0.3, n) + np.linspace(0, 0.7, n)).astype("float32")
+    n = int(rng.integers(90, 100))
+    p = (rng.uniform(-4, -1, n) + np.linspace(-1, 3, n)).astype("float32")
     w = (rng.uniform(0.5, 3, n) * (rng.random(n) > 0.2)).astype("float32") if weight_shape else np.ones(n, "float32")
     parts = _slices([0, 11, 11, 12, 20, n])
-    columns = [np.zeros_like(p), p.reshape(shape), *([w.reshape(weight_shape)] if weight_shape else [])]
+    columns = [
+        np.full((n, 2), np.nan, "float32"),
+        p.reshape(shape),
+        *([w.reshape(weight_shape)] if weight_shape else []),
+    ]
     weights = f"weights of shape {columns[2].shape}" if weight_shape else "no weights"
     on = f"y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
     return _cut(columns, parts), np.average(p, weights=w), _ways_to_miss_a_mean(p, w, parts), on
@@ -73,7 +79,7 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
             np.sum(w * p) / len(p),
         "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
         "Weights and predictions of different shapes made a table: reshape both to (n,).": sum_of_tables / w.sum(),
-        "A mean over an empty batch is nan: add sums.": np.nan,
+        "A mean over an empty batch is nan (add sums), and so is all that y_true touches: here it is nan.": np.nan,
         "That is the sum of the weighted predictions: divide it by the sum of the weights.": np.sum(w * p),
     }  # fmt: skip
 
@@ -93,11 +99,11 @@ def streaming_f1(answer):
         batches, want, smells, on = _clear_cut(partial(_f1_case, weighted, column, next(kinds)))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
-    batches, want, _, _ = _clear_cut(partial(_f1_case, True, True, next(kinds)))
-    _judge_in_evaluate(answer, batches, want)
-    y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.1, 0.2, 0.3])
-    at_least_1 = {AT_LEAST_1: 0.2, UNWEIGHTED: 2 / 3}
-    expect(_run(answer(), [[y, p, w]]), 0.5, on="y_true = [1, 1, 0] with weights [0.1, 0.2, 0.3]", smells=at_least_1)
+    batches, want, smells, _ = _clear_cut(partial(_f1_case, True, True, next(kinds)))
+    _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
+    y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.0003, 0.0006, 0.001])
+    at_least_1, on = {AT_LEAST_1: 0.0006, UNWEIGHTED: 2 / 3}, "y_true = [1, 1, 0] with weights [0.0003, 0.0006, 0.001]"
+    expect(_run(answer(), [[y, p, w]]), 0.5, on=on, smells=at_least_1)
     expect(_run(answer(), [[0 * y, p / 3]]), 0.0, on="three rightful no's and no yes", smells=nan)
 
 
@@ -106,7 +112,8 @@ def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
     n = int(rng.integers(40, 50))
     y = (rng.random(n) < 0.4).astype("int32")
     p = np.clip(0.3 * y + rng.uniform(0, 0.7, n), 0, 1).astype("float32")
-    y[:6], p[:6] = (1, 1, 0, 0, 0, 1), (0.9, 0.1, 0.8, 0.2, 0.5, 0.5)  # one of each kind, and two ties
+    y[:7] = 1, 1, 0, 0, 0, 1, 1  # one of each kind, two ties, and one just above
+    p[:7] = 0.9, 0.1, 0.8, 0.2, 0.5, 0.5, 0.5000001
     w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 9, 10, 25, n - 7, n])
     columns = [y.astype(kind), p[:, None] if column else p, *([w] if weighted else [])]
@@ -162,17 +169,18 @@ def calibration_error(answer):
     """Judge the error on fresh splits of several numbers of classes, with weights, and at the borders of bins."""
     nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
     expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
-    for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (7, "uint8", True)):
+    for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (30, "uint8", True)):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
-    _judge_in_evaluate(answer, batches, want)
-    y, p = np.int32([0, 1]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2]])
-    border = {BORDER: 0.525}
-    expect(_run(answer(), [[y, p]]), 0.025, on="confidence 0.5 (right) and 0.55 (wrong), both in bin 5", smells=border)
-    p, w = np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.1, 0.3])
-    at_least_1 = {AT_LEAST_1: 0.305, UNWEIGHTED: 0.675}
-    on = "confidence 0.5 (right) and 0.85 (wrong), with weights [0.1, 0.3]"
+    _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
+    y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
+    border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
+    on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
+    expect(_run(answer(), [[y, p]]), 0.5501 / 3, on=on, smells=border)
+    y, p, w = y[:2], np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.0003, 0.0009])
+    at_least_1 = {AT_LEAST_1: 0.000915, UNWEIGHTED: 0.675}
+    on = "confidence 0.5 (right) and 0.85 (wrong), with weights [0.0003, 0.0009]"
     expect(_run(answer(), [[y, p, w]]), 0.7625, on=on, smells=at_least_1)
 
 
@@ -180,8 +188,10 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     """Draw answers whose confidences lie away from the borders of bins, but for five of them."""
     rng = np.random.default_rng()
     n = int(rng.integers(50, 70))
-    confidence = rng.choice(np.arange(5, 10), n) / 10 + rng.uniform(0.02, 0.08, n)
+    confidence = rng.choice(np.arange(-(-10 // classes) % 10, 10), n) / 10 + rng.uniform(0.04, 0.08, n)
     confidence[:5] = 1, 1, 1, 0.5, 0.75
+    if classes > 10:  # then a greatest probability can lie in the lowest bins
+        confidence[5:9] = 0.07, 0.08, 0.15, 0.16
     guess = rng.integers(0, classes, n)
     chance = np.where(confidence < 0.7, 0.9, 0.5)  # unsure answers are right more often than sure ones: gaps cancel
     y = np.where(rng.random(n) < chance, guess, (guess + 1) % classes)
@@ -253,18 +263,18 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
 )
 def confusion_counts(answer):
     """Judge the table on fresh splits of several numbers of classes, with weights, and that results are values."""
-    for classes, kind, weighted in ((4, "int32", False), (2, "uint8", True), (7, "int64", True)):
+    for classes, kind, weighted in ((4, "int32", False), (2, "uint8", True), (130, "int64", True)):
         batches, want, smells, on = _confusion_case(classes, kind, weighted)
         _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
+    expect(answer(1).result(), [[0.0]], on="a metric of one class that has seen nothing")
     metric = answer(2)
-    expect(metric.result(), np.zeros((2, 2)), on="a metric of two classes that has seen nothing")
     metric.update_state(np.int32([0]), np.float32([[2, 1]]))
     noted = metric.result()
     metric.update_state(np.int32([1]), np.float32([[1, 2]]))
     handed_out = {"A stored result moved on with the state: result must return a value.": np.eye(2)}
     expect(noted, np.diag([1, 0]), on="a result noted before another update", smells=handed_out)
     _judge_compiled(partial(answer, classes), batches, want)
-    _judge_in_evaluate(partial(answer, classes), batches, want)
+    _judge_in_evaluate(partial(answer, classes), batches, want, smells[UNWEIGHTED])
 
 
 def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
@@ -278,6 +288,7 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
         y[:5] = 0, 0, 0, 1, 2
         scores[:5] = 5 * np.eye(classes, dtype="float32")[[0, 0, 1, 1, 0]]
         y[n - 8 : n - 6] = classes - 1  # a rare class, late, and never predicted
+        scores *= 100 if classes > 10 else 1  # logits whose exponentials overflow
     w = rng.uniform(0.2, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 12, 13, 22, n - 9, n])
     guess = scores.argmax(axis=1)
@@ -329,11 +340,15 @@ def r_squared(answer):
     y = np.float32([1, 2, 3])
     below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 3.0}
     expect(_run(answer(), [[y, y[::-1]]]), -3.0, on="y_true = [1, 2, 3], y_pred = [3, 2, 1]", smells=below_0)
-    for center in (101_300.0, *np.random.default_rng().uniform(-300_000, -50_000, 3)):  # float32 may be lucky once
+    small, none = np.float32([0.001, 0.002, 0.003]), "A small spread was taken for none: compare it with Σ y²."
+    on = "y_true = [0.001, 0.002, 0.003], y_pred = [0.003, 0.002, 0.001]"
+    expect(_run(answer(), [[small, small[::-1]]]), -3.0, on=on, smells={none: 0.0})
+    for center in (101_300.0, -300_000.0, *np.random.default_rng().uniform(-300_000, -50_000, 2)):  # luck happens once
         batches, want, _smells, on = _r2_case(center, 10.0, False)
         got = float(np.asarray(_run(answer(), batches)))
         digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
+        wrong += " Or too large a share of Σ y² passes for no spread." if got == 0 else ""
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
     metric = answer()
     metric.update_state(np.full(15, 101_300.3, "float32"), np.linspace(101_290, 101_310, 15, dtype="float32"))
@@ -418,14 +433,14 @@ def _run(metric, batches: list, wrap: Callable = lambda f: f) -> object:
 
 
 def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: dict) -> None:
-    """Judge a metric on batches, eagerly; after a reset it must be as new: zero, and right again when used again."""
+    """Judge a metric on batches, eagerly; after a reset it must be as new: zero, and right again on other data."""
     metric = make()
     expect(_run(metric, batches), want, on=on, smells=smells)
     metric.reset_state()
     left = np.asarray(tf.convert_to_tensor(metric.result()))
     expect(left, np.zeros(np.shape(want)), on=f"{on}, then reset_state", smells={RESET: left})
-    again = np.asarray(tf.convert_to_tensor(_run(metric, batches)))
-    expect(again, want, on=f"{on}, a second time after reset_state", smells={HALF_RESET: again})
+    fresh, again = (np.asarray(tf.convert_to_tensor(_run(one, batches[:3]))) for one in (make(), metric))
+    expect(again, fresh, on=f"{on}, reset_state and the first 3 batches", smells={HALF_RESET: again})
 
 
 def _judge_compiled(make: Callable, batches: list, want) -> None:
@@ -438,20 +453,26 @@ def _judge_compiled(make: Callable, batches: list, want) -> None:
     expect(got, want, on=on, smells={TRACED: got})
 
 
-def _judge_in_evaluate(make: Callable, batches: list, want) -> None:
-    """Judge a metric in `model.evaluate`, twice: the model hands its input on, and the second time needs a reset."""
+def _judge_in_evaluate(make: Callable, batches: list, want, unweighted=None) -> None:
+    """Judge a metric in `model.evaluate`, twice: the model hands its input on, and the second time needs a reset.
+
+    The second time there are no weights; `unweighted` is what is right then, `want` where it is left out.
+    """
     y, p, *w = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     first = TRACED if p.ndim == 2 else IN_COLUMNS
     p = p.reshape(len(p), -1)
     model = tf.keras.Sequential([tf.keras.layers.Input(p.shape[1:]), tf.keras.layers.Identity()])
     kind = "weighted_metrics" if w else "metrics"
     model.compile(loss=lambda y_true, y_pred: tf.reduce_mean(y_pred), **{kind: [make(name="asked")]})
-    for time in ("", ", a second time"):
+    for time in ("", ", a second time" if unweighted is None else ", a second time and without weights"):
         on = f"model.evaluate with the metric in {kind}{time}"
+        given = w[0] if w and not time else None
+        right = unweighted if time and unweighted is not None else want
         with _told_as_compiled(on), functions_compiled():
-            told = model.evaluate(p, y, sample_weight=w[0] if w else None, batch_size=16, verbose=0, return_dict=True)
+            told = model.evaluate(p, y, sample_weight=given, batch_size=16, verbose=0, return_dict=True)
+        require("asked" in told, f"For {on}: {NAMELESS}")
         got = np.asarray(told["asked"])
-        expect(got, want, on=on, smells={HALF_RESET if time else first: got})
+        expect(got, right, on=on, smells={first: got} if not time else {HALF_RESET: got} if unweighted is None else {})
 
 
 @contextlib.contextmanager
