@@ -489,6 +489,27 @@ def test_an_answer_without_an_end_is_stopped(answer, impatient):
     assert double_check()(lambda x: 2 * x).outcome == CORRECT
 
 
+def works_for(seconds, share):
+    """Return an answer that takes so long, and works for a share of the time, as on a machine that others use."""
+
+    def answer(x):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            worked = time.process_time()
+            while time.process_time() < worked + 0.05 * share:
+                pass
+            time.sleep(0.05 * (1 - share))
+        return 2 * x
+
+    return answer
+
+
+def test_an_answer_has_more_time_on_a_busy_machine(impatient):
+    check = check_of("expect(answer(2.0), 4.0, on='it')")
+    assert check(works_for(1.2, share=0.3)).outcome == CORRECT
+    assert "No answer within 0.7 s" in check(works_for(4, share=0.3)).message
+
+
 def test_a_check_ends_within_ten_seconds():
     assert watchdog.PATIENCE + watchdog.STOPPING + 0.3 < 10, "the last wait for the thread and the file take their time"
 

@@ -1,10 +1,10 @@
 """Runs the reader's code where it can be given up: in a thread of its own, limited in time and in what it prints.
 
-Threads are used because they work alike on Linux, macOS and Windows. After `PATIENCE` seconds an exception is raised
-inside the thread, which ends Python code, and TensorFlow is told to cancel, which ends a compiled loop. A call that
-waits inside C code, such as `time.sleep`, cannot be ended: its thread is left behind, silenced, until the call or the
-kernel ends. C code that neither ends nor lets other Python code run, such as `sum(itertools.count())`, stops this clock
-as well: nothing but a restart of the kernel helps then.
+Threads are used because they work alike on Linux, macOS and Windows. After `PATIENCE` seconds, or up to three times as
+many on a busy machine, an exception is raised inside the thread, which ends Python code, and TensorFlow is told to
+cancel, which ends a compiled loop. A call that waits inside C code, such as `time.sleep`, cannot be ended: its thread
+is left behind, silenced, until the call or the kernel ends. C code that neither ends nor lets other Python code run,
+such as `sum(itertools.count())`, stops this clock as well: nothing but a restart of the kernel helps then.
 
 What is different in a thread, and what is done about it:
 
@@ -44,6 +44,7 @@ def _patience() -> float:
 
 
 PATIENCE = _patience()
+SLEEPING = 0.05  # with less of its time than this spent on work, a process waits for something
 STOPPING = 0.6  # seconds until code that does not stop is left behind
 PRINTED = 5_000  # characters that one call may print
 STACK = 64 * 2**20  # bytes: with less, deep recursion ends the kernel on some systems instead of raising
@@ -124,10 +125,17 @@ class _Job:
             self.keras_after = _keras_settings()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the thread, in short turns: on Windows a longer wait cannot be interrupted."""
-        end = time.monotonic() + seconds
-        while self.thread.is_alive() and time.monotonic() < end:
+        """Wait for the thread, three times as long where this process works and gets little of a busy machine.
+
+        In short turns: on Windows a longer wait cannot be interrupted.
+        """
+        start, worked_before = time.monotonic(), time.process_time()
+        while self.thread.is_alive():
             self.thread.join(0.05)
+            waited, worked = time.monotonic() - start, time.process_time() - worked_before
+            starved = SLEEPING * seconds < worked < seconds and waited < 3 * seconds
+            if waited > seconds and not starved:
+                break
 
     def stop(self) -> None:
         """Silence the thread and try to end it; code that catches everything is told again and again."""
