@@ -297,7 +297,7 @@ def heads(x, y, fault=""):
     activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
     floor = {"linear": 0.0, "relu": 0.0, "no floor": 0.0, "absolute floor": 1e-3}.get(fault, 1e-3 * deviation)
-    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0}.get(fault, deviation)
+    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0, "variance": deviation**2}.get(fault, deviation)
     spread = tf.keras.layers.Rescaling(scale, offset=floor)(spread)
     outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
     if fault == "two outputs":
@@ -468,6 +468,7 @@ PROOFS = {
             "Give it a floor": lambda x, y: heads(x, y, "no floor"),
             "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
             "Is x scaled on the way in": lambda x, y: heads(x, y, "fixed x"),
+            "a variance, perhaps": lambda x, y: heads(x, y, "variance"),
             "It must depend on x": lambda x, y: heads(x, y, "constant"),
             "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
             "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),

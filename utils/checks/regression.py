@@ -125,9 +125,9 @@ def normalize(answer):
     rng = np.random.default_rng()
     for n, m, d in ((20, 5, 3), (20, 5, 3), (7, 9, 4), (9, 1, 1)):
         size, shift = 10.0 ** rng.permutation(np.linspace(-3, 3, d)), rng.uniform(-5, 5, d)
-        x_train = np.float32(size * (rng.normal(size=(n, d)) + shift))
-        x = np.float32(size * (2 * rng.normal(size=(m, d)) + shift + 1))
-        x[0] += np.float32(20 * size)  # an outlier stays one
+        x_train = (size * (rng.normal(size=(n, d)) + shift)).astype("float32")
+        x = (size * (2 * rng.normal(size=(m, d)) + shift + 1)).astype("float32")
+        x[0] += 20 * size  # an outlier stays one
         layer = tf.keras.layers.Normalization()
         layer.adapt(x_train)
         mean, deviation, both = x_train.mean(0), x_train.std(0), np.concatenate([x_train, x])
@@ -278,11 +278,14 @@ def _judge_heads(answer, x_unit: float, y_unit: float) -> None:
     require(not trained, "The model was trained already. Return it untrained: the check trains it.")
     _require_two_columns(model, x_train)
     require(model.trainable_variables, "Nothing in the model can be trained: is trainable False?")
+    units = f"On a line with x up to {x_train.max():,.3g} and y up to {y_train.max():,.3g}:"
+    born, deviation = np.median(np.asarray(model(x_train))[:, 1]), y_train.std()
+    told = f"{units} before training, the spread is {born:.3g}, and the deviation of y {deviation:.3g}."
+    require(born < 1000 * deviation, f"{told} Is it in squares of the units of y, a variance, perhaps?")
     _train_heads(model, x_train, y_train)
     x_new = x_new / x_unit
     mean, spread = np.split(np.asarray(model(np.float32(x_new * x_unit))) / y_unit, 2, axis=1)
     error = np.sqrt(np.mean((mean - (3 * x_new + 200)) ** 2))
-    units = f"On a line with x up to {x_train.max():,.3g} and y up to {y_train.max():,.3g}:"
     refuse({
         f"{units} after training, the model answers nan or inf.": not np.all(np.isfinite([mean, spread])),
         f"{units} after training, the spread is {np.mean(spread) * y_unit:.3g} at every x. It must depend on x: let "

@@ -156,7 +156,7 @@ def masked_mean(answer):
         real = {"end": real, "start": real[:, ::-1], "middle": np.roll(real, 1, axis=1)}[where]
         ids = np.where(real, rng.integers(1, 4, real.shape), 0)
         embedded = np.where(real[..., np.newaxis], random_array(*real.shape, d, low=2, high=20), filler)
-        embedded = np.float64(np.float32(embedded))
+        embedded = embedded.astype("float32").astype("float64")
         counts = real.sum(1, keepdims=True)
         total = np.where(real[..., np.newaxis], embedded, 0).sum(1)
         counts_or_1 = np.maximum(counts, 1)
@@ -339,7 +339,7 @@ def word_saliency(answer):
             hidden = tf.tanh(tf.einsum("bnd,n->bd", embedded, places) @ mix)
             return hidden @ out
 
-        embedded = np.float64(table[ids])
+        embedded = np.asarray(table[ids], np.float64)
         hidden = np.tanh(places @ embedded @ mix)
         gradient = np.outer(places, mix @ ((1 - hidden**2) * out[:, 0]))
         product = gradient * embedded
