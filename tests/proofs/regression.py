@@ -96,6 +96,38 @@ def by_weights(x, y):
     return model
 
 
+def of_width(width, x, y, changed="", back_twice=False):
+    """Scale both ends, train `width` hidden units; change an array in place, or scale the way back twice."""
+    scaled_x, scaled_y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    normalize = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])
+    inner = tf.keras.Sequential([tf.keras.layers.Dense(width, "relu"), tf.keras.layers.Dense(1)])
+    inner.compile(tf.keras.optimizers.Adam(0.02), "mse")
+    inner.fit(scaled_x, scaled_y, epochs=20, batch_size=60, verbose=0)
+    end = [back(y)] * (2 if back_twice else 1)
+    model = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, inner, *end])
+    if changed:
+        {"x_train": x, "y_train": y}[changed][:] -= 1
+    return model
+
+
+def by_folded_weights(x, y):
+    """A model without any scaling layer: both scalings go into the weights, after training."""
+    model = trained_outside(x, y)
+    (into, born), (out, end) = (layer.get_weights() for layer in model.layers)
+    folded = [into / x.std(), born - into[0] * x.mean() / x.std(), out * y.std(), end * y.std() + y.mean()]
+    model.set_weights([np.float32(part) for part in folded])
+    return model
+
+
+def trained_outside(x, y):
+    model = tf.keras.Sequential(
+        [tf.keras.layers.Input((1,)), tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(1)]
+    )
+    model.compile(tf.keras.optimizers.Adam(0.02), "mse")
+    model.fit((x - x.mean()) / x.std(), (y - y.mean()) / y.std(), epochs=20, batch_size=60, verbose=0)
+    return model
+
+
 def scaled_outside(x, y):
     return network((x - x.mean()) / x.std(), y, scale_in=False)
 
@@ -152,6 +184,28 @@ def by_variance(x_train, x):
     return tf.convert_to_tensor((x - x_train.mean(0)) * np.reciprocal(np.sqrt(x_train.var(0) + 1e-14)))
 
 
+def constant_of_x(x_train, x):
+    """Ask x, not x_train, whether a column is constant."""
+    return np.where(np.std(x, 0) == 0, 0, by_variance(x_train, x))
+
+
+def in_place(x_train, x):
+    x -= x_train.mean(0)
+    x /= np.maximum(x_train.std(0), 1e-7)
+    return x
+
+
+def remembered():
+    """Keep the statistics of the first x_train of each shape."""
+    known = {}
+
+    def normalized(x_train, x):
+        mean, deviation = known.setdefault(x_train.shape, (x_train.mean(0), np.maximum(x_train.std(0), 1e-7)))
+        return (x - mean) / deviation
+
+    return normalized
+
+
 def constant_goes_through(x_train, x):
     deviation = np.std(x_train, axis=0)
     return np.where(deviation > 0, (x - np.mean(x_train, axis=0)) / np.where(deviation > 0, deviation, 1), x)
@@ -195,6 +249,28 @@ def one_after_the_other(pipelines, x_train, y_train, x_test):
     return tf.constant([not np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(together, single, strict=True)])
 
 
+def halves(pipelines, x_train, y_train, x_test):
+    """Keep the first half and replace the second, then the other way round."""
+    first = np.arange(len(x_test))[:, np.newaxis] < 10
+    found = []
+    for pipeline in pipelines:
+        before = pipeline(x_train, y_train, x_test)
+        after = [pipeline(x_train, y_train, np.where(kept, x_test, 77 * x_test - 900)) for kept in (first, ~first)]
+        found.append(not np.allclose(before, np.where(first, *after), rtol=1e-4))
+    return tuple(found)
+
+
+def changing_in_place(pipelines, x_train, y_train, x_test):
+    before = [pipeline(x_train, y_train, x_test)[0] for pipeline in pipelines]
+    others_far(x_test)
+    return [not np.allclose(old, p(x_train, y_train, x_test)[0]) for old, p in zip(before, pipelines, strict=True)]
+
+
+def last_row_far(x):
+    x[-1] += 1e4
+    return x
+
+
 def first_only(pipelines, *parts):
     found = leaks_by(others_far)(pipelines, *parts)
     return [leak and i == found.index(True) for i, leak in enumerate(found)]
@@ -221,7 +297,7 @@ def heads(x, y, fault=""):
     activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
     floor = {"linear": 0.0, "relu": 0.0, "no floor": 0.0, "absolute floor": 1e-3}.get(fault, 1e-3 * deviation)
-    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0}.get(fault, deviation)
+    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0, "variance": deviation**2}.get(fault, deviation)
     spread = tf.keras.layers.Rescaling(scale, offset=floor)(spread)
     outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
     if fault == "two outputs":
@@ -229,6 +305,35 @@ def heads(x, y, fault=""):
     if fault == "mean only":
         return tf.keras.Model(inputs, mean)
     return tf.keras.Model(inputs, tf.keras.layers.Concatenate()(outputs))
+
+
+def trained_heads(x, y):
+    model = heads(x, y)
+    model.compile("adam", "mse")
+    model.fit(x, np.hstack([y, y]), batch_size=500, verbose=0)
+    return model
+
+
+def frozen_heads(x, y):
+    model = heads(x, y)
+    model.trainable = False
+    return model
+
+
+def heads_in_place(x, y):
+    model = heads(x, y)
+    x /= x.max()
+    return model
+
+
+def two_heads_by_relu(x, y):
+    """A relu on a floor, and two hidden layers."""
+    inputs = tf.keras.Input(shape=(1,))
+    scaled = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])(inputs)
+    hidden = tf.keras.layers.Dense(16, "tanh")(tf.keras.layers.Dense(16, "tanh")(scaled))
+    mean, raw = tf.keras.layers.Dense(1)(hidden), tf.keras.layers.Dense(1, "relu", bias_initializer="ones")(hidden)
+    both = tf.keras.layers.Concatenate()([mean, raw])
+    return tf.keras.Model(inputs, both * float(y.std()) + np.float32([[y.mean(), 0.001 * y.std()]]))
 
 
 def two_heads_by_elu(x, y):
@@ -282,8 +387,16 @@ def raising(*_):
 
 PROOFS = {
     "repair_regression": Proof(
-        right=[by_sequential, by_weights, by_scaled_loss, by_subclass],
+        right=[by_sequential, by_folded_weights, by_scaled_loss, by_subclass],
         wrong={
+            "16 hidden units": by_weights,
+            "no layer of the model has 16": lambda x, y: of_width(8, x, y),
+            "changes x_train in place": lambda x, y: of_width(16, x, y, changed="x_train"),
+            "changes y_train in place": lambda x, y: of_width(16, x, y, changed="y_train"),
+            "stands there twice": lambda x, y: of_width(16, x, y, back_twice=True),
+            "put both scalings inside": trained_outside,
+            "the model tells x from y": lambda x, y: of_width(16, y, x),
+            "were never trained": lambda x, y: network(x, y, True, None, 0.0, epochs=1),
             "no better than always the mean": lambda x, y: network(x, y, True, False, 0.001, 5),
             "in those units only": lambda x, y: by_weights(x, y) if y.max() > 1 else network(x, y),
             "is the *loss* in scaled units": network,
@@ -313,19 +426,29 @@ PROOFS = {
             "Scale the rows of x": lambda t, x: scaled_by()(t, t),
             "0/0 is nan": scaled_by(),
             "went through as it is": constant_goes_through,
+            "changes x in place": in_place,
+            "x_train of shape (20, 3)": remembered(),
+            "x_train of shape (9, 1)": constant_of_x,
+            "should be (1, 1)": lambda t, x: np.squeeze(by_variance(t, x)),
+            "got an array of shape (5, 3)": scaled_by(std_of=lambda t, x: t.std(0) + 1e-5),
+            "whose entry": lambda t, x: np.clip(by_variance(t, x), -10, 10),
         },
         raises=raising,
     ),
     "find_leak": Proof(
-        right=[leaks_by(others_far, tolerance=1e-3), alone, others_equal, one_after_the_other],
+        right=[leaks_by(others_far, tolerance=1e-3), alone, others_equal, one_after_the_other, halves],
         wrong={
+            "changes x_test in place": changing_in_place,
+            "in batches": leaks_by(last_row_far),
+            "a loose tolerance": leaks_by(others_far, tolerance=1e3),
             "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
-            "Reordering rows": leaks_by(lambda x: np.vstack([x[:1], x[:0:-1]])),
+            "missed. Keep one row, replace all": leaks_by(lambda x: np.vstack([x[:1], x[:0:-1]])),
+            "Reordering rows": leaks_by(lambda x: x + 1e-7),
             "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little),
-            "leaks were missed": first_only,
-            "their other rows changed nothing": two_too_many,
+            "missed. Keep one row": first_only,
+            "the other rows changed nothing": two_too_many,
             "One answer for each": lambda *given: 3,
             "True or False is expected": lambda pipelines, *parts: [p(*parts)[0, 0] for p in pipelines],
             "returns nothing": lambda *given: None,
@@ -333,8 +456,11 @@ PROOFS = {
         raises=raising,
     ),
     "mean_and_spread": Proof(
-        right=[two_heads_by_exp, HeadsAsSubclass, two_heads_by_elu, two_heads_by_range],
+        right=[two_heads_by_exp, HeadsAsSubclass, two_heads_by_elu, two_heads_by_range, two_heads_by_relu],
         wrong={
+            "Return it untrained": trained_heads,
+            "is trainable False": frozen_heads,
+            "changes x_train in place": heads_in_place,
             "one of shape (n, 2) is expected": lambda x, y: heads(x, y, "two outputs"),
             "not (1000, 2)": lambda x, y: heads(x, y, "mean only"),
             "needs an activation": lambda x, y: heads(x, y, "linear"),
@@ -342,6 +468,7 @@ PROOFS = {
             "Give it a floor": lambda x, y: heads(x, y, "no floor"),
             "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
             "Is x scaled on the way in": lambda x, y: heads(x, y, "fixed x"),
+            "a variance, perhaps": lambda x, y: heads(x, y, "variance"),
             "It must depend on x": lambda x, y: heads(x, y, "constant"),
             "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
             "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),

@@ -2,6 +2,7 @@
 
 import re
 import string
+import unicodedata
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +13,11 @@ MARKS = r"[.,;:!?]"
 
 
 def negation(
-    text, lower=True, contract=" not", words="not|no|never", gap=r"\s+", edge=r"\b", glued=r"not_\2", marks=MARKS,
-    next_one=r"[^\s.,;:!?]",
+    text, lower="ascii", contract=" not", ends=r"\b", words="not|no|never", gap=r"\s+", edge=r"\b", glued=r"not_\2",
+    marks=MARKS, next_one=r"[^\s.,;:!?]",
 ):  # fmt: skip
-    text = tf.strings.lower(text) if lower else text
-    text = tf.strings.regex_replace(text, r"n't\b", contract) if contract else text
+    text = tf.strings.lower(text, encoding="utf-8" if lower == "utf-8" else "") if lower else text
+    text = tf.strings.regex_replace(text, f"n't{ends}", contract) if contract else text
     text = tf.strings.regex_replace(text, rf"{edge}({words}){gap}({next_one})", glued)
     return tf.strings.regex_replace(text, marks, " ") if marks else text
 
@@ -42,7 +43,24 @@ def negation_by_words(text):
 
 
 def negation_of_each(text):
-    return tf.map_fn(negation, text)
+    return tf.reshape(tf.map_fn(negation, tf.reshape(text, [-1])), tf.shape(text))
+
+
+def negation_with_exceptions(text):
+    return negation(tf.strings.regex_replace(tf.strings.lower(text), "can't", "can not"))
+
+
+def negation_behind(left):
+    """Glue only where a character of `left` stands before the negation, or nothing."""
+    return faulty(edge=f"(^|[{left}])", words="?:not|no|never", glued=r"\1not_\2")
+
+
+class Negation:
+    """An object that is called, whose border of a word is spelled out."""
+
+    def __call__(self, text):
+        text = tf.strings.regex_replace(tf.strings.lower(text), r"n't($|[\s.,;:!?])", r" not \1")
+        return negation_behind(r"\s.,;:!?")(text)
 
 
 def negation_once(text):
@@ -113,6 +131,30 @@ def mean_at_the_end(embedded, ids, start=False):
     return tf.math.divide_no_nan(tf.reduce_sum(real * embedded, 1), tf.reduce_sum(real, 1))
 
 
+def mean_by_map(embedded, ids):
+    def of_one(review):
+        rows = tf.boolean_mask(review[0], review[1] != 0)
+        return tf.math.divide_no_nan(tf.reduce_sum(rows, 0), tf.cast(tf.shape(rows)[0], tf.float32))
+
+    return tf.map_fn(of_one, (embedded, ids), fn_output_signature=tf.float32)
+
+
+def mean_of_a_shape():
+    """Remember what came for each shape."""
+    known = {}
+    return lambda embedded, ids: known.setdefault(tuple(embedded.shape), mean_by_where(embedded, ids))
+
+
+def mean_with_slope_at_padding(embedded, ids):
+    everything = tf.reduce_mean(embedded, 1)
+    return mean_by_where(embedded, ids) + everything - tf.stop_gradient(everything)
+
+
+def mean_by_subtraction(embedded, ids):
+    padding = tf.reduce_sum(embedded * (1 - _real(embedded, ids)), 1)
+    return tf.math.divide_no_nan(tf.reduce_sum(embedded, 1) - padding, tf.reduce_sum(_real(embedded, ids), 1))
+
+
 def plain(text):
     return " ".join("".join(c for c in text.lower() if c.isalnum() or c.isspace()).split())
 
@@ -136,7 +178,7 @@ def copies_by_isin(train_texts, test_texts):
 
 def copies_by_dictionary(train_texts, test_texts):
     def key(text):
-        kept = [c if c.isalnum() else " " if c.isspace() else "" for c in str(text).casefold()]
+        kept = [c if c.isalnum() else " " if c.isspace() else "" for c in str(text).lower()]
         return tuple("".join(kept).split())
 
     places = {}
@@ -153,6 +195,29 @@ def copies_in_a_list(train_texts, test_texts):
 def copies_with_words(train_texts, test_texts):
     known = set(map(plain, train_texts))
     return [i for i, text in enumerate(test_texts) if plain(text) and plain(text) in known]
+
+
+def by_key(key):
+    return lambda train_texts, test_texts: copies(train_texts, test_texts, key)
+
+
+def keeping(also):
+    """Keep letters, digits, white space and the characters of the categories whose names begin with `also`."""
+    return by_key(
+        lambda text: " ".join(
+            "".join(c for c in text.lower() if c.isalnum() or c.isspace() or unicodedata.category(c)[0] in also).split()
+        )
+    )
+
+
+def copies_in_place(train_texts, test_texts):
+    test_texts[:] = [plain(text) for text in test_texts]
+    return copies(train_texts, test_texts)
+
+
+def copies_counted_once(train_texts, test_texts):
+    places = {plain(text): i for i, text in reversed(list(enumerate(test_texts)))}
+    return sorted(places[text] for text in set(map(plain, train_texts)) & set(places))
 
 
 def without(pattern, by=""):
@@ -236,7 +301,7 @@ def slope_of_table(ids, table, head):
 
 
 def saliency_out_of_range(ids, table, head):
-    return saliency_in_a_batch(ids + 8, table, head)
+    return saliency_in_a_batch(ids + len(table), table, head)
 
 
 def saliency_unwatched(ids, table, head):
@@ -269,9 +334,31 @@ def saliency_by_occlusion(ids, table, head):
 
 PROOFS = {
     "keep_negation": Proof(
-        right=[negation, negation_by_layer_steps, tf.function(negation), negation_by_words, negation_of_each],
+        right=[
+            negation,
+            negation_by_layer_steps,
+            tf.function(negation),
+            negation_by_words,
+            negation_of_each,
+            Negation(),
+        ],
         wrong={
-            "Lower the case": faulty(lower=False),
+            "Lower the case": faulty(lower=None),
+            "Only English letters become lower case": faulty(lower="utf-8"),
+            "finds n't inside a word": faulty(ends=""),
+            "A word that ends in n't may be followed by": faulty(ends=r"(\s|$)", contract=r" not\1"),
+            "No word is treated apart": negation_with_exceptions,
+            "never is a negation too": faulty(words="not|no"),
+            "no other word is": faulty(words="not|no|never|without"),
+            "may also begin right behind": negation_behind(r"\s"),
+            "a mark, a tab or a line break": negation_behind(" .,;:!?"),
+            "expected 'not_long not_fun not_bad'": faulty(
+                edge=r"(^|\s)", words="?:not|no|never", next_one=r"[^\s.,;:!?]+(?:[\s.,;:!?]|$)", glued=r"\1not_\2"
+            ),
+            "with other words than as one list": lambda text: negation(text) if text.shape.rank == 1 else text,
+            "of shape () come back with shape (1,)": lambda text: (
+                negation(text) if text.shape.rank else negation(text)[None]
+            ),
             "Words that end in n't are missing": faulty(contract=""),
             "never and no are": faulty(words="not"),
             "glues over a mark": faulty(gap=r"[\s.,;:!?]+"),
@@ -294,8 +381,15 @@ PROOFS = {
         raises=negation_in_python,
     ),
     "masked_mean": Proof(
-        right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer],
+        right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer, mean_by_map],
         wrong={
+            "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
+            "the padding has a gradient": mean_with_slope_at_padding,
+            "words, padding at the": mean_of_a_shape(),
+            "padding at the end and filled with 3e+38": mean_by_subtraction,
+            "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
+            "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
+            "filled with 2: expected": lambda embedded, ids: tf.clip_by_value(mean_by_where(embedded, ids), -2, 2),
             "padding was averaged in": lambda embedded, ids: tf.reduce_mean(embedded, 1),
             "not by all steps": lambda embedded, ids: tf.reduce_mean(_real(embedded, ids) * embedded, 1),
             "That is a sum": lambda embedded, ids: tf.reduce_sum(_real(embedded, ids) * embedded, 1),
@@ -309,8 +403,27 @@ PROOFS = {
         raises=raising,
     ),
     "find_duplicates": Proof(
-        right=[copies, copies_by_regex, copies_by_isin, copies_by_dictionary],
+        right=[copies, copies_by_regex, copies_by_isin, copies_by_dictionary, by_key(lambda text: hash(plain(text)))],
         wrong={
+            "changes the arrays": copies_in_place,
+            "casefold does more": by_key(lambda text: plain(text.casefold())),
+            "élan is not elan": by_key(lambda text: plain(unicodedata.normalize("NFKD", text))),
+            "was made one": by_key(lambda text: plain(unicodedata.normalize("NFC", text))),
+            "str.split and str.isspace know": by_key(
+                lambda text: plain("".join(c for c in text if c in " \t\n" or not c.isspace()))
+            ),
+            "beginning of a text": by_key(lambda text: plain(text)[:50]),
+            "has two places": copies_counted_once,
+            "floats came": lambda a, b: np.array(copies(a, b), float),
+            "a set has no order": lambda a, b: set(copies(a, b)),
+            "is a copy: expected": keeping("S"),
+            "'it is so !', is a copy": by_key(
+                lambda t: re.sub(r"\s+", " ", re.sub(r"[^\w\s]|_", "", t.lower().strip()))
+            ),
+            "'٣ of stars', is no copy": by_key(
+                lambda t: plain("".join(c for c in t if c in "0123456789" or not c.isdigit()))
+            ),
+            "'good<br />film', is a copy": by_key(lambda text: plain(text.replace("<br />", " "))),
             "in another case": lambda a, b: copies(a, b, lambda text: " ".join(re.sub(r"[^\w\s]", "", text).split())),
             "with other marks": lambda a, b: copies(a, b, lambda text: " ".join(text.lower().split())),
             "other white space": lambda a, b: copies(a, b, lambda t: re.sub(r"[^\w\s]", "", t.lower())),
@@ -337,6 +450,18 @@ PROOFS = {
     "word_saliency": Proof(
         right=[saliency_in_a_batch, saliency_by_scaling, saliency_by_jacobian, saliency_by_slices],
         wrong={
+            "float32 is expected": saliency(
+                lambda e, g, ids: tf.cast(_masked(tf.reduce_sum(g * e, -1), ids), tf.float64)
+            ),
+            "minus gradient": saliency(lambda e, g, ids: _masked(-tf.reduce_sum(g * e, -1), ids)),
+            "before the sum": saliency(lambda e, g, ids: _masked(tf.reduce_sum(tf.abs(g * e), -1), ids)),
+            "ids [3, 1, 4]": saliency(
+                lambda e, g, ids: _masked(tf.reduce_sum(tf.clip_by_value(g, -1, 1) * e, -1), ids)
+            ),
+            "ids [299, 0, 3, 299]": lambda ids, table, head: SALIENCY(
+                tf.cast(tf.cast(ids, tf.int8), tf.int64), table, head
+            ),
+            "The shape is () and should be (1,)": lambda *given: tf.squeeze(SALIENCY(*given)),
             "Padding is no word": saliency(lambda e, g, ids: tf.reduce_sum(g * e, -1)),
             "the gradient alone": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g, -1), ids)),
             "length of the gradient": saliency(lambda e, g, ids: _masked(tf.norm(g, axis=-1), ids)),
