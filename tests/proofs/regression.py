@@ -393,7 +393,7 @@ PROOFS = {
             "no layer of the model has 16": lambda x, y: of_width(8, x, y),
             "changes x_train in place": lambda x, y: of_width(16, x, y, changed="x_train"),
             "changes y_train in place": lambda x, y: of_width(16, x, y, changed="y_train"),
-            "stands there twice": lambda x, y: of_width(16, x, y, back_twice=True),
+            "once too often": lambda x, y: of_width(16, x, y, back_twice=True),
             "put both scalings inside": trained_outside,
             "the model tells x from y": lambda x, y: of_width(16, y, x),
             "were never trained": lambda x, y: network(x, y, True, None, 0.0, epochs=1),
