@@ -51,6 +51,10 @@ def slope(body, before=""):
 
 ANSWER = EXERCISES["1.1"].solution.rpartition("\n")[0].rstrip()
 SLOPE_OF_SINE = slope("    return cosine(x)")
+SCALED = """    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = FACTOR * f(x)
+    return tape.gradient(y, x)"""
 MAGIC_AND_A_FIGURE = f"""%matplotlib inline
 !pip install something
 import matplotlib.pyplot as plt
@@ -136,7 +140,7 @@ SPLIT = {
     "helper above": (["import math as m", "@tf.function\ndef cosine(x):\n    return tf.cos(x)"], SLOPE_OF_SINE, []),
     "helper below": ([], SLOPE_OF_SINE, ["def cosine(x):\n    return other(x)", "other = tf.cos"]),
     "two cells": ([slope("    return -f(x)").rpartition("\n")[0], ANSWER], "checks.slope(slope)", []),
-    "own global": (["STEP = 1.0", "STEP = 1e-2"], slope("    return (f(x + STEP) - f(x - STEP)) / (2 * STEP)"), []),
+    "own global": (["FACTOR = 2.0", "FACTOR = 1.0"], slope(SCALED), []),
     "vandal": (["tf = checks = None", "def slope(f, x):\n    return 0"], ANSWER + "\n\n\nchecks.slope(slope)", []),
     "magic": (["%load_ext nothing"], MAGIC_AND_A_FIGURE, ["slope?"]),
 }
