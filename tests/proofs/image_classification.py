@@ -518,7 +518,7 @@ PROOFS = {
             "relu came in": lambda x, k, b: np.maximum(convolve_by_loops(x, k, b), 0),
             "There is a batch axis": lambda x, k, b: convolve_by_loops(x, k, b)[np.newaxis],
             "arrays were changed": convolve_in_place,
-            "as float64; float32": convolve_in_float64,
+            "float32 is expected, and float64 came": convolve_in_float64,
             "the step is 1": lambda x, k, b: tf.nn.conv2d(x[np.newaxis], k, strides=2, padding="VALID")[0] + b,
             "and a kernel (3, 3": convolve_by_a_kept_layer(),
             "kernel (3, 3, 5, 3)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),

@@ -17,6 +17,7 @@ from utils.checks.engine import (
     random_numbers,
     refuse,
     require,
+    require_dtype,
 )
 from utils.checks.values import as_array, written
 
@@ -70,7 +71,7 @@ def per_example_gradients(answer):
         alike = n == 1  # sum, mean and row are the same numbers
         on = f"w of shape ({d},), x of shape ({n}, {d})"
         expect(got, want, on=on, smells={} if alike else smells, tolerance=1e-5)
-        _require_dtype(got, tf.float32, on)
+        require_dtype(got, tf.float32, on)
 
 
 @exercise(
@@ -117,9 +118,8 @@ def _judge_norm(answer, x: tf.Tensor) -> None:
     on = f"x = {np.array2string(x.numpy(), precision=3)}, {x.dtype.name}"
     value, gradient = _value_and_gradient(answer, x)
     require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
-    for what, got in {"a length": value, "a gradient": gradient}.items():
-        dtype = getattr(got, "dtype", x.dtype)
-        require(dtype == x.dtype, f"For {on}: {what} of that dtype is expected, and {dtype.name} came.")
+    for what, got in {"the length": value, "the gradient": gradient}.items():
+        require_dtype(got, x.dtype, f"{what}, {on}")
     too_long = f"expected {length:.6g}, got {float(value):.6g}. A small number under the root lengthens every vector."
     lengthened = length * (1 + 1e-5) < float(value) < length + 0.1
     rounded = precise and (_is_rounded(value, length) or _is_rounded(gradient, slope))
@@ -213,7 +213,7 @@ def hessian_vector_product(answer):
         }  # fmt: skip
         got = answer(f, tf.constant(x), tf.constant(v))
         on = f"sum(exp(x)) + xᵀAx with {counted(d, 'variable')}, float64"
-        _require_dtype(got, tf.float64, on)
+        require_dtype(got, tf.float64, on)
         rough = "right to a few digits only. Something went through float32, or a difference stands for a derivative."
         refuse({rough: _is_rounded(got, hessian @ v, within=1e-3)}, on=on)
         expect(got, hessian @ v, on=on, smells=smells)
@@ -230,7 +230,7 @@ def _require_quick(answer, n: int) -> None:
         start = time.perf_counter()
         got = answer(lambda t: tf.reduce_sum(t**3) + tf.reduce_sum(t) ** 2 / n, *given)
         seconds = min(seconds, time.perf_counter() - start)
-        _require_dtype(got, tf.float32, f"{n:,} variables, float32")
+        require_dtype(got, tf.float32, f"{n:,} variables, float32")
         without_mixed = {"Mixed derivatives are missing: H is not a diagonal.": 6 * x * v}
         expect(got, 6 * x * v + 2 * v.sum() / n, on=f"sum(x³) + sum(x)² / n, n = {n:,}", smells=without_mixed)
         if seconds < 1.0:
@@ -373,9 +373,3 @@ def _has_xla() -> bool:
         return bool(compiled(tf.identity, jit_compile=True)(True))
     except Exception:
         return False
-
-
-def _require_dtype(got, dtype: tf.DType, on: str) -> None:
-    """Require a tensor or an array to have `dtype`; a list of numbers has none."""
-    came = getattr(got, "dtype", dtype)
-    require(came == dtype, f"For {on}: {dtype.name} is expected, and {tf.as_dtype(came).name} came.")

@@ -382,8 +382,8 @@ def replica_loss(answer):
         real_words, replicas = sum(int(mask.sum()) for mask in masks), len(sizes)
         penalty = sign * float(rng.uniform(1, 2))
         for losses, mask in zip(parts, masks, strict=True):
-            rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))
             plain = not plain
+            rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))
             on = f"{mask.sum()} of {real_words} real words on this replica, {replicas} in all, penalty {penalty:.4g}"
             on += f", {'plain numbers' if plain else 'tensors'}"
             want = losses[mask].sum() / real_words + penalty / replicas

@@ -248,6 +248,12 @@ def require(condition: bool, message: str) -> None:
         raise NotYet(message)
 
 
+def require_dtype(got, dtype, on: str) -> None:
+    """Require a tensor or an array to have `dtype`; a Python number, or a list of them, has none."""
+    came = tf.as_dtype(getattr(got, "dtype", dtype))
+    require(came == dtype, f"For {on}: {tf.as_dtype(dtype).name} is expected, and {came.name} came.")
+
+
 def refuse(misconceptions: Mapping[str, object], *, on: str = "") -> None:
     """Raise NotYet with the first message whose value is true: for each misconception, what to say and how it shows."""
     for message, shows in misconceptions.items():

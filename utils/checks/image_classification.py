@@ -5,7 +5,7 @@ from collections.abc import Collection, KeysView
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, counted, exercise, expect, refuse, require
+from utils.checks.engine import attempted, counted, exercise, expect, refuse, require, require_dtype
 from utils.checks.values import as_array
 
 
@@ -47,8 +47,7 @@ def convolve(answer):
         on = f"a picture {picture.shape} and a kernel {kernel.shape}"
         got = answer(*given)
         expect(got, want, on=on, smells=smells)
-        dtype = as_array(got).dtype
-        require(dtype == np.float32, f"For {on}: the numbers are right, as {dtype}; float32 is asked for.")
+        require_dtype(as_array(got), np.float32, on)
         untouched = all(map(np.array_equal, given, (picture, kernel, bias)))
         require(untouched, "The caller's arrays were changed. Add into an array of your own.")
 

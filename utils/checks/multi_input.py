@@ -182,8 +182,9 @@ def third_input(answer):
         })  # fmt: skip
         without = [word for word in regions if word not in own]
         numbers = "The index of a word goes in as a number, so that one word is three times another: make it a one-hot "
+        last = f"{''.join(without)!r} has no weight of its own: the one-hot vector has no place for it."
         refuse({
-            f"{without[:1]} has no weight of its own: the one-hot vector has no place for it.": len(without) == 1,
+            last: len(without) == 1,
             f"{numbers}vector, or a row of an Embedding.": without,
         })  # fmt: skip
 

@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, compiled, exercise, expect, random_array, refuse, require
+from utils.checks.engine import attempted, compiled, exercise, expect, random_array, refuse, require, require_dtype
 
 NEGATIONS = "not|no|never"
 MARK = r"[.,;:!?]"
@@ -186,7 +186,7 @@ def masked_mean(answer):
             got = attempted(answer(point, ids), asked="one vector for each review", on=on)
             value = tf.reduce_sum(got) if tf.is_tensor(got) else None
         expect(got, want, on=on, smells=smells)
-        require(got.dtype == "float32", f"For {on}: float32 is expected; {np.asarray(got).dtype} came.")
+        require_dtype(np.asarray(got), np.float32, on)
         slopes = None if value is None else tape.gradient(value, point)
         require(slopes is not None, f"For {on}: the values are right, but no gradient arrives: use tf, not NumPy.")
         slope = np.where(real, 1 / counts_or_1, 0)[..., np.newaxis] * np.ones(d)
@@ -381,8 +381,7 @@ def word_saliency(answer):
         on = f"ids {ids.tolist()}, table of shape {table.shape}, a head with tanh"
         got = answer(tf.constant(ids, tf.int64), tf.constant(table), head)
         expect(got, want, on=on, smells=smells)
-        dtype = np.asarray(got).dtype
-        require(dtype == np.float32, f"For {on}: the numbers are right, and float32 is expected; {dtype} came.")
+        require_dtype(np.asarray(got), np.float32, on)
 
 
 def _places(texts, known: set, key) -> list[int]:

@@ -19,6 +19,7 @@ from utils.checks.engine import (
     random_numbers,
     refuse,
     require,
+    require_dtype,
 )
 from utils.checks.values import as_array
 from utils.data import standard_line
@@ -220,8 +221,7 @@ def _judge_traces(answer, slopes: Callable) -> None:
             "A batch with another number of rows made a new trace: leave that dimension open, from the first call.":
                 again and cause == "rows",
         }, on=f"{counted(len(traced), 'trace')} after {counted(rows, 'row')}")  # fmt: skip
-        dtype = tf.convert_to_tensor(got).dtype
-        require(dtype == tf.float32, f"For {on}: the new w is float32, as w is, and {dtype.name} came.")
+        require_dtype(tf.convert_to_tensor(got), tf.float32, f"the new w, {on}")
 
 
 @exercise(
@@ -562,10 +562,9 @@ def momentum_step(answer):
             smells = {smell: path[step] for smell, path in wrong.items()}
             smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
             expect(got, want[step], on=on, smells=smells, tolerance=5e-6)
-            for part, name in ((got, "w"), (velocity, "velocity")):
-                dtype = tf.convert_to_tensor(part).dtype
-                require(dtype == tf.float32, f"The new {name} is float32, as the old one is, and {dtype.name} came.")
             w, velocity = tf.convert_to_tensor(got), tf.convert_to_tensor(velocity)
+            require_dtype(w, tf.float32, on)
+            require_dtype(velocity, tf.float32, on.replace("w after", "the velocity after"))
         turned = {"The sign is the other one: the velocity is what is added to w.": -new_velocity}
         expect(velocity, new_velocity, on=on.replace("w after", "the velocity after"), smells=turned)
 
