@@ -75,10 +75,10 @@ def run(call: Callable):
     try:
         job.start()
         job.wait(PATIENCE)
-        if job.thread.is_alive():
+        if job.thread.runs():
             frame = sys._current_frames().get(job.thread.ident)
             job.stop()
-            raise TooLong(PATIENCE, frame, job.thread.is_alive())
+            raise TooLong(PATIENCE, frame, job.thread.runs())
     except KeyboardInterrupt:
         job.stop()
         raise
@@ -89,6 +89,32 @@ def run(call: Callable):
     return job.result
 
 
+class _Thread(threading.Thread):
+    """Knows by itself whether it runs.
+
+    Where an interrupt ends a `join`, Python before 3.13 takes the thread for ended, though it runs.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        """Do what the thread is for."""
+        try:
+            super().run()
+        finally:
+            self._end.set()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the end, and tell whether it has come."""
+        return self._end.wait(seconds)
+
+    def runs(self) -> bool:
+        """Tell whether the end is still to come."""
+        return not self._end.is_set()
+
+
 class _Job:
     """One call in its thread, with its gates before sys.stdout and sys.stderr."""
 
@@ -97,7 +123,7 @@ class _Job:
         self._call, self._keras = call, _keras_settings()
         self._cancellation = _cancellation_manager()
         work = contextvars.copy_context().run
-        self.thread = threading.Thread(target=work, args=(self._work,), name="exercise", daemon=True)
+        self.thread = _Thread(target=work, args=(self._work,), name="exercise", daemon=True)
         self._streams = _without_old_gates(sys.stdout), _without_old_gates(sys.stderr)
         self._gates = [_Gate(stream, self.thread) for stream in self._streams]
 
@@ -130,8 +156,7 @@ class _Job:
         In short turns: on Windows a longer wait cannot be interrupted.
         """
         start, worked_before = time.monotonic(), time.process_time()
-        while self.thread.is_alive():
-            self.thread.join(0.05)
+        while not self.thread.ends_within(0.05):
             waited, worked = time.monotonic() - start, time.process_time() - worked_before
             starved = SLEEPING * seconds < worked < seconds and waited < 3 * seconds
             if waited > seconds and not starved:
@@ -144,14 +169,15 @@ class _Job:
         if self._cancellation:
             self._cancellation.start_cancel()
         end = time.monotonic() + STOPPING
-        while self.thread.is_alive() and time.monotonic() < end:
-            ident = ctypes.c_ulong(self.thread.ident)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(GaveUp))
-            self.thread.join(0.2)
+        while self.thread.runs() and time.monotonic() < end:
+            if self.thread.ident is not None:  # else it is about to start
+                ident = ctypes.c_ulong(self.thread.ident)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(GaveUp))
+            self.thread.ends_within(0.2)
 
     def close(self) -> None:
         """Put the streams back, unless the thread is left behind, and take over the settings of Keras."""
-        sys.stdout, sys.stderr = self._gates if self.thread.is_alive() else self._streams
+        sys.stdout, sys.stderr = self._gates if self.thread.runs() else self._streams
         if self.keras_after:
             _hand_over(self.keras_after)
 
@@ -159,7 +185,7 @@ class _Job:
 class _Gate:
     """Stands before a stream: lets pass what one thread prints up to a limit, and what others print as it is."""
 
-    def __init__(self, stream, thread: threading.Thread):
+    def __init__(self, stream, thread: _Thread):
         self.stream, self.thread, self._room = stream, thread, PRINTED
 
     def __getattr__(self, name: str):
@@ -186,7 +212,7 @@ class _Gate:
 
 def _without_old_gates(stream):
     """Return the stream behind the gates of threads that were left behind and have ended since."""
-    while isinstance(stream, _Gate) and not stream.thread.is_alive():
+    while isinstance(stream, _Gate) and not stream.thread.runs():
         stream = stream.stream
     return stream
 
