@@ -601,7 +601,7 @@ PROOFS = {
             "the history has no mae": LoggerWithOwnLoss,
             "validation takes no gradient": logger_by("in validation"),
             "compute_loss adds them": logger_by("no penalty"),
-            "got [10., 10., 10.]": logger_by("capped"),
+            "For gradient_norm of three epochs": logger_by("capped"),
             "For mse of four epochs": logger_by("metrics without weights"),
             "For val_loss of four epochs": logger_by("validation without weights"),
             "the history has no val_mae": logger_by("loss alone"),
