@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.notebooks import NOTEBOOKS, ROOT
 
 AT_MOST = 8  # test files on one mutant, those first that use its file most
+COPIES = "tests/test_trust.py::test_notebook_and_file_are_the_same_to_the_letter"
 NBVAL = ("--nbval", "--nbval-sanitize-with=tests/sanitize.cfg", "--nbval-cell-timeout=60")
 
 
@@ -56,7 +57,7 @@ def tests_of(file: str, function: str = "") -> list[tuple[str, ...]]:
         texts = {name(test): test.read_text(encoding="utf-8") for test in sorted(tests.glob("test_*.py"))}
         named = re.compile(rf'NOTEBOOKS\[{NOTEBOOKS.index(path)}\]|{path.stem}|"{path.stem[:2]}"')
         theirs = tuple(test for test, text in texts.items() if "definitions(" in text and named.search(text))
-        return [(*NBVAL, file), *([theirs] if theirs else [])]
+        return [(*NBVAL, file), (COPIES, *theirs)]
     if path == ROOT / "utils" / "__init__.py":
         return [("tests/test_setup.py",)]  # every import of a helper runs it
     defined = ast.parse(path.read_text(encoding="utf-8")).body

@@ -553,6 +553,12 @@ def test_a_faulty_one_does_not(name):
     assert min(trust.learn_by_heart(FAULTY[name](), LOSS, *ten(numbers), steps=300, learning_rate=0.02)) > 0.3
 
 
+def test_by_heart_is_learned_in_training_mode():
+    normalization = layers.BatchNormalization()
+    trust.learn_by_heart(dense(normalization), LOSS, *ten(numbers), steps=1)
+    assert np.any(normalization.moving_mean.numpy())
+
+
 @pytest.mark.parametrize(
     ("classes", "sort", "buffer", "shows"),
     [(10, True, 1, True), (10, True, 300, True), (1000, True, 300, True), (10, True, 6400, False),

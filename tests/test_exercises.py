@@ -3,6 +3,7 @@
 import functools
 import importlib
 import re
+import time
 
 import numpy as np
 import pytest
@@ -55,9 +56,11 @@ def test_stub_is_not_attempted(exercise):
 
 
 @each_exercise
-def test_solution_is_correct(exercise):
+def test_solution_is_correct_within_seconds(exercise):
+    start = time.process_time()
     said = verdict(exercise.solution, NAMES)
     assert said.outcome == CORRECT, said
+    assert time.process_time() - start < 6  # at most 2 on two quiet cores
 
 
 @each_exercise

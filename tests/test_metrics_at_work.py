@@ -82,8 +82,12 @@ def test_the_word_accuracy_is_resolved_by_shapes(y_shape, pred_shape, chosen):
 def test_every_metric_gets_sample_weight_by_name():
     with pytest.raises(TypeError, match="sample_weight"):
         evaluated(METRICS["NoWeights"](), YES, SCORE[:, None])
+
+
+@pytest.mark.parametrize("name", ["RSquared", "RightAnswers", "RightAnswersRead", "LongCounter"])
+def test_a_metric_without_weights_refuses_them(name):
     with pytest.raises(ValueError, match="no weights"):
-        evaluated(METRICS["RSquared"](), np.float32(Y), SCORE[:, None], WEIGHT)
+        evaluated(METRICS[name](), np.float32(Y), SCORE[:, None], WEIGHT)
 
 
 def test_the_inherited_reset_writes_zeros():

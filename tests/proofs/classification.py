@@ -143,6 +143,9 @@ def faulty_epoch(fault):
         "halves": lambda n, epoch: np.concatenate(
             [rows[np.random.default_rng(epoch).permutation(len(rows))] for rows in np.array_split(np.arange(n), 2)]
         ),
+        "within batches": lambda n, epoch: np.concatenate(
+            [np.random.default_rng([epoch, k]).permutation(np.arange(k, min(k + 7, n))) for k in range(0, n, 7)]
+        ),
         "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
     }
 
@@ -178,6 +181,12 @@ def epoch_by_shuffled_batches(train_step, x, y, epoch, batch_size):
     batches = [full[i] for i in np.random.default_rng(epoch).permutation(len(full))] + tail
     losses = [float(train_step(x[rows], y[rows])) for rows in batches]
     return np.average(losses, weights=[len(rows) for rows in batches])
+
+
+def epoch_by_shuffled_pairs(train_step, x, y, epoch, batch_size):
+    pairs = np.append(np.random.default_rng(epoch).permutation(len(x) // 2), len(x) // 2)
+    order = np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()[: len(x)]
+    return faulty_epoch("no shuffle")(train_step, x[order], y[order], epoch, batch_size)
 
 
 def epoch_same_in_two_of_three(train_step, x, y, epoch, batch_size):
@@ -357,6 +366,8 @@ PROOFS = {
             "min_delta 0.03125: expected": stop_on(abs),
             "min_delta 0.0: expected": stop_keeping(least_to_three_digits),
             "patience 1, min_delta 0.0: expected": stop_on(lambda loss: round(loss, 5)),
+            "min_delta 2.0: expected": lambda losses, n, d: stop_by_counter(losses, n, min(d, 1.0)),
+            "min_delta 9.53": lambda losses, n, d: stop_by_counter(losses, n, max(d, 0.001) if d else d),
             "patience 12": lambda losses, *rest: stop_by_counter(losses[:20], *rest),
         },
         raises=raising,
@@ -365,12 +376,14 @@ PROOFS = {
         right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys, epoch_by_recursion],
         wrong={
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
+            "Most examples follow": epoch_by_shuffled_pairs,
             "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
             "had the same order. Let": faulty_epoch("every fifth order"),
             "an order was turned or moved": faulty_epoch("moved"),
             "at the same distance": faulty_epoch("strides"),
             "The same examples come early": faulty_epoch("halves"),
+            "and not parts by themselves": faulty_epoch("within batches"),
             "the same place in each epoch": faulty_epoch("last one stays"),
             "each but the last one holds 7": epoch_in_equal_parts,
             "first batch's loss": faulty_epoch("first"),
@@ -461,6 +474,7 @@ PROOFS = {
             "padding included; divide": lambda losses, mask, real, *rest: share(
                 losses, mask, max(np.size(losses), 1), *rest
             ),
+            "2 in all, penalty": lambda losses, mask, real, *rest: share(losses, mask, tf.cast(real, tf.int16), *rest),
             "mean of no words": lambda losses, mask, real, penalty, n: (
                 tf.reduce_mean(losses[mask]) * np.sum(mask) / float(real) + penalty / n
             ),
