@@ -111,8 +111,9 @@ def test_the_tests_of_a_module_are_found(file, wanted):
 
 
 def test_the_tests_of_a_check_are_its_exercise_and_those_of_a_notebook_its_outputs_and_what_takes_code_from_it():
-    assert concern.tests_of("utils/checks/losses.py", "huber") == [("tests/test_exercises.py", "-k", "huber")]
-    ((_, _, names),) = concern.tests_of("utils/checks/losses.py", "_a_helper")
+    huber, listed = concern.tests_of("utils/checks/losses.py", "huber")
+    assert huber == ("tests/test_exercises.py", "-k", "huber") and listed == (concern.LISTED,)
+    (_, _, names), _ = concern.tests_of("utils/checks/losses.py", "_a_helper")
     assert "huber or " in names
     outputs, theirs = concern.tests_of(concern.name(NOTEBOOKS[4]))
     assert outputs[0] == "--nbval" and outputs[-1] == concern.name(NOTEBOOKS[4]) and "tests/test_safe_step.py" in theirs
