@@ -160,6 +160,14 @@ def test_for_nbgrader_each_exercise_is_an_answer_and_a_locked_test_worth_a_point
                     exec(check.source, {"checks": judge, name: None})
 
 
+@pytest.mark.parametrize(("flag", "said"), [([], "copy\n"), (["--nbgrader"], "copy\ncourse\n")])
+def test_a_course_for_nbgrader_is_made_where_it_is_asked_for(flag, said, monkeypatch, capsys):
+    monkeypatch.setattr("utils.classroom.release.release", lambda folder: ["copy"])
+    monkeypatch.setattr("utils.classroom.for_nbgrader.for_nbgrader", lambda folder: "course")
+    main(["release", "somewhere", *flag])
+    assert capsys.readouterr().out == said
+
+
 @pytest.mark.skipif(find_spec("nbgrader") is None, reason="nbgrader is not installed")
 def test_nbgrader_gives_a_point_for_a_correct_answer_and_none_for_a_wrong_one(tmp_path):
     release(tmp_path / "copy")
