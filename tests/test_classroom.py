@@ -399,6 +399,16 @@ def test_a_zip_that_holds_too_much_is_told_and_not_kept(tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(("zips", "problem"), [(3, ""), (4, "Too many zips stand in one another")])
+def test_zips_in_zips_are_opened_to_a_depth(zips, problem, tmp_path):
+    content = zipped({"01.ipynb": b"{}"})
+    for _ in range(zips - 1):
+        content = zipped({"in.zip": content})
+    (tmp_path / "all.zip").write_bytes(content)
+    (file,) = handed_in(tmp_path)
+    assert file.problem == problem and len(file.content) == (0 if problem else 2)
+
+
 def test_a_table_that_is_open_elsewhere_gets_a_sentence(tmp_path):
     (tmp_path / "report.csv").mkdir()  # what cannot be replaced, either
     with pytest.raises(ValueError, match="Close it where it is open, and run the same command again"):
