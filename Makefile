@@ -65,7 +65,7 @@ versions-%: .requirements.in
 bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (a quarter of an hour; some only: make bench ONLY=notebooks/01*)
 	$(BIN)/python -m tests.bench $(ONLY)
 
-mutants: .venv/ready  ## change the code in 150 places, and list what no test notices (an hour or more; a part only: make mutants ONLY=utils/data)
+mutants: .venv/ready  ## change the code in 150 places, and list what no test notices (two hours or more; a part only: make mutants ONLY=utils/data)
 	nice $(BIN)/python -m tests.mutants $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.notebooks import NOTEBOOKS, ROOT
 
-AT_MOST = 8  # test files on one mutant, those first that use its file most
+AT_MOST = 12  # test files on one mutant, those first that use its file most, and little else
 COPIES = "tests/test_trust.py::test_notebook_and_file_are_the_same_to_the_letter"
 LISTED = "tests/test_checks.py::test_deeper_exercises_are_those_of_the_deeper_sections"
 NBVAL = ("--nbval", "--nbval-sanitize-with=tests/sanitize.cfg", "--nbval-cell-timeout=60")
@@ -70,7 +70,8 @@ def tests_of(file: str, function: str = "") -> list[tuple[str, ...]]:
     for at, module in enumerate(reached):  # which grows
         for user in users:
             if user.name.startswith("test_"):
-                found[name(user)] = max(found[name(user)], uses(user)[module] / 9**at)
+                used, all_used = uses(user)[module], uses(user).total() or 1
+                found[name(user)] = max(found[name(user)], used**2 / all_used / 9**at)
             elif uses(user)[module] and name(user) not in reached and user.parent in (path.parent, *tests.rglob("")):
                 reached.append(name(user))
     ranked = [test for test, n in found.most_common() if n]

@@ -103,6 +103,7 @@ def test_a_mutant_of_a_notebook_changes_one_cell(tmp_path):
         ("utils/plotting/text_width.py", "tests/plotting/test_pictures.py"),  # which imports nothing of it
         ("utils/classroom/warm.py", "tests/test_classroom.py"),  # which starts it by its name
         ("utils/session.py", "tests/test_setup.py"),
+        ("utils/trust.py", "tests/test_zoo.py"),
     ],
 )
 def test_the_tests_of_a_module_are_found(file, wanted):
