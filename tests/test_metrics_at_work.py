@@ -84,10 +84,12 @@ def test_every_metric_gets_sample_weight_by_name():
         evaluated(METRICS["NoWeights"](), YES, SCORE[:, None])
 
 
-@pytest.mark.parametrize("name", ["RSquared", "RightAnswers", "RightAnswersRead", "LongCounter"])
+@pytest.mark.parametrize(
+    "name", ["RSquared", "RightAnswers", "RightAnswersRead", "LongCounter", "LeastConfidence", "TruePositivesOfOne"]
+)
 def test_a_metric_without_weights_refuses_them(name):
     with pytest.raises(ValueError, match="no weights"):
-        evaluated(METRICS[name](), np.float32(Y), SCORE[:, None], WEIGHT)
+        evaluated(METRICS[name](*SOUND.get(name, ((),))[0]), np.float32(Y), SCORE[:, None], WEIGHT)
 
 
 def test_the_inherited_reset_writes_zeros():

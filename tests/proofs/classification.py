@@ -133,6 +133,11 @@ def epoch_in_equal_parts(train_step, x, y, epoch, batch_size):
     return np.average([float(train_step(x[rows], y[rows])) for rows in parts], weights=list(map(len, parts)))
 
 
+def threes_in_one_epoch(n, epoch):
+    group = np.arange(n) // (3 if epoch == 7 else 1)  # every other group the other way round
+    return np.lexsort((np.arange(n) * (-1) ** group, np.random.default_rng(epoch).permutation(n)[group]))
+
+
 def faulty_epoch(fault):
     orders = {  # of n examples, in an epoch
         "same order": lambda n, epoch: np.random.default_rng(1).permutation(n),
@@ -143,9 +148,11 @@ def faulty_epoch(fault):
         "halves": lambda n, epoch: np.concatenate(
             [rows[np.random.default_rng(epoch).permutation(len(rows))] for rows in np.array_split(np.arange(n), 2)]
         ),
-        "within batches": lambda n, epoch: np.concatenate(
-            [np.random.default_rng([epoch, k]).permutation(np.arange(k, min(k + 7, n))) for k in range(0, n, 7)]
+        "within batches": lambda n, epoch: np.lexsort((np.random.default_rng(epoch).random(n), np.arange(n) // 7)),
+        "pairs": lambda n, epoch: np.argsort(
+            np.random.default_rng(epoch).permutation(n)[np.arange(n) // 2], kind="stable"
         ),
+        "threes in one epoch": threes_in_one_epoch,
         "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
     }
 
@@ -181,12 +188,6 @@ def epoch_by_shuffled_batches(train_step, x, y, epoch, batch_size):
     batches = [full[i] for i in np.random.default_rng(epoch).permutation(len(full))] + tail
     losses = [float(train_step(x[rows], y[rows])) for rows in batches]
     return np.average(losses, weights=[len(rows) for rows in batches])
-
-
-def epoch_by_shuffled_pairs(train_step, x, y, epoch, batch_size):
-    pairs = np.append(np.random.default_rng(epoch).permutation(len(x) // 2), len(x) // 2)
-    order = np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()[: len(x)]
-    return faulty_epoch("no shuffle")(train_step, x[order], y[order], epoch, batch_size)
 
 
 def epoch_same_in_two_of_three(train_step, x, y, epoch, batch_size):
@@ -376,7 +377,8 @@ PROOFS = {
         right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys, epoch_by_recursion],
         wrong={
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
-            "Most examples follow": epoch_by_shuffled_pairs,
+            "Most examples follow": faulty_epoch("pairs"),
+            "In one epoch most": faulty_epoch("threes in one epoch"),
             "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
             "had the same order. Let": faulty_epoch("every fifth order"),

@@ -160,6 +160,7 @@ def _require_random_orders(orders: np.ndarray) -> None:
             any(len(neighbors[i] & neighbors[j]) > most for i, j in pairs),
         "Most examples come at the same distance from the one before: that is no random order.": max(steps) > most,
         "The same examples come early in each epoch: shuffle all of them, and not parts by themselves.": spread > 0.2,
+        "In one epoch most examples follow their neighbor: shuffle the examples in each.": follow.max() > 0.5,
         "An example has the same place in each epoch: shuffle all of them.": (places == places[0]).all(axis=0).any(),
     })  # fmt: skip
 
