@@ -2,6 +2,8 @@
 
 import re
 import string
+import threading
+import time
 import unicodedata
 
 import numpy as np
@@ -185,6 +187,30 @@ def copies_by_dictionary(train_texts, test_texts):
     for text in train_texts:
         places.setdefault(key(text), []).append(text)
     return np.array([i for i in range(len(test_texts)) if key(test_texts[i]) in places], "int32")
+
+
+def work(seconds):
+    start = time.thread_time()
+    while time.thread_time() < start + seconds:
+        pass
+
+
+def copies_with_a_pause(train_texts, test_texts):
+    """Collect garbage for 0.6 s in one of the two calls with many texts, as Python may in a large process."""
+    if len(test_texts) > 1_000 and test_texts[0].startswith("text 0"):
+        work(0.6)
+    return copies(train_texts, test_texts)
+
+
+def copies_beside_a_busy_thread(train_texts, test_texts):
+    """Look texts up while another thread of the kernel works for 0.6 s."""
+    busy = threading.Thread(target=work, args=(0.6,))
+    if len(test_texts) > 1_000:
+        busy.start()
+    found = copies(train_texts, test_texts)
+    if len(test_texts) > 1_000:
+        busy.join()
+    return found
 
 
 def copies_in_a_list(train_texts, test_texts):
@@ -403,7 +429,15 @@ PROOFS = {
         raises=raising,
     ),
     "find_duplicates": Proof(
-        right=[copies, copies_by_regex, copies_by_isin, copies_by_dictionary, by_key(lambda text: hash(plain(text)))],
+        right=[
+            copies,
+            copies_by_regex,
+            copies_by_isin,
+            copies_by_dictionary,
+            by_key(lambda text: hash(plain(text))),
+            copies_with_a_pause,
+            copies_beside_a_busy_thread,
+        ],
         wrong={
             "changes the arrays": copies_in_place,
             "casefold does more": by_key(lambda text: plain(text.casefold())),

@@ -299,18 +299,29 @@ def find_duplicates(answer):
 
 
 def _require_speed(answer, many: int) -> None:
-    """Refuse an answer that compares each text with each: its time grows with the square of their number."""
-    known, texts = (np.array([f"text {i}" for i in range(start, start + many)], object) for start in (0, many // 2))
-    began = time.process_time()
-    seen = set(map(_plain, known))
-    want = np.flatnonzero([_plain(text) in seen for text in texts])
-    once, began = time.process_time() - began, time.process_time()
-    expect(np.asarray(answer(known, texts)), want, on=f"{many:,} texts on either side")
-    took = time.process_time() - began
+    """Refuse an answer that compares each text with each: its time grows with the square of their number.
+
+    The quicker of two calls counts, in time of this thread: Python's garbage collection may fall into one of them, and
+    other threads of a kernel may work meanwhile.
+    """
+    took = []
+    for trial in range(2):
+        known, texts = (
+            np.array([f"text {trial} {i}" for i in range(start, start + many)], object) for start in (0, many // 2)
+        )
+        began = time.thread_time()
+        seen = set(map(_plain, known))
+        want = np.flatnonzero([_plain(text) in seen for text in texts])
+        once, began = time.thread_time() - began, time.thread_time()
+        got = np.asarray(answer(known, texts))
+        took.append(time.thread_time() - began)
+        expect(got, want, on=f"{many:,} texts on either side")
+        if took[-1] < max(0.5, 8 * once):
+            return
     require(
-        took < max(0.5, 8 * once),
-        f"That is right, and slow: {many:,} texts took {took:.1f} s, where {once:.3f} s are enough. Look each text up "
-        "in a set: a list is searched from its start each time.",
+        False,
+        f"That is right, and slow: {many:,} texts took {min(took):.1f} s, where {once:.3f} s are enough. Look each "
+        "text up in a set: a list is searched from its start each time.",
     )
 
 
