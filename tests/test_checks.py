@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, read
 from utils import checks
-from utils.checks import engine, errors, progress_file, watchdog
+from utils.checks import engine, errors, progress_file, values, watchdog
 from utils.checks.engine import NotYet, attempted, central_difference, expect, refuse
 from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, Verdict
 
@@ -627,6 +627,14 @@ def test_huge_answers_are_judged_in_time(huge):
     verdict = double_check()(lambda x: value)
     assert verdict.outcome == NOT_YET and len(verdict.message) < 400
     assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(("levels", "entries"), [(30, 2), (31, values.MOST_ENTRIES + 1)])
+def test_entries_are_counted_thirty_levels_deep(levels, entries):
+    nested = [1.0, 2.0]
+    for _ in range(levels - 1):
+        nested = [nested]
+    assert values._entries(nested) == entries
 
 
 def test_a_symbolic_tensor_that_leaked(monkeypatch):

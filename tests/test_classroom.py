@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import unicodedata
 import zipfile
@@ -428,6 +429,11 @@ def test_progress_is_one_line_in_a_terminal_and_nothing_elsewhere(a_terminal, mo
         assert "#" * 20 in last and last.endswith("\n")
     else:
         assert said == ""
+
+
+def test_the_warm_process_prints_nothing_in_a_teacher_s_terminal():
+    out = subprocess.run([sys.executable, "-m", "utils.classroom.warm"], cwd=ROOT, capture_output=True, check=True)
+    assert (out.stdout, out.stderr) == (b"", b"")
 
 
 def test_the_full_class_hands_in_answers_of_every_kind_and_none_twice():

@@ -115,6 +115,14 @@ def test_a_question_that_raises_is_a_skip_and_restores(monkeypatch):
     assert report["gradient flow"].verdict == "skip" and "on purpose" in report["gradient flow"].sentence
 
 
+def test_a_step_without_a_loss_cannot_be_compared():
+    set_up = small()
+    given, model = set_up["model"], keras.Sequential(set_up["model"].layers)
+    report = trust.audit(model, set_up["x"], set_up["y"], train_step=lambda x, y: given.train_on_batch(x, y))
+    assert report["train step"].verdict == "skip"
+    assert "No loss was given to compare with" in report["train step"].sentence
+
+
 def test_training_goes_on_as_without_an_audit():
     losses = []
     for audited in (False, True):

@@ -266,6 +266,17 @@ def test_the_map_of_the_course_draws_each_part_where_it_stands_and_an_arrow_from
             if side:
                 wanted = [[x + 0.34 * side, y], [column - 0.34 * side, height]]
             else:
-                up = np.sign(height - y)
-                wanted = [[x, y + 0.2 * up], [column, height - 0.52 * up]]
+                wanted = [[x, y + 0.2], [column, height - 0.52]]
             assert np.round(wanted, 3).tolist() in ends, (name, source)
+
+
+def test_arrows_of_a_model_graph_begin_and_end_beside_the_boxes(shown):
+    draw("model_graph")
+    (axes,) = shown.axes
+    axes.figure.canvas.draw()
+    boxes = [text.get_bbox_patch().get_window_extent() for text in axes.texts if text.get_bbox_patch()]
+    assert len(boxes) == 6 and len(axes.patches) == 5
+    for arrow in axes.patches:
+        start, *_, end = axes.transData.transform(arrow._path_original.vertices)
+        assert any(0 <= start[0] - box.x1 < 15 for box in boxes if box.y0 < start[1] < box.y1)
+        assert any(0 <= box.x0 - end[0] < 15 for box in boxes if box.y0 < end[1] < box.y1)

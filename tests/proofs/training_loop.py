@@ -567,6 +567,7 @@ PROOFS = {
             "in which they are stored": resume_by("stored order"),
             "are 20 steps; it took 15": resume_by("batch dropped"),
             "the losses of five epochs": resume_by("means of all"),
+            "the losses of five epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
             "ran 3 epochs instead": resume_by("saved early"),
             "Count the epochs of all calls": resume_counting_this_call,
             "Two epochs had": resume_by("orders repeat"),

@@ -29,7 +29,7 @@ _SHAPES = {"scalar": (), "vector": (4,), "matrix": (2, 3), "row": (1, 2), "cube"
 def clip_global_norm(answer):
     """Judge the list and the norm: long, short, zero and at the threshold, with None and with tf.IndexedSlices."""
     for norm, clip_norm, forms in (
-        (30.0, 1.0, "matrix matrix matrix"),
+        (30.0, 2.0, "matrix matrix matrix"),
         (0.3, 1.0, "matrix vector cube"),
         (3.0, 4.0, "matrix vector scalar"),  # between the root of the threshold and the threshold
         (0.4, 0.25, "matrix"),  # the same, for a threshold below 1

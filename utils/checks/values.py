@@ -118,7 +118,7 @@ def _entries(value) -> int:
     if not _is_nested(value):
         return math.prod(getattr(value, "shape", ()))
     count, level = 0, [value]
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST + 1):  # in the last one, no list is left
         lists = [part for part in level if _is_nested(part)]
         count += len(level) - len(lists)
         if not lists or count + sum(map(len, lists)) > MOST_ENTRIES:

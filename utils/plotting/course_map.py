@@ -59,13 +59,12 @@ def _in_two_lines(name: str) -> str:
 
 
 def _connect(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw an arrow between two boxes: from side to side, or from top to bottom within a column."""
+    """Draw an arrow between two boxes: from side to side, or upward within a column."""
     side = np.sign(end[0] - start[0])
     if side:
         tail, head = (start[0] + 0.34 * side, start[1]), (end[0] - 0.34 * side, end[1])
     else:
-        up = np.sign(end[1] - start[1])
-        tail, head = (start[0], start[1] + 0.2 * up), (end[0], end[1] - 0.52 * up)
+        tail, head = (start[0], start[1] + 0.2), (end[0], end[1] - 0.52)
     axes.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9, color=GREY, lw=1.1, zorder=1))
 
 
