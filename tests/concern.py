@@ -10,7 +10,7 @@ from tests.notebooks import NOTEBOOKS, ROOT
 
 AT_MOST = 12  # test files on one mutant, those first that use its file most, and little else
 COPIES = "tests/test_trust.py::test_notebook_and_file_are_the_same_to_the_letter"
-LISTED = "tests/test_checks.py::test_deeper_exercises_are_those_of_the_deeper_sections"
+CHECKS = "tests/test_checks.py"
 NBVAL = ("--nbval", "--nbval-sanitize-with=tests/sanitize.cfg", "--nbval-cell-timeout=60")
 
 
@@ -64,7 +64,7 @@ def tests_of(file: str, function: str = "") -> list[tuple[str, ...]]:
     defined = ast.parse(path.read_text(encoding="utf-8")).body
     checks = [f.name for f in defined if any("exercise(" in ast.unparse(d) for d in getattr(f, "decorator_list", []))]
     if checks:
-        return [("tests/test_exercises.py", "-k", function if function in checks else " or ".join(checks)), (LISTED,)]
+        return [("tests/test_exercises.py", "-k", function if function in checks else " or ".join(checks)), (CHECKS,)]
     users = [*tests.rglob("*.py"), *(module for module in (ROOT / "utils").rglob("*.py") if module.stem != "__init__")]
     reached, found = [file], Counter()
     for at, module in enumerate(reached):  # which grows

@@ -4,11 +4,11 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Keywords that say how something looks, what it is called, or what nobody may do with it.
+# Keywords that say how something looks, what it is called, what nobody may do with it, or what is true anyway.
 LOOKS = (
     "alpha color daemon dpi figsize fontsize frozen height indent label lw max_workers mew ms name pad s saying seed"
 )
-LOOKS = {*LOOKS.split(), "size", "title", "verbose", "width", "xytext", "zorder"}
+LOOKS = {*LOOKS.split(), "size", "strict", "title", "verbose", "width", "xytext", "zorder"}
 SWAPPED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Add: ast.Sub, ast.Sub: ast.Add}
 SWAPPED |= {ast.And: ast.Or, ast.Or: ast.And}
 TWINS = "sum mean, reduce_sum reduce_mean, min max, reduce_min reduce_max, argmin argmax, minimum maximum, any all"

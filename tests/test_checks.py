@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tests.notebooks import NOTEBOOKS, read
 from utils import checks
-from utils.checks import engine, errors, progress_file, values, watchdog
+from utils.checks import engine, errors, metrics, progress_file, values, watchdog
 from utils.checks.engine import NotYet, attempted, central_difference, expect, refuse
 from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED, Verdict
 
@@ -758,3 +758,16 @@ def test_deeper_exercises_are_those_of_the_deeper_sections():
     titles = {number: title for number, title, _ in checks.progress().rows}
     assert {number for number, title in titles.items() if title.endswith(" (Deeper)")} == marked
     assert f"{len(marked)} are marked Deeper" in repr(checks.progress())
+
+
+def test_a_case_is_drawn_until_its_wrong_answers_differ():
+    """What cannot be computed, or is right by its nature, does not count."""
+    drawn = [("close", 1.0, {"wrong": 1.0005}, ""), ("clear", 1.0, {"wrong": 0.5, "right": 1.0, "none": np.nan}, "")]
+    later = iter([*drawn, ("too many draws", 1.0, {}, "")])
+    assert metrics._clear_cut(lambda: next(later))[0] == "clear"
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_a_case_of_r2_says_what_it_draws(column):
+    batches, _, _, on = metrics._r2_case(0.0, 1.0, column)
+    assert [batch[1].ndim for batch in batches] == [1 + column] * 5 and on.endswith(", 1)" if column else ",)")

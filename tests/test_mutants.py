@@ -112,8 +112,8 @@ def test_the_tests_of_a_module_are_found(file, wanted):
 
 
 def test_the_tests_of_a_check_are_its_exercise_and_those_of_a_notebook_its_outputs_and_what_takes_code_from_it():
-    huber, listed = concern.tests_of("utils/checks/losses.py", "huber")
-    assert huber == ("tests/test_exercises.py", "-k", "huber") and listed == (concern.LISTED,)
+    huber, all_checks = concern.tests_of("utils/checks/losses.py", "huber")
+    assert huber == ("tests/test_exercises.py", "-k", "huber") and all_checks == (concern.CHECKS,)
     (_, _, names), _ = concern.tests_of("utils/checks/losses.py", "_a_helper")
     assert "huber or " in names
     outputs, theirs = concern.tests_of(concern.name(NOTEBOOKS[4]))

@@ -18,9 +18,9 @@ def peak_bytes(call: Callable[[], object]) -> int:
     """Return the greatest number of bytes in use during `call()`, above what was in use before it.
 
     Where TensorFlow counts, that is what its allocator hands out on the first device, in blocks that may be larger than
-    what is asked of them. Elsewhere it is memory of the whole
-    process, exact to a few MB, and memory that was used once and kept does not show again: let `call` need tens of MB
-    at least, for tens of milliseconds, and measure small calls before large ones.
+    what is asked of them. Elsewhere it is memory of the whole process, exact to a few MB, and memory that was used once
+    and kept does not show again: let `call` need tens of MB at least, for tens of milliseconds, and measure small calls
+    before large ones.
     """
     gc.collect()
     device = "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"
