@@ -123,6 +123,51 @@ def test_a_step_without_a_loss_cannot_be_compared():
     assert "No loss was given to compare with" in report["train step"].sentence
 
 
+def test_a_text_of_just_as_many_words_is_not_cut():
+    layer = keras.layers.TextVectorization(output_sequence_length=3)
+    assert trust.cut_share(layer, tf.constant(["so good a film", "a good film", "good"])) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("side", [-1, 1], ids=["too small", "too large"])
+def test_a_loss_that_forgives_one_side_is_named(side):
+    report = trust.audit(**small(loss_fn=lambda y, y_pred: tf.reduce_mean(tf.nn.relu(side * (y_pred - y)))))
+    assert report["loss at the truth"].verdict == "warn"
+    assert "costs no more than the truth" in report["loss at the truth"].sentence
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1.05, "fail")])
+def test_a_gradient_that_is_a_twentieth_too_large_is_not_the_slope(factor, verdict):
+    @tf.custom_gradient
+    def scaled(y_pred):
+        return tf.identity(y_pred), lambda upstream: factor * upstream
+
+    report = trust.audit(**small(loss_fn=lambda y, y_pred: tf.reduce_mean(tf.sqrt((scaled(y_pred) - y) ** 2 + 9))))
+    assert report["loss slope"].verdict == verdict
+
+
+@pytest.mark.parametrize(("highest", "verdict"), [(0.1, "pass"), (0.25, "warn")])
+def test_weight_decay_is_measured_at_the_highest_learning_rate(highest, verdict):
+    rate = keras.optimizers.schedules.CosineDecay(0.001, 1000, warmup_target=highest, warmup_steps=100)
+    report = trust.audit(**small(optimizer=keras.optimizers.AdamW(rate, weight_decay=0.1)))
+    assert report["optimizer"].verdict == verdict
+
+
+def test_a_small_loss_is_learned_as_well_as_a_large_one():
+    report = trust.audit(**small(loss_fn=lambda y, y_pred: 0.001 * tf.reduce_mean((y_pred - y) ** 2)))
+    assert report["one batch by heart"].verdict == "pass"
+
+
+def test_a_model_that_cannot_be_saved_gets_the_reason():
+    class Unsaved(keras.layers.Dense):
+        def get_config(self):
+            raise NotImplementedError("no configuration")
+
+    set_up = small()
+    set_up["model"] = keras.Sequential([keras.layers.Input((4,)), Unsaved(1)])
+    report = trust.audit(**set_up, loss_fn="mse", optimizer="adam")
+    assert report["saved"].sentence.startswith("It cannot be saved and loaded: no configuration")
+
+
 def test_training_goes_on_as_without_an_audit():
     losses = []
     for audited in (False, True):
