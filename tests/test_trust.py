@@ -128,6 +128,14 @@ def test_a_text_of_just_as_many_words_is_not_cut():
     assert trust.cut_share(layer, tf.constant(["so good a film", "a good film", "good"])) == pytest.approx(1 / 3)
 
 
+def test_a_table_of_errors_is_noticed_where_it_changes_the_loss_little():
+    """A start that is far off: each row's error is near 15, and the table's spread adds three in a thousand."""
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    x = np.linspace(-1, 1, 64, dtype="float32")[:, None]
+    report = trust.audit(model, x, 15 + x[:, 0], loss_fn=lambda y, y_pred: tf.reduce_mean((y_pred - y) ** 2))
+    assert report["shapes"].verdict == "fail" and "broadcast" in report["shapes"].sentence
+
+
 @pytest.mark.parametrize("side", [-1, 1], ids=["too small", "too large"])
 def test_a_loss_that_forgives_one_side_is_named(side):
     report = trust.audit(**small(loss_fn=lambda y, y_pred: tf.reduce_mean(tf.nn.relu(side * (y_pred - y)))))

@@ -428,6 +428,7 @@ PROOFS = {
             "compare with the largest component": wrong_one_by_component,
             "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
             "expected one index": lambda functions, x: [wrong_one_by_allclose(functions, x)],
+            "planted at": lambda functions, x: np.argmin([np.linalg.norm(_gradient(f, x)) for f in functions]),
         },
         raises=lambda functions, x: functions[5](x),
     ),

@@ -13,7 +13,7 @@ from utils.data.reviews import write_reviews
 Pair = tuple[np.ndarray, np.ndarray]  # x and y
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Source:
     """A real data set, and the function that draws its stand-in.
 
