@@ -7,13 +7,15 @@ from tests.proofs import Proof
 
 
 def stop_by_counter(
-    val_losses, patience, min_delta, *, exactly=False, bar="", in_a_row=True, extra=0, start=np.inf, nan=False
-):
+    val_losses, patience, min_delta, *, exactly=False, bar="", in_a_row=True, extra=0, start=np.inf, nan=False,
+    rise=False, share=False,
+):  # fmt: skip
     mark, waited, epoch = start, 0, 0
     for loss in val_losses:
         epoch += 1
-        gain = mark - loss
-        if gain > min_delta or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
+        gain = abs(mark - loss) if rise else mark - loss
+        enough = min_delta * (mark if share and epoch > 1 else 1)
+        if gain > enough or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
             mark, waited = loss, 0 if in_a_row else waited
         else:
             waited += 1
@@ -62,6 +64,18 @@ def stop_by_recursion(val_losses, patience, min_delta):
 def stop_on(change):
     """Return answers that see other losses than those that were given."""
     return lambda losses, patience, min_delta: stop_by_counter([change(loss) for loss in losses], patience, min_delta)
+
+
+def stop_where_no_loss_is_false(losses, patience, min_delta):
+    best, mark, at, best_at, epoch = None, None, 0, 0, 0
+    for epoch, loss in enumerate(losses, 1):
+        if not best or loss < best:
+            best, best_at = loss, epoch
+        if not mark or mark - loss > min_delta:
+            mark, at = loss, epoch
+        if epoch - at >= patience:
+            break
+    return epoch, best_at
 
 
 def stop_after_nan(losses, patience, min_delta):
@@ -138,6 +152,21 @@ def threes_in_one_epoch(n, epoch):
     return np.lexsort((np.arange(n) * (-1) ** group, np.random.default_rng(epoch).permutation(n)[group]))
 
 
+def epoch_by_a_small_buffer(train_step, x, y, epoch, batch_size):
+    dataset, total = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(1000, seed=epoch).batch(batch_size), 0.0
+    for x_batch, y_batch in dataset:
+        total += float(train_step(x_batch, y_batch)) * len(y_batch)
+    return total / len(x)
+
+
+def epoch_without_a_single_row(train_step, x, y, epoch, batch_size):
+    order, total = np.random.default_rng(epoch).permutation(len(x)), 0.0
+    for start in range(0, len(x) - 1, batch_size):
+        rows = order[start : start + batch_size]
+        total += float(train_step(x[rows], y[rows])) * len(rows)
+    return total / len(x)
+
+
 def faulty_epoch(fault):
     orders = {  # of n examples, in an epoch
         "same order": lambda n, epoch: np.random.default_rng(1).permutation(n),
@@ -153,6 +182,7 @@ def faulty_epoch(fault):
             np.random.default_rng(epoch).permutation(n)[np.arange(n) // 2], kind="stable"
         ),
         "threes in one epoch": threes_in_one_epoch,
+        "first epoch stored": lambda n, epoch: np.random.default_rng(epoch).permutation(n) if epoch else np.arange(n),
         "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
     }
 
@@ -240,6 +270,12 @@ def warmup_in_python(step, peak, warmup_steps):
     return peak * min(1.0, (step + 1) / warmup_steps)
 
 
+def warmup_of_tensors_alone(step, peak, warmup_steps):
+    if isinstance(step, tf.Tensor):
+        return warmup_by_where(step, peak, warmup_steps)
+    return warmup_in_python(step, peak, warmup_steps)
+
+
 def _line(step, warmup_steps):
     return (tf.cast(step, tf.float32) + 1) / warmup_steps
 
@@ -288,6 +324,23 @@ def matrix_of_flat_examples(model, batches, classes):
     return matrix_by_numpy(model, ((tf.reshape(x_batch, (len(x_batch), 1, -1)), y) for x_batch, y in batches), classes)
 
 
+def matrix_of_seen_classes(model, batches, classes):
+    pairs = [(y, model(x, training=False).numpy().argmax(1)) for x, y in batches]
+    y_true, y_pred = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    matrix = np.zeros((classes, classes), int)
+    np.add.at(matrix, (np.searchsorted(np.unique(y_true), y_true), y_pred), 1)
+    return matrix
+
+
+def matrix_of(change):
+    """Return answers that take the greatest of `change(logits)`."""
+
+    def confusion_matrix(model, batches, classes):
+        return matrix_by_numpy(lambda x, training: change(model(x, training=training)), batches, classes)
+
+    return confusion_matrix
+
+
 def matrix_after_counting(model, batches, classes):
     if sum(1 for _ in batches) == 0:
         return np.zeros((classes, classes))
@@ -331,6 +384,13 @@ def share_by_where(losses, mask, real_words, penalty, replicas):
     return tf.math.divide(tf.reduce_sum(tf.where(mask, losses, 0)), np.float32(real_words)) + penalty * (1 / replicas)
 
 
+def share_by_rows(losses, mask, real_words, penalty, replicas):
+    total = tf.constant(0.0)
+    for row, real in zip(losses, mask, strict=True):
+        total += tf.reduce_sum(row[real])
+    return total / tf.cast(real_words, tf.float32) + penalty / replicas
+
+
 def share_without_signs(losses, mask, real_words, penalty, replicas):
     return share(abs(losses), mask, real_words, abs(penalty), replicas)
 
@@ -370,6 +430,14 @@ PROOFS = {
             "min_delta 2.0: expected": lambda losses, n, d: stop_by_counter(losses, n, min(d, 1.0)),
             "min_delta 9.53": lambda losses, n, d: stop_by_counter(losses, n, max(d, 0.001) if d else d),
             "patience 12": lambda losses, *rest: stop_by_counter(losses[:20], *rest),
+            "expected [4, 1], got [11, 11]": stop_with(rise=True),
+            "not a share of one": stop_with(share=True),
+            "The last epoch that was trained may be": stop_keeping(
+                lambda losses, trained, min_delta: np.nanargmin(losses[: max(trained - 1, 1)])
+            ),
+            "losses [0.46875, 0.0, 0.3125": stop_where_no_loss_is_false,
+            "min_delta 0.0: expected [4, 3]": lambda losses, n, d: stop_by_counter(losses, n, max(d, 1e-7)),
+            "expected [4, 3], got [2, 2]": lambda losses, n, d: stop_by_counter(losses, n, d + 1e-8),
         },
         raises=raising,
     ),
@@ -379,6 +447,10 @@ PROOFS = {
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
             "Most examples follow": faulty_epoch("pairs"),
             "In one epoch most": faulty_epoch("threes in one epoch"),
+            "In one epoch most examples": faulty_epoch("first epoch stored"),
+            "is the shuffle buffer smaller": epoch_by_a_small_buffer,
+            "9 examples in batches of 4: 1 examples were left out": epoch_without_a_single_row,
+            "other numbers than those of y": lambda step, x, y, *rest: faulty_epoch("")(step, x, y.astype(int), *rest),
             "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
             "had the same order. Let": faulty_epoch("every fifth order"),
@@ -418,12 +490,17 @@ PROOFS = {
             "one step early": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, max(w - 1, 1))),
             "It ends at 1": lambda s, peak, w: tf.minimum(1.0, peak * tf.minimum(1.0, _line(s, w))),
             "a tensor of float64": lambda s, peak, w: tf.cast(warmup_by_where(s, peak, w), tf.float64),
-            "peak 0.003, 50": lambda s, peak, w: tf.maximum(1e-4, warmup_by_where(s, peak, w)),
-            "70000": lambda s, peak, w: warmup_by_where(s, peak, min(w, 500)),
+            "peak 0.0001, 7000": lambda s, peak, w: tf.maximum(1e-7, warmup_by_where(s, peak, w)),
+            "step 20, peak 0.0001": lambda s, peak, w: tf.where(
+                s == 0, peak / w, tf.round(1e6 * warmup_by_where(s, peak, w)) / 1e6
+            ),
+            "step 0, peak 0.0001": lambda s, peak, w: tf.round(1e6 * warmup_by_where(s, peak, w)) / 1e6,
+            "7000": lambda s, peak, w: warmup_by_where(s, peak, min(w, 500)),
             "step 41000": lambda s, peak, w: warmup_by_where(tf.cast(s, tf.int16), peak, w),
             "step 1000000": lambda s, peak, w: warmup_by_where(s, peak, w) * tf.where(s < 10**5, 1.0, 0.5),
         },
         raises=warmup_in_python,
+        breaks=(warmup_of_tensors_alone,),
     ),
     "confusion_matrix": Proof(
         right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once, matrix_by_variable],
@@ -440,13 +517,16 @@ PROOFS = {
             "needs more bits": lambda *answer: matrix_by_numpy(*answer) % 256,
             "in training mode": lambda *answer: matrix_by_numpy(*answer, training=True),
             "uint8": lambda *answer: matrix_by_bincount(*answer, cast=False),
+            "generator of batches of 8, 20 classes": matrix_of_seen_classes,
+            "64 examples": matrix_of(tf.sigmoid),
+            "64 examples in": matrix_of(tf.exp),
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
         breaks=(matrix_of_flat_examples,),
     ),
     "replica_loss": Proof(
-        right=[share, share_in_numpy, share_in_float64, share_by_where],
+        right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows],
         wrong={
             "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
             "adds the whole penalty": lambda *answer: share(*answer[:4], 1),

@@ -33,7 +33,7 @@ def clip_global_norm(answer):
         (0.3, 1.0, "matrix vector cube"),
         (3.0, 4.0, "matrix vector scalar"),  # between the root of the threshold and the threshold
         (0.4, 0.25, "matrix"),  # the same, for a threshold below 1
-        (2.02, 2.0, "cube vector"),  # a little above the threshold, a little below, and at it
+        (2.01, 2.0, "cube vector"),  # a little above the threshold, a little below, and at it
         (2.97, 3.0, "vector row"),
         (5.0, 5.0, "vector"),
         (50.0, 2.5, "matrix None None cube"),
