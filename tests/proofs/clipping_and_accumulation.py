@@ -794,6 +794,10 @@ PROOFS = {
             "the caller's list was changed": clip_in_place,
             "list was changed. Make a new one": clip_and_clear,
             "the norm of": clipping(norm=lambda g: tf.cast(norm_of(g), tf.float16)),
+            "(matrix, vector) of global norm 0, clip_norm 1.0: expected 0., got": clipping(
+                norm=lambda g: tf.sqrt(norm_of(g) ** 2 + 1e-8)
+            ),
+            "clip_norm 2.0: expected": clipping(factor=lambda n, c: c / n if n > 1.01 * c else 1.0),
             "without the scalars": clipping(norm=lambda g: norm_of([x for x in g if x is not None and x.shape.rank])),
             "A square, or a 1, in place of one": clipping(
                 factor=lambda n, c: max(1, int(c)) / tf.maximum(n, max(1, int(c)))
