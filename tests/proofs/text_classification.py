@@ -133,6 +133,28 @@ def mean_at_the_end(embedded, ids, start=False):
     return tf.math.divide_no_nan(tf.reduce_sum(real * embedded, 1), tf.reduce_sum(real, 1))
 
 
+def _span(ids):
+    """Mark all places from the first word to the last."""
+    real = tf.cast(ids != 0, tf.int32)
+    return tf.cumsum(real, 1) * tf.cumsum(real, 1, reverse=True)
+
+
+def mean_of_span(embedded, ids):
+    return mean_by_where(embedded, _span(ids))
+
+
+def mean_over_span(embedded, ids):
+    total = tf.reduce_sum(_real(embedded, ids) * embedded, 1)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(_real(embedded, _span(ids)), 1))
+
+
+def mean_from_the_first_word(embedded, ids):
+    """Take as many rows as there are words, from the first word on."""
+    first, count = (tf.argmax(ids != 0, 1)[:, None], tf.math.count_nonzero(ids, 1, keepdims=True))
+    place = tf.range(ids.shape[1], dtype=tf.int64)
+    return mean_by_where(embedded, tf.cast((place >= first) & (place < first + count), tf.int64))
+
+
 def mean_by_map(embedded, ids):
     def of_one(review):
         rows = tf.boolean_mask(review[0], review[1] != 0)
@@ -411,7 +433,7 @@ PROOFS = {
         wrong={
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
-            "words, padding at the": mean_of_a_shape(),
+            "words, padding between words": mean_of_a_shape(),
             "padding at the end and filled with 3e+38": mean_by_subtraction,
             "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
@@ -424,7 +446,19 @@ PROOFS = {
             "stand at the start": lambda embedded, ids: mean_at_the_end(embedded, ids, start=True),
             "one word too many": mean_plus_one,
             "words of the whole batch": mean_of_batch,
-            "use tf, not NumPy": lambda embedded, ids: tf.constant(mean_by_where(embedded, ids).numpy()),
+            "use tf operations on `embedded` itself": lambda embedded, ids: tf.constant(
+                mean_by_where(embedded, ids).numpy()
+            ),
+            "no gradient arrives": lambda embedded, ids: mean_by_where(tf.Variable(embedded), ids),
+            "That takes padding to stand around": mean_of_span,
+            "The count takes padding to stand around": mean_over_span,
+            "padding between words and filled with 3: expected": mean_from_the_first_word,
+            "A word may have a row of zeros": lambda embedded, ids: mean_by_where(
+                embedded, tf.where(tf.reduce_any(embedded != 0, -1), ids, 0)
+            ),
+            "As uint8": lambda embedded, ids: mean_by_where(embedded, tf.cast(ids, tf.uint8)),
+            "As int32": lambda embedded, ids: mean_by_where(embedded, tf.cast(ids, tf.int32)),
+            "reviews of 5000 words": lambda embedded, ids: mean_by_where(embedded[:, :1000], ids[:, :1000]),
         },
         raises=raising,
     ),

@@ -146,23 +146,26 @@ def _kept(
 
 @exercise("8.2", "The mean of what is there", why="A review now scores the same alone and beside a longer one.")
 def masked_mean(answer):
-    """Judge means and slopes on ragged batches, padded anywhere, with large numbers there, and on an empty review."""
-    rng = np.random.default_rng()
-    cases = (((4, 1), 2.0, "end", 3), ((3, 5, 2), -7.0, "start", 3), ((3, 0, 4), 1.0, "end", 2),
-             ((5, 1, 1, 4), 3e38, "end", 4), ((2, 4, 3), 3.0, "middle", 2), ((1,), 2.0, "start", 1))  # fmt: skip
+    """Judge means and slopes on ragged batches, padded anywhere, with odd ids and rows, on empty and long reviews."""
+    cases = (((4, 1), 2.0, "at the end", 3), ((3, 5, 2), -7.0, "at the start", 3), ((3, 0, 4), 1.0, "at the end", 2),
+             ((5, 1, 1, 4), 3e38, "at the end", 4), ((2, 4, 3), 3.0, "between words", 2),
+             ((1,), 2.0, "at the start", 1), ((5_000,), 1.0, "at the end", 3))  # fmt: skip
     for lengths, filler, where, d in cases:
         real = np.arange(max(lengths) + 2) < np.array(lengths)[:, np.newaxis]
-        front = real[..., np.newaxis]
-        real = {"end": real, "start": real[:, ::-1], "middle": np.roll(real, 1, axis=1)}[where]
-        ids = np.where(real, rng.integers(1, 4, real.shape), 0)
+        between = np.insert(np.roll(real, 1, axis=1), 2, False, axis=1)[:, :-1]  # the first word stands apart
+        real = {"at the end": real, "at the start": real[:, ::-1], "between words": between}[where]
+        ids = np.where(real, np.resize([2**8, 2**16, 2**32, 1], real.shape), 0)
         embedded = np.where(real[..., np.newaxis], random_array(*real.shape, d, low=2, high=20), filler)
+        if where == "between words":
+            embedded[:, 1] = 0  # the first word of each review has a row of zeros
         embedded = embedded.astype("float32").astype("float64")
         counts = real.sum(1, keepdims=True)
-        total = np.where(real[..., np.newaxis], embedded, 0).sum(1)
+        front = np.arange(real.shape[1]) < counts
+        span = np.maximum.accumulate(real, 1) & np.maximum.accumulate(real[:, ::-1], 1)[:, ::-1]
+        want, total = _mean_over(real, embedded), np.where(real[..., np.newaxis], embedded, 0).sum(1)
         counts_or_1 = np.maximum(counts, 1)
         with np.errstate(all="ignore"):
             nan = total / counts
-        want = total / counts_or_1
         smells = {
             "The padding was averaged in: neither sum nor count may see it.": embedded.mean(1),
             "The sum is right; divide by the number of real words, not by all steps.": total / real.shape[1],
@@ -175,11 +178,21 @@ def masked_mean(answer):
             "The count includes the padding, the sum does not leave it out: where is the mask?":
                 embedded.sum(1) / counts_or_1,
             "That takes padding to stand at the end: it is where the ids are 0, wherever that is.":
-                np.where(front, embedded, 0).sum(1) / counts_or_1,
+                _mean_over(front, embedded),
             "That takes padding to stand at the start: it is where the ids are 0, wherever that is.":
-                np.where(front[:, ::-1], embedded, 0).sum(1) / counts_or_1,
+                _mean_over(front[:, ::-1], embedded),
+            "That takes padding to stand around the words: it is where the ids are 0, also between two words.":
+                _mean_over(span, embedded),
+            "The count takes padding to stand around the words: it is where the ids are 0, also between two words.":
+                total / np.maximum(span.sum(1, keepdims=True), 1),
+            "A word may have a row of zeros: the ids alone say what is padding.":
+                _mean_over(real & embedded.any(-1), embedded),
         }  # fmt: skip
-        on = f"reviews of {', '.join(map(str, lengths))} words, padding at the {where} and filled with {filler:g}"
+        smells |= {
+            f"As {small}, some of these ids become 0: compare the ids as they came, in int64.":
+                _mean_over(ids.astype(small) != 0, embedded) for small in ("uint8", "int16", "int32")
+        }  # fmt: skip
+        on = f"reviews of {', '.join(map(str, lengths))} words, padding {where} and filled with {filler:g}"
         point, ids = tf.constant(embedded, tf.float32), tf.constant(ids)
         with tf.GradientTape() as tape:
             tape.watch(point)
@@ -188,11 +201,18 @@ def masked_mean(answer):
         expect(got, want, on=on, smells=smells)
         require_dtype(np.asarray(got), np.float32, on)
         slopes = None if value is None else tape.gradient(value, point)
-        require(slopes is not None, f"For {on}: the values are right, but no gradient arrives: use tf, not NumPy.")
+        lost = f"For {on}: the values are right, but no gradient arrives: use tf operations on `embedded` itself."
+        require(slopes is not None, lost)
         slope = np.where(real, 1 / counts_or_1, 0)[..., np.newaxis] * np.ones(d)
         at_padding = np.any(np.where(real[..., np.newaxis], 0, np.nan_to_num(slopes)))
         refuse({"the values are right, but the padding has a gradient: mask it out before the sum.": at_padding}, on=on)
         expect(slopes, slope, on=f"the gradient on {on}")
+
+
+def _mean_over(kept, embedded) -> np.ndarray:
+    """Return for each review the mean of the rows that are `kept`, or zeros where there is none."""
+    total = np.where(kept[..., np.newaxis], embedded, 0).sum(1)
+    return total / np.maximum(kept.sum(1, keepdims=True), 1)
 
 
 @exercise(
