@@ -418,6 +418,11 @@ PROOFS = {
             "brackets, hyphens and their like stay": faulty(marks=r"[!-&(-/:-@\[-^`{-~]"),
             "all other characters stay": faulty(marks=r"[^\w\sа-яéà«»\p{L}]|[«»]"),
             "inside another word": faulty(edge=""),
+            "finds n't inside a word, too: it": faulty(ends="($|[^a-z])", contract=r" not\1"),
+            "Digits and underscores belong to the word": negation_behind("^a-z"),
+            "2no and x_not are no negations": negation_behind("^a-z0-9"),
+            "is one or more spaces, tabs": faulty(gap=r"\s{1,9}"),
+            "'bad bad bad bad bad ' … ": lambda text: negation(tf.strings.substr(text, 0, 2000)),
             "marks are still there": faulty(marks=""),
             "Only the first": negation_once,
             "keeps its own name": faulty(glued=r"\1_\2"),
@@ -425,8 +430,12 @@ PROOFS = {
             "The n't is still there": faulty(contract="n't not"),
             "one text in, one text out": negation_joined,
             "A tensor of strings": lambda text: tf.strings.length(text),
+            "come back as a ragged tensor": lambda text: tf.strings.reduce_join(
+                tf.strings.split(negation(text)), separator=" ", axis=-1
+            ),
         },
         raises=negation_in_python,
+        breaks=(lambda text: tf.reshape(negation(text), text.shape),),
     ),
     "masked_mean": Proof(
         right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer, mean_by_map],
