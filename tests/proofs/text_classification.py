@@ -179,8 +179,12 @@ def mean_by_subtraction(embedded, ids):
     return tf.math.divide_no_nan(tf.reduce_sum(embedded, 1) - padding, tf.reduce_sum(_real(embedded, ids), 1))
 
 
+def without_marks(text):
+    return " ".join("".join(c for c in text if c.isalnum() or c.isspace()).split())
+
+
 def plain(text):
-    return " ".join("".join(c for c in text.lower() if c.isalnum() or c.isspace()).split())
+    return without_marks(text.lower())
 
 
 def copies(train_texts, test_texts, key=plain):
@@ -256,6 +260,13 @@ def keeping(also):
             "".join(c for c in text.lower() if c.isalnum() or c.isspace() or unicodedata.category(c)[0] in also).split()
         )
     )
+
+
+def copies_by_search(train_texts, test_texts):
+    """Search in the sorted training part, which must not be empty."""
+    known, texts = np.sort([plain(text) for text in train_texts]), np.array([plain(text) for text in test_texts])
+    place = np.searchsorted(known, texts)
+    return np.flatnonzero(known[np.minimum(place, len(known) - 1)] == texts)
 
 
 def copies_in_place(train_texts, test_texts):
@@ -521,8 +532,14 @@ PROOFS = {
             "within the test part": repeats,
             "that is a mask": copies_as_mask,
             "those are texts": lambda a, b: [b[i] for i in copies(a, b)],
+            "whole numbers are expected": lambda a, b: dict.fromkeys(copies(a, b)).keys(),
+            "Lower the case before you leave anything out": by_key(lambda text: without_marks(text).lower()),
+            "Lower the case of the whole text at once": by_key(lambda text: plain("".join(map(str.lower, text)))),
+            "40,000 texts to train on and 2": lambda a, b: copies(a[:20_000], b),
+            "2 texts to train on and 40,000": lambda a, b: np.array(copies(a, b), int).astype(np.int16),
         },
         raises=raising,
+        breaks=(copies_by_search,),
     ),
     "word_saliency": Proof(
         right=[saliency_in_a_batch, saliency_by_scaling, saliency_by_jacobian, saliency_by_slices],

@@ -256,16 +256,19 @@ def find_duplicates(answer):
         "of stars",
         "elan",
         "straße",
+        "İZMİR",
+        "ΟΔΟΣ",
     ]
     odd_test += [f"word{mark}{i} end" for i, mark in enumerate(ODD_MARKS)] + [
         "word 1 end", "good<br />film", "good film", "no\u00a0space\u2003here", "nospacehere", "٣ of stars",
-        "e\u0301lan", "élan", "ｅlan", "strasse", "STRAßE", "it is so !", "- it is so",
+        "e\u0301lan", "élan", "ｅlan", "strasse", "STRAßE", "it is so !", "- it is so", "izmir", "οδος", "οδοσ",
     ]  # fmt: skip
     long = " ".join(rng.permutation(np.repeat(words, 8)))
     middle = len(long) // 10 * 5  # the start of a word: each has four letters and a space
     part = len(long) - 4
     longer = [long, f"{long[:middle]}fine{long[middle + 4 :]}", f"{long[:part]}fine", f"fine{long[4:]}"]
     lists = (test, train), (train, test), (["one", "two"], ["three"]), (odd_test, odd), (longer, [long.upper()])
+    lists += (["one", "..."], []), ([], ["one"])
     for number, (texts, known) in enumerate(lists):
         want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
         given = [np.array(part, dtype=str if number == 2 else object) for part in (known, texts)]
@@ -277,7 +280,8 @@ def find_duplicates(answer):
                 given[0].tolist() != known or given[1].tolist() != texts,
             "a set has no order: a list or an array of indices is expected.": isinstance(got, set | frozenset),
             "that is a mask. Indices are asked for: np.flatnonzero makes them.": array.dtype == bool,
-            "those are texts. Their places are asked for.": array.dtype.kind in "OSU",
+            "those are texts. Their places are asked for.": any(isinstance(item, str | bytes) for item in array.flat),
+            "whole numbers are expected, in a list or an array of integers.": array.dtype.kind == "O",
             "a list of indices is expected, and one number came.": array.ndim == 0,
             "an index is a whole number; floats came.": array.dtype.kind == "f" and array.size,
         }, on=on)  # fmt: skip
@@ -292,6 +296,10 @@ def find_duplicates(answer):
                 lambda text: " ".join(text.lower().translate(dict.fromkeys(map(ord, string.punctuation))).split()),
             "casefold does more than lower: straße and strasse are two words.":
                 lambda text: " ".join(_no_marks(text.casefold()).split()),
+            "Lower the case before you leave anything out: İ becomes two characters, and one of them is a mark.":
+                lambda text: " ".join(_no_marks(text).lower().split()),
+            "Lower the case of the whole text at once: Σ becomes ς at the end of a word, and σ elsewhere.":
+                lambda text: _plain("".join(map(str.lower, text))),
             "Accents and forms of letters stay as they are: élan is not elan.":
                 lambda text: _plain(unicodedata.normalize("NFKD", text)),
             "A character that is put together of two was made one: a mark is left out, and its letter stays.":
@@ -329,6 +337,10 @@ def find_duplicates(answer):
         expect(array if array.size else np.zeros(0, int), np.array(want, int), on=on, smells={
             smell: np.array(wrong, int) for smell, wrong in smells.items()
         })  # fmt: skip
+    reviews = [f"review {i}" for i in range(40_000)]
+    for known, texts, want in (reviews, reviews[-2:], [0, 1]), (reviews[-2:], reviews, [39_998, 39_999]):
+        got = answer(np.array(known, object), np.array(texts, object))
+        expect(got, np.array(want), on=f"{len(known):,} texts to train on and {len(texts):,} to test")
     for many in MANY:
         _require_speed(answer, many)
 
