@@ -359,6 +359,16 @@ def slope_of_table(ids, table, head):
     return tf.convert_to_tensor(tape.gradient(logit, table))
 
 
+def saliency_without_row_0(ids, table, head):
+    """Take for padding what has the row of padding."""
+    embedded, gradient = _gradient(ids, table, head)
+    return tf.where(tf.reduce_any(embedded != table[0], -1), tf.reduce_sum(gradient * embedded, -1), 0)
+
+
+def saliency_of_two_copies(ids, table, head):
+    return SALIENCY(ids, table, lambda embedded: head(tf.repeat(embedded, 2, axis=0)))
+
+
 def saliency_out_of_range(ids, table, head):
     return saliency_in_a_batch(ids + len(table), table, head)
 
@@ -552,9 +562,13 @@ PROOFS = {
             "ids [3, 1, 4]": saliency(
                 lambda e, g, ids: _masked(tf.reduce_sum(tf.clip_by_value(g, -1, 1) * e, -1), ids)
             ),
-            "ids [299, 0, 3, 299]": lambda ids, table, head: SALIENCY(
-                tf.cast(tf.cast(ids, tf.int8), tf.int64), table, head
+            "ids [65543, 0, 3, 65543]": lambda ids, table, head: SALIENCY(
+                tf.cast(tf.cast(ids, tf.int16), tf.int64), table, head
             ),
+            "ids [3, 0, 5, 2], table": lambda *given: tf.clip_by_value(SALIENCY(*given), -100, 100),
+            "13 times": lambda *given: SALIENCY(*given) * tf.cast(tf.range(len(given[0])) < 250, tf.float32),
+            "a word may have the same row": saliency_without_row_0,
+            "it got shape (2, 3, 4)": saliency_of_two_copies,
             "The shape is () and should be (1,)": lambda *given: tf.squeeze(SALIENCY(*given)),
             "Padding is no word": saliency(lambda e, g, ids: tf.reduce_sum(g * e, -1)),
             "the gradient alone": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g, -1), ids)),

@@ -374,26 +374,32 @@ def _require_speed(answer, many: int) -> None:
 
 @exercise("8.4", "The saliency of a word", why="You can now ask any text model which words moved it.")
 def word_saliency(answer):
-    """Judge gradient × input with a head that is not linear, a word that occurs twice, and padding anywhere."""
+    """Judge gradient × input with a head that is not linear, words that occur twice, padding anywhere, 260 words."""
     rng = np.random.default_rng()
     cases = (
-        ([3, 1, 4], 4),
-        ([2, 5, 2, 6, 0, 0], 3),
-        ([0, 7, 7, 1], 4),
-        ([3, 0, 5, 2], 4),
-        ([299, 0, 3, 299], 5),
-        ([4], 1),
+        ([3, 1, 4], 4, 20),
+        ([2, 5, 2, 6, 0, 0], 3, 20),
+        ([0, 7, 7, 1], 4, 20),
+        ([3, 0, 5, 2], 4, 2_000),
+        ([65_543, 0, 3, 65_543], 5, 20),  # an id that a smaller integer takes for 7
+        ([4], 1, 20),
+        ([*range(20)] * 13, 5, 2_000),
     )
-    for ids, d in cases:
+    for ids, d, strength in cases:
         ids = np.array(ids)
         n = len(ids)
-        table = rng.uniform(0.3, 1, (300, d)).astype("float32")
+        table = rng.uniform(0.3, 1, (max(300, max(ids) + 1), d)).astype("float32")
         table[:, -1] *= -0.15  # small enough that the sign of a word is the sign of its place
+        table[0] = table[ids[-1]]  # padding is known by its id, and not by its row
         places, mix, out = (rng.uniform(0.2, 0.6, shape).astype("float32") for shape in (n, (d, 3), (3, 1)))
         places[1:2] *= -1  # one place pulls the other way
-        out *= 20
+        places *= min(1, 4 / n)  # a long review keeps tanh away from 1
+        out *= strength
 
-        def head(embedded, places=places, mix=mix, out=out):
+        def head(embedded, places=places, mix=mix, out=out, shape=(1, n, d)):
+            embedded = tf.convert_to_tensor(embedded)
+            told = f"head takes embedded reviews of shape (1, n, d), here {shape}; it got shape {embedded.shape}."
+            require(embedded.shape.is_compatible_with(shape), told)
             hidden = tf.tanh(tf.einsum("bnd,n->bd", embedded, places) @ mix)
             return hidden @ out
 
@@ -421,6 +427,8 @@ def word_saliency(answer):
             "That is what changes when a word is left out; gradient × input is asked for.":
                 np.where(real, (hidden - left_out) @ out[:, 0], 0),
             "Padding is no word: its saliency is 0.": product.sum(1),
+            "Padding is where the id is 0: a word may have the same row as padding has.":
+                np.where(np.any(embedded != table[0], axis=1), product.sum(1), 0),
             "That takes padding to stand at the end: it is where the ids are 0.": np.where(front, product.sum(1), 0),
             "That is the gradient of the whole table, a row for each word it has: watch the embedded words.": slope,
             "That is the gradient of the whole table, summed: watch the embedded words.": slope.sum(1),
@@ -436,7 +444,7 @@ def word_saliency(answer):
             "One number for each word of the review, not for each word of the vocabulary.": both,
             "The batch axis is still there: one number for each word, shape (n,).": want[np.newaxis],
         }  # fmt: skip
-        on = f"ids {ids.tolist()}, table of shape {table.shape}, a head with tanh"
+        on = f"ids {ids.tolist() if n < 10 else '0 to 19, 13 times'}, table of shape {table.shape}, a head with tanh"
         got = answer(tf.constant(ids, tf.int64), tf.constant(table), head)
         expect(got, want, on=on, smells=smells)
         require_dtype(np.asarray(got), np.float32, on)
