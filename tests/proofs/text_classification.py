@@ -463,7 +463,7 @@ PROOFS = {
         wrong={
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
-            "words, padding between words": mean_of_a_shape(),
+            "words, padding ": mean_of_a_shape(),
             "padding at the end and filled with 3e+38": mean_by_subtraction,
             "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
