@@ -133,6 +133,28 @@ def mean_at_the_end(embedded, ids, start=False):
     return tf.math.divide_no_nan(tf.reduce_sum(real * embedded, 1), tf.reduce_sum(real, 1))
 
 
+def _span(ids):
+    """Mark all places from the first word to the last."""
+    real = tf.cast(ids != 0, tf.int32)
+    return tf.cumsum(real, 1) * tf.cumsum(real, 1, reverse=True)
+
+
+def mean_of_span(embedded, ids):
+    return mean_by_where(embedded, _span(ids))
+
+
+def mean_over_span(embedded, ids):
+    total = tf.reduce_sum(_real(embedded, ids) * embedded, 1)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(_real(embedded, _span(ids)), 1))
+
+
+def mean_from_the_first_word(embedded, ids):
+    """Take as many rows as there are words, from the first word on."""
+    first, count = (tf.argmax(ids != 0, 1)[:, None], tf.math.count_nonzero(ids, 1, keepdims=True))
+    place = tf.range(ids.shape[1], dtype=tf.int64)
+    return mean_by_where(embedded, tf.cast((place >= first) & (place < first + count), tf.int64))
+
+
 def mean_by_map(embedded, ids):
     def of_one(review):
         rows = tf.boolean_mask(review[0], review[1] != 0)
@@ -157,8 +179,12 @@ def mean_by_subtraction(embedded, ids):
     return tf.math.divide_no_nan(tf.reduce_sum(embedded, 1) - padding, tf.reduce_sum(_real(embedded, ids), 1))
 
 
+def without_marks(text):
+    return " ".join("".join(c for c in text if c.isalnum() or c.isspace()).split())
+
+
 def plain(text):
-    return " ".join("".join(c for c in text.lower() if c.isalnum() or c.isspace()).split())
+    return without_marks(text.lower())
 
 
 def copies(train_texts, test_texts, key=plain):
@@ -234,6 +260,13 @@ def keeping(also):
             "".join(c for c in text.lower() if c.isalnum() or c.isspace() or unicodedata.category(c)[0] in also).split()
         )
     )
+
+
+def copies_by_search(train_texts, test_texts):
+    """Search in the sorted training part, which must not be empty."""
+    known, texts = np.sort([plain(text) for text in train_texts]), np.array([plain(text) for text in test_texts])
+    place = np.searchsorted(known, texts)
+    return np.flatnonzero(known[np.minimum(place, len(known) - 1)] == texts)
 
 
 def copies_in_place(train_texts, test_texts):
@@ -326,6 +359,16 @@ def slope_of_table(ids, table, head):
     return tf.convert_to_tensor(tape.gradient(logit, table))
 
 
+def saliency_without_row_0(ids, table, head):
+    """Take for padding what has the row of padding."""
+    embedded, gradient = _gradient(ids, table, head)
+    return tf.where(tf.reduce_any(embedded != table[0], -1), tf.reduce_sum(gradient * embedded, -1), 0)
+
+
+def saliency_of_two_copies(ids, table, head):
+    return SALIENCY(ids, table, lambda embedded: head(tf.repeat(embedded, 2, axis=0)))
+
+
 def saliency_out_of_range(ids, table, head):
     return saliency_in_a_batch(ids + len(table), table, head)
 
@@ -396,6 +439,11 @@ PROOFS = {
             "brackets, hyphens and their like stay": faulty(marks=r"[!-&(-/:-@\[-^`{-~]"),
             "all other characters stay": faulty(marks=r"[^\w\sа-яéà«»\p{L}]|[«»]"),
             "inside another word": faulty(edge=""),
+            "finds n't inside a word, too: it": faulty(ends="($|[^a-z])", contract=r" not\1"),
+            "Digits and underscores belong to the word": negation_behind("^a-z"),
+            "2no and x_not are no negations": negation_behind("^a-z0-9"),
+            "is one or more spaces, tabs": faulty(gap=r"\s{1,9}"),
+            "'bad bad bad bad bad ' … ": lambda text: negation(tf.strings.substr(text, 0, 2000)),
             "marks are still there": faulty(marks=""),
             "Only the first": negation_once,
             "keeps its own name": faulty(glued=r"\1_\2"),
@@ -403,15 +451,19 @@ PROOFS = {
             "The n't is still there": faulty(contract="n't not"),
             "one text in, one text out": negation_joined,
             "A tensor of strings": lambda text: tf.strings.length(text),
+            "come back as a ragged tensor": lambda text: tf.strings.reduce_join(
+                tf.strings.split(negation(text)), separator=" ", axis=-1
+            ),
         },
         raises=negation_in_python,
+        breaks=(lambda text: tf.reshape(negation(text), text.shape),),
     ),
     "masked_mean": Proof(
         right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer, mean_by_map],
         wrong={
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
-            "words, padding at the": mean_of_a_shape(),
+            "words, padding ": mean_of_a_shape(),
             "padding at the end and filled with 3e+38": mean_by_subtraction,
             "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
@@ -424,7 +476,19 @@ PROOFS = {
             "stand at the start": lambda embedded, ids: mean_at_the_end(embedded, ids, start=True),
             "one word too many": mean_plus_one,
             "words of the whole batch": mean_of_batch,
-            "use tf, not NumPy": lambda embedded, ids: tf.constant(mean_by_where(embedded, ids).numpy()),
+            "use tf operations on `embedded` itself": lambda embedded, ids: tf.constant(
+                mean_by_where(embedded, ids).numpy()
+            ),
+            "no gradient arrives": lambda embedded, ids: mean_by_where(tf.Variable(embedded), ids),
+            "That takes padding to stand around": mean_of_span,
+            "The count takes padding to stand around": mean_over_span,
+            "padding between words and filled with 3: expected": mean_from_the_first_word,
+            "A word may have a row of zeros": lambda embedded, ids: mean_by_where(
+                embedded, tf.where(tf.reduce_any(embedded != 0, -1), ids, 0)
+            ),
+            "As uint8": lambda embedded, ids: mean_by_where(embedded, tf.cast(ids, tf.uint8)),
+            "As int32": lambda embedded, ids: mean_by_where(embedded, tf.cast(ids, tf.int32)),
+            "reviews of 5000 words": lambda embedded, ids: mean_by_where(embedded[:, :1000], ids[:, :1000]),
         },
         raises=raising,
     ),
@@ -478,8 +542,14 @@ PROOFS = {
             "within the test part": repeats,
             "that is a mask": copies_as_mask,
             "those are texts": lambda a, b: [b[i] for i in copies(a, b)],
+            "whole numbers are expected": lambda a, b: dict.fromkeys(copies(a, b)).keys(),
+            "Lower the case before you leave anything out": by_key(lambda text: without_marks(text).lower()),
+            "Lower the case of the whole text at once": by_key(lambda text: plain("".join(map(str.lower, text)))),
+            "40,000 texts to train on and 2": lambda a, b: copies(a[:20_000], b),
+            "2 texts to train on and 40,000": lambda a, b: np.array(copies(a, b), int).astype(np.int16),
         },
         raises=raising,
+        breaks=(copies_by_search,),
     ),
     "word_saliency": Proof(
         right=[saliency_in_a_batch, saliency_by_scaling, saliency_by_jacobian, saliency_by_slices],
@@ -492,9 +562,13 @@ PROOFS = {
             "ids [3, 1, 4]": saliency(
                 lambda e, g, ids: _masked(tf.reduce_sum(tf.clip_by_value(g, -1, 1) * e, -1), ids)
             ),
-            "ids [299, 0, 3, 299]": lambda ids, table, head: SALIENCY(
-                tf.cast(tf.cast(ids, tf.int8), tf.int64), table, head
+            "ids [65543, 0, 3, 65543]": lambda ids, table, head: SALIENCY(
+                tf.cast(tf.cast(ids, tf.int16), tf.int64), table, head
             ),
+            "ids [3, 0, 5, 2], table": lambda *given: tf.clip_by_value(SALIENCY(*given), -100, 100),
+            "13 times": lambda *given: SALIENCY(*given) * tf.cast(tf.range(len(given[0])) < 250, tf.float32),
+            "a word may have the same row": saliency_without_row_0,
+            "it got shape (2, 3, 4)": saliency_of_two_copies,
             "The shape is () and should be (1,)": lambda *given: tf.squeeze(SALIENCY(*given)),
             "Padding is no word": saliency(lambda e, g, ids: tf.reduce_sum(g * e, -1)),
             "the gradient alone": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g, -1), ids)),
