@@ -10,6 +10,50 @@ def _mean_last(values):
     return tf.reduce_mean(values, axis=-1)
 
 
+def _by_hand(loss, heed):
+    """Return `loss` with a gradient of its own: its slopes times what `heed` makes of what comes from above."""
+
+    def answer(y_true, y_pred, *rest):
+        @tf.custom_gradient
+        def of_prediction(y_pred):
+            with tf.GradientTape() as tape:
+                tape.watch(y_pred)
+                value = loss(y_true, y_pred, *rest)
+            slopes = tape.gradient(value, y_pred)
+            return value, lambda dy: heed(dy) * slopes
+
+        return of_prediction(y_pred)
+
+    return answer
+
+
+def _deaf(loss):
+    return _by_hand(loss, lambda dy: 1.0)
+
+
+def _first_rows(loss):
+    """Return `loss` with 0 for what stands below the 256th row."""
+
+    def answer(y_true, y_pred, *rest):
+        values = loss(y_true, y_pred, *rest)
+        return tf.concat([values[:256], tf.zeros_like(values[256:])], axis=0)
+
+    return answer
+
+
+def _first_columns(loss):
+    return lambda y, p, *rest: loss(y[:, :64], p[:, :64], *rest)
+
+
+def _of_errors(loss, change):
+    """Return `loss` for errors that were changed on the way."""
+    return lambda y, p, *rest: loss(change(y - p), tf.zeros_like(p), *rest)
+
+
+def _without_tiny(errors, border=1e-2):
+    return tf.where(tf.abs(errors) < border, 0.0 * errors, errors)
+
+
 def huber_by_pieces(y_true, y_pred, delta=1.0):
     size = tf.abs(tf.subtract(y_true, y_pred))
     near = tf.minimum(size, delta)
@@ -68,8 +112,23 @@ def huber_of_one_row(y_true, y_pred, delta=1.0):
     return tf.squeeze(tf.reshape(huber_by_pieces(y_true, y_pred, delta), (-1, 1)))  # a scalar for one row
 
 
-def huber_up_to_ten(y_true, y_pred, delta=1.0):
-    return huber_by_pieces(y_true, y_pred, min(delta, 10.0))
+def huber_scaled(y_true, y_pred, delta=1.0):
+    return delta**2 * huber_by_pieces(y_true / delta, y_pred / delta)
+
+
+def huber_of_whole_halves(y_true, y_pred, delta=1.0):
+    size, half = tf.abs(y_true - y_pred), delta // 2 if isinstance(delta, int) else delta / 2
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, delta * (size - half)))
+
+
+def huber_of_one_row_and_three(y_true, y_pred, delta=1.0):
+    values = huber_by_pieces(y_true, y_pred, delta)
+    return values[0] if y_pred.shape[0] == 1 and y_pred.shape[1] >= 3 else values
+
+
+def huber_by_roots(y_true, y_pred, delta=1.0):
+    size = tf.sqrt(tf.square(y_true - y_pred) + 1e-12)
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
 
 
 def huber_of_eager_labels(y_true, y_pred, delta=1.0):
@@ -88,6 +147,12 @@ def pinball_by_where(y_true, y_pred, tau=0.5):
 def pinball_by_relu(y_true, y_pred, tau=0.5):
     error = tf.subtract(y_true, y_pred)
     return tf.keras.ops.mean(tau * tf.nn.relu(error) + (1.0 - tau) * tf.nn.relu(-error), axis=-1)
+
+
+def pinball_rounded(y_true, y_pred, tau=0.5):
+    """Has a curve where the corner should be."""
+    error = y_true - y_pred
+    return _mean_last(tau * error + tf.nn.softplus(-1e3 * error) / 1e3)
 
 
 def pinball_by_abs(y_true, y_pred, tau=0.5):
@@ -314,7 +379,14 @@ def raising(*_):
 
 PROOFS = {
     "huber": Proof(
-        right=[huber_by_pieces, huber_by_keras, huber_compiled, huber_by_ops],
+        right=[
+            huber_by_pieces,
+            huber_by_keras,
+            huber_compiled,
+            huber_by_ops,
+            huber_scaled,
+            _by_hand(huber_by_pieces, lambda dy: dy[:, None]),
+        ],
         wrong={
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
@@ -323,7 +395,9 @@ PROOFS = {
             ),
             "negative error is not small": huber_of_signed_error,
             "the absolute error counts": huber_of_signed_far_error,
-            "shape (3, 4), delta=20": huber_up_to_ten,
+            "delta=1000": lambda y, p, delta: huber_by_pieces(y, p, min(delta, 100)),
+            "delta=0.03": lambda y, p, delta: huber_by_pieces(y, p, max(delta, 0.1)),
+            "delta=3:": huber_of_whole_halves,
             "two pieces are swapped": huber_swapped,
             "half the squared error everywhere": lambda y, p, delta: _mean_last(0.5 * (y - p) ** 2),
             "delta was ignored": lambda y, p, delta: huber_by_pieces(y, p, 1.0),
@@ -333,8 +407,15 @@ PROOFS = {
             ),
             "one value for each element": lambda y, p, delta: huber_by_pieces(y[..., None], p[..., None], delta),
             "hid them from the tape": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
-            "inf times 0 is nan": huber_by_mask,
+            "inf times 0": huber_by_mask,
             "batch of 1 row gives one value": huber_of_one_row,
+            "(1, 4), delta=1000: that is a number": huber_of_one_row_and_three,
+            "absolute value needs no square": huber_by_roots,
+            "ignores dy": _deaf(huber_by_pieces),
+            "the gradient on y_true": _by_hand(huber_by_pieces, lambda dy: tf.reduce_mean(dy)),
+            "gradient on y_true and y_pred of shape (4, 3)": _of_errors(huber_by_pieces, _without_tiny),
+            "y_pred of shape (300, 1)": _first_rows(huber_by_pieces),
+            "y_pred of shape (2, 80)": _first_columns(huber_by_pieces),
         },
         raises=raising,
         breaks=(huber_of_eager_labels,),
@@ -358,6 +439,16 @@ PROOFS = {
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
             "hid them from the tape": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
+            "tau=0.01": lambda y, p, tau: pinball_by_relu(y, p, max(tau, 0.05)),
+            "tau=0.995": lambda y, p, tau: pinball_by_relu(y, p, min(tau, 0.95)),
+            "errors of 1e5 and -1e5": _of_errors(pinball_by_relu, lambda errors: tf.clip_by_value(errors, -100, 100)),
+            "gradient on y_true and y_pred of shape (4, 3)": _of_errors(
+                pinball_by_relu, lambda errors: _without_tiny(errors, 1e-3)
+            ),
+            "shape (4, 3), tau=0.9": pinball_rounded,
+            "ignores dy": _deaf(pinball_by_relu),
+            "y_pred of shape (300, 1)": _first_rows(pinball_by_relu),
+            "y_pred of shape (2, 80)": _first_columns(pinball_by_relu),
         },
         raises=raising,
     ),
