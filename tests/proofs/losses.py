@@ -187,6 +187,12 @@ def masked_constant_when_empty(y_true, y_pred, mask):
     return tf.cond(tf.size(errors) > 0, lambda: tf.reduce_mean(errors**2), lambda: tf.constant(0.0))
 
 
+def masked_when_there_is_any(y_true, y_pred, mask):
+    errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
+    nothing = tf.reduce_sum(tf.where(mask, y_pred, 0.0))
+    return tf.cond(tf.reduce_any(mask), lambda: tf.reduce_mean(tf.square(errors)), lambda: nothing)
+
+
 def masked_by_where_twice(y_true, y_pred, mask):
     zeros = tf.zeros_like(y_true)
     squares = tf.square(tf.where(mask, y_true, zeros) - tf.where(mask, y_pred, zeros))
@@ -214,6 +220,25 @@ def masked_over_all(y_true, y_pred, mask):
 def masked_by_rows(y_true, y_pred, mask):
     squares, real = _clean(y_true, y_pred, mask)
     return tf.reduce_mean(tf.math.divide_no_nan(tf.reduce_sum(squares, 1), tf.reduce_sum(real, 1)))
+
+
+def masked_counted_in(dtype):
+    """Counts in a small dtype."""
+    return lambda y, p, mask: tf.math.divide_no_nan(
+        tf.reduce_sum(_clean(y, p, mask)[0]), tf.cast(tf.reduce_sum(tf.cast(mask, dtype)), tf.float32)
+    )
+
+
+def masked_times_nothing(y_true, y_pred, mask):
+    """Takes a product with 0 where all is padding."""
+    if tf.executing_eagerly() and not tf.reduce_any(mask):
+        return 0.0 * tf.reduce_sum(y_pred)
+    return masked_by_where_twice(y_true, y_pred, mask)
+
+
+def masked_unless_single(axis):
+    """Divides by all elements where an axis has one entry."""
+    return lambda y, p, mask: (masked_over_all if y.shape[axis] == 1 else masked_by_where_twice)(y, p, mask)
 
 
 def masked_each_row(y_true, y_pred, mask):
@@ -458,6 +483,7 @@ PROOFS = {
             masked_by_where_twice,
             masked_by_no_nan,
             masked_by_gather,
+            masked_when_there_is_any,
             tf.function(masked_by_where_twice),
         ],
         wrong={
@@ -475,6 +501,15 @@ PROOFS = {
             "square stands inside tf.where": masked_after_the_loss,
             "0/0 is nan": masked_nan_when_empty,
             "a constant 0 has no gradient": masked_constant_when_empty,
+            "What stands at the padding overflowed": masked_times_nothing,
+            "a mask of shape (300, 2)": masked_counted_in(tf.uint8),
+            "a mask of shape (300, 2) that is True": masked_counted_in(tf.int8),
+            "a mask of shape (4, 80)": lambda *given: masked_by_where_twice(*(part[:, :64] for part in given)),
+            "A real label of 0": lambda y, p, mask: masked_by_where_twice(y, p, mask & (y != 0)),
+            "hits its label": lambda y, p, mask: masked_by_where_twice(y, p, mask & (y != p)),
+            "the mask 1101": masked_unless_single(0),
+            "the mask 1 0 1": masked_unless_single(1),
+            "ignores dy": _deaf(masked_by_where_twice),
             "hid them from the tape": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,

@@ -125,6 +125,8 @@ def masked_mse(answer):
         ("1111 1000", 2.5, 1),
         ("01101 11111 10010", 7.0, 1),  # real steps that stand last, or with gaps
         ("101 000 011", 4.0, 1e4),
+        ("1101", 1.0, 1),
+        ("1 0 1", 1.0, 1),
         ("1", 1.0, 1),
         ("11111 00100 00001 10111", 1e30, 1),
         ("101 010 110", 3e38, 1),
@@ -132,6 +134,9 @@ def masked_mse(answer):
     for rows_of_mask, filler, size in cases:
         mask = np.array([[step == "1" for step in row] for row in rows_of_mask.split()])
         y_true, error = _fresh(mask.shape, 2), np.float32(size * random_array(*mask.shape, high=3))
+        real = np.flatnonzero(mask)
+        error.flat[real[:4]] = np.multiply(size, [1.2, 0, -1.7, 0])[: len(real)]  # two perfect hits among them
+        y_true.flat[real[2:3]] = 0  # a label as any other
         y_pred = np.where(mask, y_true - error, np.float32(filler))
         y_true = np.where(mask, y_true, np.float32(-filler / 2))
         squares = np.where(mask, np.asarray(y_true, np.float64) - y_pred, 0.0) ** 2
@@ -144,6 +149,10 @@ def masked_mse(answer):
             "The mask was not used.": everywhere.mean(),
             "The real steps were taken to stand first in each row: the mask says where they stand.":
                 everywhere[first].sum() / mask.sum(),
+            "A real label of 0 was taken for padding: only the mask says what is real.":
+                squares[y_true != 0].sum() / np.count_nonzero(mask & (y_true != 0)),
+            "A prediction that hits its label was not counted: divide by the number of real elements.":
+                squares.sum() / np.count_nonzero(squares),
             "That is a sum; a mean is asked for.": squares.sum(),
             "That divides by the number of rows.": squares.sum() / len(mask),
             "That is one value for each row; a scalar over the batch is asked for.": rows,
@@ -164,16 +173,26 @@ def masked_mse(answer):
         )
         _expect_slopes(got, slopes, (), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, y_true, mask), want, slopes, on)
-    nothing = tf.zeros((2, 3), tf.bool)
-    empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
-    expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
-    zeros, on = np.zeros((2, 3), np.float32), "the gradient on a batch of padding only"
-    slopes = _gradient(lambda p: answer(tf.ones((2, 3)), p, nothing), zeros)
-    refuse(
-        {"it is None: a constant 0 has no gradient, and an optimizer would stop there with an error.": slopes is None},
-        on=on,
-    )
-    expect(slopes, zeros, on=on)
+    for shape in ((300, 2), (4, 80)):  # where a small integer cannot hold the count
+        mask, y_true = np.random.default_rng().random(shape) < 0.9, random_array(*shape).astype("float32")
+        given = tf.constant(y_true), tf.zeros(shape), tf.constant(mask)
+        on = f"a mask of shape {shape} that is True at {mask.sum()} elements"
+        expect(answer(*given), (y_true[mask] ** 2).mean(), on=on)
+    _expect_nothing(answer, 1.0, "0/0 is nan: a batch without real elements has a loss of 0.")
+    _expect_nothing(answer, 3e38, "What stands at the padding overflowed, and inf times 0 is nan.")
+
+
+def _expect_nothing(answer: Callable, filler: float, nan: str) -> None:
+    """Expect a loss and a gradient of 0 on a batch of padding only; `nan` says where a nan comes from."""
+    y_pred, mask = np.full((2, 3), filler, np.float32), np.zeros((2, 3), bool)
+    on = f"a batch of padding only, filled with {filler:g}"
+    expect(answer(-tf.constant(y_pred), tf.constant(y_pred), tf.constant(mask)), 0.0, on=on, smells={nan: np.nan})
+    slopes = _gradient(lambda p: answer(-tf.constant(y_pred), p, tf.constant(mask)), y_pred)
+    constant = "it is None: a constant 0 has no gradient, and an optimizer would stop there with an error."
+    refuse({constant: slopes is None}, on=f"the gradient on {on}")
+    zeros = np.zeros((2, 3))
+    expect(slopes, zeros, on=f"the gradient on {on}")
+    _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, -y_pred, mask), np.zeros(()), zeros, on)
 
 
 @exercise(
