@@ -10,6 +10,16 @@ def _mean_last(values):
     return tf.reduce_mean(values, axis=-1)
 
 
+def _up_to_1000(loss):
+    """Return `loss` with 0 for what stands behind the 1,000th element."""
+
+    def answer(y_true, logits, *rest):
+        values = loss(y_true, logits, *rest)
+        return values if tf.size(values) <= 1000 else tf.zeros_like(values)
+
+    return answer
+
+
 def _by_hand(loss, heed):
     """Return `loss` with a gradient of its own: its slopes times what `heed` makes of what comes from above."""
 
@@ -312,6 +322,33 @@ def bce_of_lines(y_true, logits):
     return tf.where(tf.abs(logits) > 8, line, bce_by_softplus(y_true, logits))
 
 
+def bce_of_far_lines(y_true, logits):
+    """Takes the straight line where the softplus is near it, and the exponential is large."""
+
+    def softplus(x):
+        return tf.where(x > 8, x, tf.nn.softplus(tf.minimum(x, 8.0)))
+
+    return y_true * softplus(-logits) + (1 - y_true) * softplus(logits)
+
+
+def bce_cut_off(y_true, logits):
+    """Takes 0 where the softplus is small."""
+    yes, no = (tf.where(z > -10, tf.nn.softplus(z), 0.0) for z in (-logits, logits))
+    return y_true * yes + (1 - y_true) * no
+
+
+def bce_of_nearly_hard_labels(y_true, logits):
+    return bce_by_softplus(tf.where(tf.abs(y_true - 0.5) > 0.49, tf.round(y_true), y_true), logits)
+
+
+def bce_by_branches(y_true, logits):
+    """Takes the exponential of what is negative alone, with a mask inside and outside."""
+    is_large = logits > 0
+    large, small = tf.where(is_large, logits, 0.0), tf.where(is_large, 0.0, logits)
+    above = (1 - y_true) * large + tf.math.log1p(tf.exp(-large))
+    return tf.where(is_large, above, tf.math.log1p(tf.exp(small)) - y_true * small)
+
+
 def bce_of_three_axes(y_true, logits):
     loss = bce_by_softplus(y_true, logits)
     return loss if loss.shape.rank < 4 else tf.reshape(loss, (-1,))
@@ -366,6 +403,29 @@ def focal_of_three_axes(y_true, logits, gamma=2.0):
 
 def focal_with_an_axis(y_true, logits, gamma=2.0):
     return tf.experimental.numpy.atleast_1d(focal_by_log_sigmoid(y_true, logits, gamma))
+
+
+def focal_with_kinks(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    against, in_favor = (tf.maximum(x, 0.0) + tf.math.log1p(tf.exp(-tf.abs(x))) for x in (t, -t))
+    return tf.exp(-gamma * against) * in_favor
+
+
+def focal_by_logarithm(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    return tf.exp(tf.math.log(tf.nn.softplus(-t)) - gamma * tf.nn.softplus(t))
+
+
+def focal_cut_off(y_true, logits, gamma=2.0):
+    return tf.where((2 * y_true - 1) * logits > 10, 0.0, focal_by_log_sigmoid(y_true, logits, gamma))
+
+
+def focal_by_power_inside(y_true, logits, gamma=2.0):
+    """Takes the power where it is not 0, with a mask inside and outside."""
+    t = (2 * y_true - 1) * logits
+    is_near = t < 80
+    factor = tf.sigmoid(-tf.where(is_near, t, 0.0)) ** gamma
+    return tf.nn.softplus(-t) * (tf.where(is_near, factor, 0.0) if gamma else 1.0)
 
 
 def focal_of_near_logits(y_true, logits, gamma=2.0):
@@ -515,7 +575,15 @@ PROOFS = {
         raises=raising,
     ),
     "stable_bce": Proof(
-        right=[bce_by_tensorflow, bce_by_softplus, bce_by_log_sigmoid, bce_by_logsumexp, bce_with_its_own_slope],
+        right=[
+            bce_by_tensorflow,
+            bce_by_softplus,
+            bce_by_log_sigmoid,
+            bce_by_logsumexp,
+            bce_by_branches,
+            bce_with_its_own_slope,
+            lambda y, z: tf.keras.ops.binary_crossentropy(y, z, from_logits=True),
+        ],
         wrong={
             "log of 0, or an exponential": bce_of_the_book,
             "puts a lid on the loss": bce_with_epsilon,
@@ -528,14 +596,31 @@ PROOFS = {
             "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
             "soft label counts for both": lambda y, z: tf.nn.softplus(tf.where(y > 0.5, -z, z)),
             "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
-            "a single logit of 8.5": bce_of_lines,
+            "two logits of 8.5": bce_of_lines,
+            "gradient for two logits of 8.5": bce_of_far_lines,
+            "ignores dy": _deaf(bce_by_softplus),
+            "gradient for ordinary logits": _by_hand(bce_by_softplus, tf.sign),
+            "For soft labels: expected": bce_of_nearly_hard_labels,
+            "-10000] and the labels that they predict": bce_cut_off,
+            "and the labels that they predict": lambda y, z: bce_by_softplus(tf.clip_by_value(y, 1e-7, 1 - 1e-7), z),
+            "logits of shape (40, 30)": _up_to_1000(bce_by_softplus),
+            "a branch that is a constant": lambda y, z: tf.where(
+                tf.abs(z) < 1e-3, tf.math.log(2.0), bce_by_softplus(y, z)
+            ),
             "should be (2, 1, 2, 3)": bce_of_three_axes,
         },
         raises=raising,
         breaks=(bce_row_by_row,),
     ),
     "focal": Proof(
-        right=[focal_by_log_sigmoid, focal_by_cross_entropy, focal_of_both, tf.function(focal_by_log_sigmoid)],
+        right=[
+            focal_by_log_sigmoid,
+            focal_by_cross_entropy,
+            focal_of_both,
+            focal_by_power_inside,
+            _by_hand(focal_by_log_sigmoid, lambda dy: dy),
+            tf.function(focal_by_log_sigmoid),
+        ],
         wrong={
             "turns down the hard examples": lambda y, z, gamma: _focal(y, z, gamma, lambda p: p),
             "that of the true class": focal_of_yes,
@@ -550,7 +635,15 @@ PROOFS = {
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,
             "log of a probability overflows": focal_of_the_paper,
-            "slope of a power at 0": lambda y, z, gamma=2.0: _focal(y, z, gamma),
+            "power whose exponent is below 1": lambda y, z, gamma=2.0: _focal(y, z, gamma),
+            "of a logarithm, and of a power": focal_by_logarithm,
+            "has a kink there": focal_with_kinks,
+            "ignores dy": _deaf(focal_by_log_sigmoid),
+            "gamma=0.0": lambda y, z, gamma: focal_by_log_sigmoid(y, z, max(gamma, 0.5) if gamma else 0),
+            "cross-entropy alone": lambda y, z, gamma: focal_by_log_sigmoid(y, z, round(2 * gamma) / 2),
+            "shape (7, 1), gamma=": lambda y, z, gamma: focal_by_log_sigmoid(y, z, min(gamma, 10)),
+            "and the labels that they predict": focal_cut_off,
+            "logits of shape (40, 30)": _up_to_1000(focal_by_log_sigmoid),
             "taken for a constant": focal_of_a_constant_factor,
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },

@@ -204,8 +204,8 @@ def _expect_nothing(answer: Callable, filler: float, nan: str) -> None:
 def stable_bce(answer):
     """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
     z = np.float32([[1e4, -1e4], [300, -300], [40, -40], [20, -20], [0, 0], [3, -2]])
-    fresh = _fresh((4, 3), 6)
-    soft = np.random.default_rng().uniform(0.1, 0.9, (4, 3)).astype("float32")
+    fresh, soft = _fresh((4, 3), 6), np.random.default_rng().random((4, 3), np.float32)
+    fresh[1, :2], soft[1, :2] = (5.5, -5.5), (0.003, 0.997)  # soft, although nearly hard
     cases = [
         ("ordinary logits", fresh, np.float32(np.random.default_rng().random(fresh.shape) < 0.5)),
         ("soft labels", fresh, soft),
@@ -215,7 +215,7 @@ def stable_bce(answer):
         ("one axis", fresh[0], soft[0]),
         ("four axes", fresh.reshape(2, 1, 2, 3), soft.reshape(2, 1, 2, 3)),
         ("no axis", fresh[0, 0].reshape(()), soft[0, 0].reshape(())),
-        ("a single logit of 8.5, where a straight line is near", np.float32([[8.5]]), np.float32([[1]])),
+        ("two logits of 8.5, where a straight line is near", np.float32([[8.5, 8.5]]), np.float32([[1, 0]])),
     ]
     for on, logits, y_true in cases:
         y, t = np.asarray(y_true, np.float64), np.asarray(logits, np.float64)
@@ -238,12 +238,30 @@ def stable_bce(answer):
         expect(got, want, on=on, smells=smells, tolerance=1e-6 if logits is z else 1e-4)
         slopes = _gradient(lambda s, y=y_true: answer(tf.constant(y), s), logits)
         _require_gradient(slopes, f"the gradient for {on}")
-        at = _first((logits == 0) & (np.abs(slopes - (0.5 - y)) > 0.1))
-        kink = "A maximum or an absolute value has a kink there, also when a library's function is made of them."
-        told = f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. {kink}"
-        refuse({told: at is not None}, on=on)
+        _refuse_kink(slopes, p - y, logits, on)
         _expect_slopes(slopes, p - y, y.shape, f"the gradient for {on}")
         _expect_in_a_graph(lambda s, y: answer(y, s), (logits, y_true), want, p - y, on)
+    _expect_small_losses(answer, "")
+
+
+def _expect_small_losses(answer: Callable, on: str) -> None:
+    """Expect the cross-entropy of labels that the logits predict, more exactly than that of others, and of many."""
+    certain = np.float32([10, -10, 11, -11, 1e4, -1e4])
+    for logits, named in (certain, certain.astype(int).tolist()), (_fresh((40, 30), 6), "of shape (40, 30)"):
+        got = answer(tf.constant(np.float32(logits > 0)), tf.constant(logits))
+        want = np.logaddexp(0, -np.abs(np.float64(logits)))
+        expect(got, want, on=f"logits {named} and the labels that they predict{on}", tolerance=5e-6)
+
+
+def _refuse_kink(slopes: np.ndarray, want: np.ndarray, logits: np.ndarray, on: str) -> None:
+    """Name a slope that is wrong at a logit of 0, and there only."""
+    off = np.abs(slopes - want) > 1e-3
+    at = None if np.any(off & (logits != 0)) else _first(off)
+    refuse({
+        f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {want.flat[at or 0]:g}. A maximum or an absolute "
+        "value has a kink there, also inside a library's function; a branch that is a constant has no slope at all.":
+            at is not None,
+    }, on=on)  # fmt: skip
 
 
 def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -272,10 +290,12 @@ def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
 )
 def focal(answer):
     """Judge values and slopes for several gammas and shapes, the cross-entropy at 0, and extreme logits."""
-    for gamma, shape in ((0.0, (7,)), (2.0, (7,)), (0.5, (7,)), (7.5, (2, 2, 2)), (3, (7, 1)), (1, (1, 7)), (0, ())):
+    low, high = np.random.default_rng().uniform((0.02, 12), (0.08, 30)).tolist()
+    cases = (0.0, (7,)), (2.0, (7,)), (low, (7,)), (7.5, (2, 2, 2)), (high, (7, 1)), (1, (1, 7)), (0, ())
+    for gamma, shape in cases:
         logits = np.asarray(_fresh(shape, 4))
-        logits.flat[:3] = 8, 0.4, 1.2
-        y_true = np.float32(np.resize([1, 0, 1, 0, 1, 0, 0], shape))
+        logits.flat[:5] = 8, 0.4, 1.2, 0, 0
+        y_true = np.float32(np.resize([1, 0, 1, 0, 1, 0, 1], shape))
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
         p_yes = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
@@ -295,18 +315,21 @@ def focal(answer):
             "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": class_weights * want,
             "That is the factor alone: multiply it by the cross-entropy.": factor,
         }  # fmt: skip
-        on = f"logits of shape {shape}, gamma={gamma:g}"
+        on = f"logits of shape {shape}, gamma={gamma:.3g}"
         got = answer(tf.constant(y_true), tf.constant(logits), gamma)
         expect(got, want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits)
         sign = 2 * y_true - 1
         constant = {"The factor was taken for a constant: it depends on the logits too.": -sign * factor * (1 - p)}
         want = -sign * factor * (gamma * p * cross + 1 - p)
+        _require_gradient(slopes, f"the gradient on {on}")
+        _refuse_kink(slopes, want, logits, on)
         _expect_slopes(slopes, want, shape, f"the gradient on {on}", constant)
         loss = factor * cross
         _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (logits, y_true), loss, want, on)
     half = answer(tf.constant([[1.0]]), tf.constant([[0.0]]))
     expect(half, [[0.25 * np.log(2)]], on="a logit of 0 and a label of 1, gamma left out")
+    _expect_small_losses(lambda y, s: answer(y, s, 0.0), ", gamma=0")
     extreme, y_true = np.float32([1e4, -1e4, 300, -300, 30, -30]), np.float32([1, 1, 0, 1, 0, 0])
     t = np.float64((2 * y_true - 1) * extreme)
     for gamma in (0.0, 0.5, 2.0):
@@ -319,8 +342,8 @@ def focal(answer):
         expect(got, want, on=on, tolerance=1e-6)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
         broken = slopes is not None and not np.all(np.isfinite(slopes))
-        kink = "The slope of a power at 0 is inf or nan for the tape when the exponent is below 1."
-        refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
+        cause = "For the tape the slope at 0 is inf or nan: of a logarithm, and of a power whose exponent is below 1."
+        refuse({f"the values are right and the gradient is {slopes}. {cause}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(slopes, full, t.shape, f"the gradient for {on}")
         _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (extreme, y_true), want, full, on)
