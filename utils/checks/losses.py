@@ -63,8 +63,7 @@ def huber(answer):
     squared = f"the loss is {array}. The square of a huge error is inf in float32"
     refuse({
         f"{squared}, and inf times 0 or inf minus inf is nan.": array is not None and np.any(np.isnan(array)),
-        f"{squared}; the absolute value needs no square.":
-            array is not None and np.any(np.isinf(array)),
+        f"{squared}; the absolute value needs no square.": array is not None and np.any(np.isinf(array)),
     }, on=on)  # fmt: skip
     expect(got, [2e25, 2e25, 0.125], on=on)
     slopes = np.float32([[-2], [2], [-0.5]])
@@ -173,7 +172,7 @@ def masked_mse(answer):
         )
         _expect_slopes(got, slopes, (), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, y_true, mask), want, slopes, on)
-    for shape in ((300, 2), (4, 80)):  # where a small integer cannot hold the count
+    for shape in ((300, 2), (4, 80)):  # a small integer cannot hold the count
         mask, y_true = np.random.default_rng().random(shape) < 0.9, random_array(*shape).astype("float32")
         given = tf.constant(y_true), tf.zeros(shape), tf.constant(mask)
         on = f"a mask of shape {shape} that is True at {mask.sum()} elements"
@@ -241,16 +240,16 @@ def stable_bce(answer):
         _refuse_kink(slopes, p - y, logits, on)
         _expect_slopes(slopes, p - y, y.shape, f"the gradient for {on}")
         _expect_in_a_graph(lambda s, y: answer(y, s), (logits, y_true), want, p - y, on)
-    _expect_small_losses(answer, "")
+    _expect_small_losses(answer)
 
 
-def _expect_small_losses(answer: Callable, on: str) -> None:
+def _expect_small_losses(answer: Callable, more: str = "") -> None:
     """Expect the cross-entropy of labels that the logits predict, more exactly than that of others, and of many."""
     certain = np.float32([10, -10, 11, -11, 1e4, -1e4])
     for logits, named in (certain, certain.astype(int).tolist()), (_fresh((40, 30), 6), "of shape (40, 30)"):
         got = answer(tf.constant(np.float32(logits > 0)), tf.constant(logits))
         want = np.logaddexp(0, -np.abs(np.float64(logits)))
-        expect(got, want, on=f"logits {named} and the labels that they predict{on}", tolerance=5e-6)
+        expect(got, want, on=f"logits {named} and the labels that they predict{more}", tolerance=5e-6)
 
 
 def _refuse_kink(slopes: np.ndarray, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -396,12 +395,13 @@ def _gradient(f: Callable, point: np.ndarray) -> np.ndarray | None:
     Each entry of the loss is weighted, and the weights are divided out again: a loss with a gradient of its own must
     heed what comes from above.
     """
+    axes, point = point.ndim, tf.constant(point)
     with tf.GradientTape() as tape:
-        tape.watch(watched := tf.constant(point))
-        value = tf.convert_to_tensor(f(watched))
+        tape.watch(point)
+        value = tf.convert_to_tensor(f(point))
         weighted = value * tf.cast(_weights(value.shape, 0), value.dtype)
-    gradient = tape.gradient(weighted, watched)
-    return None if gradient is None else tf.convert_to_tensor(gradient).numpy() / _weights(value.shape, point.ndim)
+    gradient = tape.gradient(weighted, point)
+    return None if gradient is None else tf.convert_to_tensor(gradient).numpy() / _weights(value.shape, axes)
 
 
 def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
