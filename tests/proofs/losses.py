@@ -10,6 +10,60 @@ def _mean_last(values):
     return tf.reduce_mean(values, axis=-1)
 
 
+def _up_to_1000(loss):
+    """Return `loss` with 0 for what stands behind the 1,000th element."""
+
+    def answer(y_true, logits, *rest):
+        values = loss(y_true, logits, *rest)
+        return values if tf.size(values) <= 1000 else tf.zeros_like(values)
+
+    return answer
+
+
+def _by_hand(loss, heed):
+    """Return `loss` with a gradient of its own: its slopes times what `heed` makes of what comes from above."""
+
+    def answer(y_true, y_pred, *rest):
+        @tf.custom_gradient
+        def of_prediction(y_pred):
+            with tf.GradientTape() as tape:
+                tape.watch(y_pred)
+                value = loss(y_true, y_pred, *rest)
+            slopes = tape.gradient(value, y_pred)
+            return value, lambda dy: heed(dy) * slopes
+
+        return of_prediction(y_pred)
+
+    return answer
+
+
+def _deaf(loss):
+    return _by_hand(loss, lambda dy: 1.0)
+
+
+def _first_rows(loss):
+    """Return `loss` with 0 for what stands below the 256th row."""
+
+    def answer(y_true, y_pred, *rest):
+        values = loss(y_true, y_pred, *rest)
+        return tf.concat([values[:256], tf.zeros_like(values[256:])], axis=0)
+
+    return answer
+
+
+def _first_columns(loss):
+    return lambda y, p, *rest: loss(y[:, :64], p[:, :64], *rest)
+
+
+def _of_errors(loss, change):
+    """Return `loss` for errors that were changed on the way."""
+    return lambda y, p, *rest: loss(change(y - p), tf.zeros_like(p), *rest)
+
+
+def _without_tiny(errors, border=1e-2):
+    return tf.where(tf.abs(errors) < border, 0.0 * errors, errors)
+
+
 def huber_by_pieces(y_true, y_pred, delta=1.0):
     size = tf.abs(tf.subtract(y_true, y_pred))
     near = tf.minimum(size, delta)
@@ -68,8 +122,23 @@ def huber_of_one_row(y_true, y_pred, delta=1.0):
     return tf.squeeze(tf.reshape(huber_by_pieces(y_true, y_pred, delta), (-1, 1)))  # a scalar for one row
 
 
-def huber_up_to_ten(y_true, y_pred, delta=1.0):
-    return huber_by_pieces(y_true, y_pred, min(delta, 10.0))
+def huber_scaled(y_true, y_pred, delta=1.0):
+    return delta**2 * huber_by_pieces(y_true / delta, y_pred / delta)
+
+
+def huber_of_whole_halves(y_true, y_pred, delta=1.0):
+    size, half = tf.abs(y_true - y_pred), delta // 2 if isinstance(delta, int) else delta / 2
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, delta * (size - half)))
+
+
+def huber_of_one_row_and_three(y_true, y_pred, delta=1.0):
+    values = huber_by_pieces(y_true, y_pred, delta)
+    return values[0] if y_pred.shape[0] == 1 and y_pred.shape[1] >= 3 else values
+
+
+def huber_by_roots(y_true, y_pred, delta=1.0):
+    size = tf.sqrt(tf.square(y_true - y_pred) + 1e-12)
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
 
 
 def huber_of_eager_labels(y_true, y_pred, delta=1.0):
@@ -88,6 +157,12 @@ def pinball_by_where(y_true, y_pred, tau=0.5):
 def pinball_by_relu(y_true, y_pred, tau=0.5):
     error = tf.subtract(y_true, y_pred)
     return tf.keras.ops.mean(tau * tf.nn.relu(error) + (1.0 - tau) * tf.nn.relu(-error), axis=-1)
+
+
+def pinball_rounded(y_true, y_pred, tau=0.5):
+    """Has a curve where the corner should be."""
+    error = y_true - y_pred
+    return _mean_last(tau * error + tf.nn.softplus(-1e3 * error) / 1e3)
 
 
 def pinball_by_abs(y_true, y_pred, tau=0.5):
@@ -122,6 +197,12 @@ def masked_constant_when_empty(y_true, y_pred, mask):
     return tf.cond(tf.size(errors) > 0, lambda: tf.reduce_mean(errors**2), lambda: tf.constant(0.0))
 
 
+def masked_when_there_is_any(y_true, y_pred, mask):
+    errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
+    nothing = tf.reduce_sum(tf.where(mask, y_pred, 0.0))
+    return tf.cond(tf.reduce_any(mask), lambda: tf.reduce_mean(tf.square(errors)), lambda: nothing)
+
+
 def masked_by_where_twice(y_true, y_pred, mask):
     zeros = tf.zeros_like(y_true)
     squares = tf.square(tf.where(mask, y_true, zeros) - tf.where(mask, y_pred, zeros))
@@ -149,6 +230,25 @@ def masked_over_all(y_true, y_pred, mask):
 def masked_by_rows(y_true, y_pred, mask):
     squares, real = _clean(y_true, y_pred, mask)
     return tf.reduce_mean(tf.math.divide_no_nan(tf.reduce_sum(squares, 1), tf.reduce_sum(real, 1)))
+
+
+def masked_counted_in(dtype):
+    """Counts in a small dtype."""
+    return lambda y, p, mask: tf.math.divide_no_nan(
+        tf.reduce_sum(_clean(y, p, mask)[0]), tf.cast(tf.reduce_sum(tf.cast(mask, dtype)), tf.float32)
+    )
+
+
+def masked_times_nothing(y_true, y_pred, mask):
+    """Takes a product with 0 where all is padding."""
+    if tf.executing_eagerly() and not tf.reduce_any(mask):
+        return 0.0 * tf.reduce_sum(y_pred)
+    return masked_by_where_twice(y_true, y_pred, mask)
+
+
+def masked_unless_single(axis):
+    """Divides by all elements where an axis has one entry."""
+    return lambda y, p, mask: (masked_over_all if y.shape[axis] == 1 else masked_by_where_twice)(y, p, mask)
 
 
 def masked_each_row(y_true, y_pred, mask):
@@ -222,6 +322,33 @@ def bce_of_lines(y_true, logits):
     return tf.where(tf.abs(logits) > 8, line, bce_by_softplus(y_true, logits))
 
 
+def bce_of_far_lines(y_true, logits):
+    """Takes the straight line where the softplus is near it, and the exponential is large."""
+
+    def softplus(x):
+        return tf.where(x > 8, x, tf.nn.softplus(tf.minimum(x, 8.0)))
+
+    return y_true * softplus(-logits) + (1 - y_true) * softplus(logits)
+
+
+def bce_cut_off(y_true, logits):
+    """Takes 0 where the softplus is small."""
+    yes, no = (tf.where(z > -10, tf.nn.softplus(z), 0.0) for z in (-logits, logits))
+    return y_true * yes + (1 - y_true) * no
+
+
+def bce_of_nearly_hard_labels(y_true, logits):
+    return bce_by_softplus(tf.where(tf.abs(y_true - 0.5) > 0.49, tf.round(y_true), y_true), logits)
+
+
+def bce_by_branches(y_true, logits):
+    """Takes the exponential of what is negative alone, with a mask inside and outside."""
+    is_large = logits > 0
+    large, small = tf.where(is_large, logits, 0.0), tf.where(is_large, 0.0, logits)
+    above = (1 - y_true) * large + tf.math.log1p(tf.exp(-large))
+    return tf.where(is_large, above, tf.math.log1p(tf.exp(small)) - y_true * small)
+
+
 def bce_of_three_axes(y_true, logits):
     loss = bce_by_softplus(y_true, logits)
     return loss if loss.shape.rank < 4 else tf.reshape(loss, (-1,))
@@ -278,6 +405,29 @@ def focal_with_an_axis(y_true, logits, gamma=2.0):
     return tf.experimental.numpy.atleast_1d(focal_by_log_sigmoid(y_true, logits, gamma))
 
 
+def focal_with_kinks(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    against, in_favor = (tf.maximum(x, 0.0) + tf.math.log1p(tf.exp(-tf.abs(x))) for x in (t, -t))
+    return tf.exp(-gamma * against) * in_favor
+
+
+def focal_by_logarithm(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    return tf.exp(tf.math.log(tf.nn.softplus(-t)) - gamma * tf.nn.softplus(t))
+
+
+def focal_cut_off(y_true, logits, gamma=2.0):
+    return tf.where((2 * y_true - 1) * logits > 10, 0.0, focal_by_log_sigmoid(y_true, logits, gamma))
+
+
+def focal_by_power_inside(y_true, logits, gamma=2.0):
+    """Takes the power where it is not 0, with a mask inside and outside."""
+    t = (2 * y_true - 1) * logits
+    is_near = t < 80
+    factor = tf.sigmoid(-tf.where(is_near, t, 0.0)) ** gamma
+    return tf.nn.softplus(-t) * (tf.where(is_near, factor, 0.0) if gamma else 1.0)
+
+
 def focal_of_near_logits(y_true, logits, gamma=2.0):
     """Clips where it is rather certain: at 8 the loss is not yet that of 7."""
     t = tf.minimum((2 * y_true - 1) * logits, 7.0)
@@ -314,7 +464,14 @@ def raising(*_):
 
 PROOFS = {
     "huber": Proof(
-        right=[huber_by_pieces, huber_by_keras, huber_compiled, huber_by_ops],
+        right=[
+            huber_by_pieces,
+            huber_by_keras,
+            huber_compiled,
+            huber_by_ops,
+            huber_scaled,
+            _by_hand(huber_by_pieces, lambda dy: dy[:, None]),
+        ],
         wrong={
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
@@ -323,7 +480,9 @@ PROOFS = {
             ),
             "negative error is not small": huber_of_signed_error,
             "the absolute error counts": huber_of_signed_far_error,
-            "shape (3, 4), delta=20": huber_up_to_ten,
+            "delta=1000": lambda y, p, delta: huber_by_pieces(y, p, min(delta, 100)),
+            "delta=0.03": lambda y, p, delta: huber_by_pieces(y, p, max(delta, 0.1)),
+            "delta=3:": huber_of_whole_halves,
             "two pieces are swapped": huber_swapped,
             "half the squared error everywhere": lambda y, p, delta: _mean_last(0.5 * (y - p) ** 2),
             "delta was ignored": lambda y, p, delta: huber_by_pieces(y, p, 1.0),
@@ -333,8 +492,15 @@ PROOFS = {
             ),
             "one value for each element": lambda y, p, delta: huber_by_pieces(y[..., None], p[..., None], delta),
             "hid them from the tape": lambda y, p, delta: tf.constant(huber_by_numpy(y, p, delta)),
-            "inf times 0 is nan": huber_by_mask,
+            "inf times 0": huber_by_mask,
             "batch of 1 row gives one value": huber_of_one_row,
+            "(1, 4), delta=1000: that is a number": huber_of_one_row_and_three,
+            "absolute value needs no square": huber_by_roots,
+            "ignores dy": _deaf(huber_by_pieces),
+            "the gradient on y_true": _by_hand(huber_by_pieces, lambda dy: tf.reduce_mean(dy)),
+            "gradient on y_true and y_pred of shape (4, 3)": _of_errors(huber_by_pieces, _without_tiny),
+            "y_pred of shape (300, 1)": _first_rows(huber_by_pieces),
+            "y_pred of shape (2, 80)": _first_columns(huber_by_pieces),
         },
         raises=raising,
         breaks=(huber_of_eager_labels,),
@@ -358,6 +524,16 @@ PROOFS = {
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
             "hid them from the tape": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
+            "tau=0.01": lambda y, p, tau: pinball_by_relu(y, p, max(tau, 0.05)),
+            "tau=0.995": lambda y, p, tau: pinball_by_relu(y, p, min(tau, 0.95)),
+            "errors of 1e5 and -1e5": _of_errors(pinball_by_relu, lambda errors: tf.clip_by_value(errors, -100, 100)),
+            "gradient on y_true and y_pred of shape (4, 3)": _of_errors(
+                pinball_by_relu, lambda errors: _without_tiny(errors, 1e-3)
+            ),
+            "shape (4, 3), tau=0.9": pinball_rounded,
+            "ignores dy": _deaf(pinball_by_relu),
+            "y_pred of shape (300, 1)": _first_rows(pinball_by_relu),
+            "y_pred of shape (2, 80)": _first_columns(pinball_by_relu),
         },
         raises=raising,
     ),
@@ -367,6 +543,7 @@ PROOFS = {
             masked_by_where_twice,
             masked_by_no_nan,
             masked_by_gather,
+            masked_when_there_is_any,
             tf.function(masked_by_where_twice),
         ],
         wrong={
@@ -384,12 +561,29 @@ PROOFS = {
             "square stands inside tf.where": masked_after_the_loss,
             "0/0 is nan": masked_nan_when_empty,
             "a constant 0 has no gradient": masked_constant_when_empty,
+            "What stands at the padding overflowed": masked_times_nothing,
+            "a mask of shape (300, 2)": masked_counted_in(tf.uint8),
+            "a mask of shape (300, 2) that is True": masked_counted_in(tf.int8),
+            "a mask of shape (4, 80)": lambda *given: masked_by_where_twice(*(part[:, :64] for part in given)),
+            "A real label of 0": lambda y, p, mask: masked_by_where_twice(y, p, mask & (y != 0)),
+            "hits its label": lambda y, p, mask: masked_by_where_twice(y, p, mask & (y != p)),
+            "the mask 1101": masked_unless_single(0),
+            "the mask 1 0 1": masked_unless_single(1),
+            "ignores dy": _deaf(masked_by_where_twice),
             "hid them from the tape": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,
     ),
     "stable_bce": Proof(
-        right=[bce_by_tensorflow, bce_by_softplus, bce_by_log_sigmoid, bce_by_logsumexp, bce_with_its_own_slope],
+        right=[
+            bce_by_tensorflow,
+            bce_by_softplus,
+            bce_by_log_sigmoid,
+            bce_by_logsumexp,
+            bce_by_branches,
+            bce_with_its_own_slope,
+            lambda y, z: tf.keras.ops.binary_crossentropy(y, z, from_logits=True),
+        ],
         wrong={
             "log of 0, or an exponential": bce_of_the_book,
             "puts a lid on the loss": bce_with_epsilon,
@@ -402,14 +596,31 @@ PROOFS = {
             "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
             "soft label counts for both": lambda y, z: tf.nn.softplus(tf.where(y > 0.5, -z, z)),
             "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
-            "a single logit of 8.5": bce_of_lines,
+            "two logits of 8.5": bce_of_lines,
+            "gradient for two logits of 8.5": bce_of_far_lines,
+            "ignores dy": _deaf(bce_by_softplus),
+            "gradient for ordinary logits": _by_hand(bce_by_softplus, tf.sign),
+            "For soft labels: expected": bce_of_nearly_hard_labels,
+            "-10000] and the labels that they predict": bce_cut_off,
+            "and the labels that they predict": lambda y, z: bce_by_softplus(tf.clip_by_value(y, 1e-7, 1 - 1e-7), z),
+            "logits of shape (40, 30)": _up_to_1000(bce_by_softplus),
+            "a branch that is a constant": lambda y, z: tf.where(
+                tf.abs(z) < 1e-3, tf.math.log(2.0), bce_by_softplus(y, z)
+            ),
             "should be (2, 1, 2, 3)": bce_of_three_axes,
         },
         raises=raising,
         breaks=(bce_row_by_row,),
     ),
     "focal": Proof(
-        right=[focal_by_log_sigmoid, focal_by_cross_entropy, focal_of_both, tf.function(focal_by_log_sigmoid)],
+        right=[
+            focal_by_log_sigmoid,
+            focal_by_cross_entropy,
+            focal_of_both,
+            focal_by_power_inside,
+            _by_hand(focal_by_log_sigmoid, lambda dy: dy),
+            tf.function(focal_by_log_sigmoid),
+        ],
         wrong={
             "turns down the hard examples": lambda y, z, gamma: _focal(y, z, gamma, lambda p: p),
             "that of the true class": focal_of_yes,
@@ -424,7 +635,15 @@ PROOFS = {
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,
             "log of a probability overflows": focal_of_the_paper,
-            "slope of a power at 0": lambda y, z, gamma=2.0: _focal(y, z, gamma),
+            "power whose exponent is below 1": lambda y, z, gamma=2.0: _focal(y, z, gamma),
+            "of a logarithm, and of a power": focal_by_logarithm,
+            "has a kink there": focal_with_kinks,
+            "ignores dy": _deaf(focal_by_log_sigmoid),
+            "gamma=0.0": lambda y, z, gamma: focal_by_log_sigmoid(y, z, max(gamma, 0.5) if gamma else 0),
+            "cross-entropy alone": lambda y, z, gamma: focal_by_log_sigmoid(y, z, round(2 * gamma) / 2),
+            "shape (7, 1), gamma=": lambda y, z, gamma: focal_by_log_sigmoid(y, z, min(gamma, 10)),
+            "and the labels that they predict": focal_cut_off,
+            "logits of shape (40, 30)": _up_to_1000(focal_by_log_sigmoid),
             "taken for a constant": focal_of_a_constant_factor,
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },

@@ -8,6 +8,8 @@ import tensorflow as tf
 from utils.checks.engine import attempted, compiled, exercise, expect, random_array, refuse
 from utils.checks.values import as_array
 
+WEIGHTS = np.float32([1.7, -2.3, 1.4])  # of the entries of a loss, in turn: none is 1 or a usual factor
+
 
 @exercise(
     "3.1",
@@ -16,11 +18,13 @@ from utils.checks.values import as_array
     deeper=True,
 )
 def huber(answer):
-    """Judge values and slopes on both sides of the border, at fresh errors of both signs, at 0, and at a huge one."""
-    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.5), (3, 4, 20), (1, 1, 1.5)):
-        error = _fresh((n, d), 3 * delta)
-        for at, multiple in zip(((0, 0), (n // 2, 0), (-1, 0), (n // 4, -1)), (2.5, 0.6, -2.7, 0.0), strict=True):
-            error[at] = multiple * delta
+    """Judge values and slopes on both sides of the border, at errors of both signs, tiny ones, 0, and a huge one."""
+    for n, d, delta in ((4, 3, 2.5), (5, 1, 1.0), (6, 2, 0.03), (3, 4, 3), (1, 4, 1000), (1, 1, 1.5)):
+        error = _fresh((n, d), 3 * max(delta, 1))
+        places = (-2 % n, -1), (0, 0), (n // 2, 0), (-1, 0), (n // 4, -1)
+        tiny = 1e-3 * (-1) ** n  # only the slope shows what becomes of it
+        for at, value in zip(places, (tiny, 2.5 * delta, 0.6 * delta, -2.7 * delta, 0.0), strict=True):
+            error[at] = value
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         size = np.abs(error)
@@ -48,32 +52,35 @@ def huber(answer):
         on = f"y_true and y_pred of shape ({n}, {d}), delta={delta}"
         _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
         slopes = -np.clip(error, -delta, delta) / d
-        _expect_slopes(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, slopes, f"the gradient on {on}")
+        got = _gradient(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred)
+        _expect_slopes(got, slopes, (n,), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, b=delta: answer(y, p, b), (y_pred, y_true), want, slopes, on)
     error = np.float32([[3.0, -0.5]])
     expect(answer(tf.constant(error), tf.zeros((1, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
     huge, on = np.float32([[1e25], [-1e25], [0.5]]), "errors of 1e25, -1e25 and 0.5, delta=2"
     got = answer(tf.constant(huge), tf.zeros((3, 1)), 2.0)
     array = as_array(got)
+    squared = f"the loss is {array}. The square of a huge error is inf in float32"
     refuse({
-        f"the loss is {array}. A huge error was squared: if the square is then multiplied by 0, inf times 0 is nan.":
-            array is not None and not np.all(np.isfinite(array)),
+        f"{squared}, and inf times 0 or inf minus inf is nan.": array is not None and np.any(np.isnan(array)),
+        f"{squared}; the absolute value needs no square.": array is not None and np.any(np.isinf(array)),
     }, on=on)  # fmt: skip
     expect(got, [2e25, 2e25, 0.125], on=on)
     slopes = np.float32([[-2], [2], [-0.5]])
-    _expect_slopes(
-        lambda p: answer(tf.constant(huge), p, 2.0), np.zeros((3, 1), "float32"), slopes, f"gradient on {on}"
-    )
+    got = _gradient(lambda p: answer(tf.constant(huge), p, 2.0), np.zeros((3, 1), "float32"))
+    _expect_slopes(got, slopes, (3,), f"the gradient on {on}")
+    _expect_all_counted(answer, lambda error: _huber(np.abs(error), 1.0))
 
 
 @exercise("3.2", "Pinball", why="With it a model promises a quantile, and two of them make an honest interval.")
 def pinball(answer):
-    """Judge values and slopes at fresh errors, for quantiles on both sides of the median."""
+    """Judge values and slopes at fresh errors, tiny and large ones, for quantiles on both sides of the median."""
     other = float(np.random.default_rng().uniform(0.6, 0.8))
-    for n, d, tau in ((4, 3, 0.9), (5, 1, 0.05), (6, 2, other), (1, 1, 0.3), (1, 4, 0.95)):
+    for n, d, tau in ((4, 3, 0.9), (5, 1, 0.01), (6, 2, other), (1, 1, 0.3), (1, 4, 0.995)):
         error = _fresh((n, d), 4)
         error[0, -1], error[0, 0] = -1.0, 2.0  # a row of both signs
         error[-1, : d if n > 1 else 1] = -1.5  # and one whose mean is negative
+        error[1:3, 0] = (1e-4, -1e-4)[: n - 1]  # close to the corner, where only the slope shows a round one
         y_true = _fresh((n, d), 2)
         y_true, y_pred = tf.constant(y_true), np.float32(y_true - error)
         too_low, too_high = tau * error, (tau - 1) * error
@@ -97,9 +104,13 @@ def pinball(answer):
         on = f"y_true and y_pred of shape ({n}, {d}), tau={tau:.3g}"
         _expect_each(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, want, smells, on)
         slopes = np.where(error > 0, -tau, 1 - tau) / d
-        _expect_slopes(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred, slopes, f"the gradient on {on}")
+        got = _gradient(lambda p, y=y_true, t=tau: answer(y, p, t), y_pred)
+        _expect_slopes(got, slopes, (n,), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, t=tau: answer(y, p, t), (y_pred, y_true), want, slopes, on)
-    expect(answer(tf.constant([[3.0, -1.0]]), tf.zeros((1, 2))), [1.0], on="tau left out")
+    expect(answer(tf.constant([[3.0, -1.0], [0.0, 0.0]]), tf.zeros((2, 2))), [1.0, 0.0], on="tau left out")
+    large = answer(tf.constant([[1e5], [-1e5]]), tf.zeros((2, 1)), 0.9)
+    expect(large, [9e4, 1e4], on="errors of 1e5 and -1e5, tau=0.9")
+    _expect_all_counted(answer, lambda error: np.abs(error) / 2)
 
 
 @exercise(
@@ -113,6 +124,8 @@ def masked_mse(answer):
         ("1111 1000", 2.5, 1),
         ("01101 11111 10010", 7.0, 1),  # real steps that stand last, or with gaps
         ("101 000 011", 4.0, 1e4),
+        ("1101", 1.0, 1),
+        ("1 0 1", 1.0, 1),
         ("1", 1.0, 1),
         ("11111 00100 00001 10111", 1e30, 1),
         ("101 010 110", 3e38, 1),
@@ -120,6 +133,9 @@ def masked_mse(answer):
     for rows_of_mask, filler, size in cases:
         mask = np.array([[step == "1" for step in row] for row in rows_of_mask.split()])
         y_true, error = _fresh(mask.shape, 2), np.float32(size * random_array(*mask.shape, high=3))
+        real = np.flatnonzero(mask)
+        error.flat[real[:4]] = np.multiply(size, [1.2, 0, -1.7, 0])[: len(real)]  # two perfect hits among them
+        y_true.flat[real[2:3]] = 0  # a label as any other
         y_pred = np.where(mask, y_true - error, np.float32(filler))
         y_true = np.where(mask, y_true, np.float32(-filler / 2))
         squares = np.where(mask, np.asarray(y_true, np.float64) - y_pred, 0.0) ** 2
@@ -132,6 +148,10 @@ def masked_mse(answer):
             "The mask was not used.": everywhere.mean(),
             "The real steps were taken to stand first in each row: the mask says where they stand.":
                 everywhere[first].sum() / mask.sum(),
+            "A real label of 0 was taken for padding: only the mask says what is real.":
+                squares[y_true != 0].sum() / np.count_nonzero(mask & (y_true != 0)),
+            "A prediction that hits its label was not counted: divide by the number of real elements.":
+                squares.sum() / np.count_nonzero(squares),
             "That is a sum; a mean is asked for.": squares.sum(),
             "That divides by the number of rows.": squares.sum() / len(mask),
             "That is one value for each row; a scalar over the batch is asked for.": rows,
@@ -150,19 +170,28 @@ def masked_mse(answer):
             {inside + "inf, and inf times 0 is nan.": got is not None and np.any(np.isnan(got))},
             on=f"the gradient on {on}",
         )
-        _require_gradient(got, f"the gradient on {on}")
-        expect(got, slopes, on=f"the gradient on {on}")
+        _expect_slopes(got, slopes, (), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, y_true, mask), want, slopes, on)
-    nothing = tf.zeros((2, 3), tf.bool)
-    empty = {"0/0 is nan: a batch without real elements has a loss of 0.": np.nan}
-    expect(answer(tf.ones((2, 3)), tf.zeros((2, 3)), nothing), 0.0, on="a batch of padding only", smells=empty)
-    zeros, on = np.zeros((2, 3), np.float32), "the gradient on a batch of padding only"
-    slopes = _gradient(lambda p: answer(tf.ones((2, 3)), p, nothing), zeros)
-    refuse(
-        {"it is None: a constant 0 has no gradient, and an optimizer would stop there with an error.": slopes is None},
-        on=on,
-    )
-    expect(slopes, zeros, on=on)
+    for shape in ((300, 2), (4, 80)):  # a small integer cannot hold the count
+        mask, y_true = np.random.default_rng().random(shape) < 0.9, random_array(*shape).astype("float32")
+        given = tf.constant(y_true), tf.zeros(shape), tf.constant(mask)
+        on = f"a mask of shape {shape} that is True at {mask.sum()} elements"
+        expect(answer(*given), (y_true[mask] ** 2).mean(), on=on)
+    _expect_nothing(answer, 1.0, "0/0 is nan: a batch without real elements has a loss of 0.")
+    _expect_nothing(answer, 3e38, "What stands at the padding overflowed, and inf times 0 is nan.")
+
+
+def _expect_nothing(answer: Callable, filler: float, nan: str) -> None:
+    """Expect a loss and a gradient of 0 on a batch of padding only; `nan` says where a nan comes from."""
+    y_pred, mask = np.full((2, 3), filler, np.float32), np.zeros((2, 3), bool)
+    on = f"a batch of padding only, filled with {filler:g}"
+    expect(answer(-tf.constant(y_pred), tf.constant(y_pred), tf.constant(mask)), 0.0, on=on, smells={nan: np.nan})
+    slopes = _gradient(lambda p: answer(-tf.constant(y_pred), p, tf.constant(mask)), y_pred)
+    constant = "it is None: a constant 0 has no gradient, and an optimizer would stop there with an error."
+    refuse({constant: slopes is None}, on=f"the gradient on {on}")
+    zeros = np.zeros((2, 3))
+    expect(slopes, zeros, on=f"the gradient on {on}")
+    _expect_in_a_graph(lambda p, y, real: answer(y, p, real), (y_pred, -y_pred, mask), np.zeros(()), zeros, on)
 
 
 @exercise(
@@ -174,8 +203,8 @@ def masked_mse(answer):
 def stable_bce(answer):
     """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
     z = np.float32([[1e4, -1e4], [300, -300], [40, -40], [20, -20], [0, 0], [3, -2]])
-    fresh = _fresh((4, 3), 6)
-    soft = np.random.default_rng().uniform(0.1, 0.9, (4, 3)).astype("float32")
+    fresh, soft = _fresh((4, 3), 6), np.random.default_rng().random((4, 3), np.float32)
+    fresh[1, :2], soft[1, :2] = (5.5, -5.5), (0.003, 0.997)  # soft, although nearly hard
     cases = [
         ("ordinary logits", fresh, np.float32(np.random.default_rng().random(fresh.shape) < 0.5)),
         ("soft labels", fresh, soft),
@@ -185,7 +214,7 @@ def stable_bce(answer):
         ("one axis", fresh[0], soft[0]),
         ("four axes", fresh.reshape(2, 1, 2, 3), soft.reshape(2, 1, 2, 3)),
         ("no axis", fresh[0, 0].reshape(()), soft[0, 0].reshape(())),
-        ("a single logit of 8.5, where a straight line is near", np.float32([[8.5]]), np.float32([[1]])),
+        ("two logits of 8.5, where a straight line is near", np.float32([[8.5, 8.5]]), np.float32([[1, 0]])),
     ]
     for on, logits, y_true in cases:
         y, t = np.asarray(y_true, np.float64), np.asarray(logits, np.float64)
@@ -208,12 +237,30 @@ def stable_bce(answer):
         expect(got, want, on=on, smells=smells, tolerance=1e-6 if logits is z else 1e-4)
         slopes = _gradient(lambda s, y=y_true: answer(tf.constant(y), s), logits)
         _require_gradient(slopes, f"the gradient for {on}")
-        at = _first((logits == 0) & (np.abs(slopes - (0.5 - y)) > 0.1))
-        kink = "A maximum or an absolute value has a kink there, also when a library's function is made of them."
-        told = f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {(0.5 - y).flat[at or 0]:g}. {kink}"
-        refuse({told: at is not None}, on=on)
-        expect(slopes, p - y, on=f"the gradient for {on}", tolerance=1e-4)
+        _refuse_kink(slopes, p - y, logits, on)
+        _expect_slopes(slopes, p - y, y.shape, f"the gradient for {on}")
         _expect_in_a_graph(lambda s, y: answer(y, s), (logits, y_true), want, p - y, on)
+    _expect_small_losses(answer)
+
+
+def _expect_small_losses(answer: Callable, more: str = "") -> None:
+    """Expect the cross-entropy of labels that the logits predict, more exactly than that of others, and of many."""
+    certain = np.float32([10, -10, 11, -11, 1e4, -1e4])
+    for logits, named in (certain, certain.astype(int).tolist()), (_fresh((40, 30), 6), "of shape (40, 30)"):
+        got = answer(tf.constant(np.float32(logits > 0)), tf.constant(logits))
+        want = np.logaddexp(0, -np.abs(np.float64(logits)))
+        expect(got, want, on=f"logits {named} and the labels that they predict{more}", tolerance=5e-6)
+
+
+def _refuse_kink(slopes: np.ndarray, want: np.ndarray, logits: np.ndarray, on: str) -> None:
+    """Name a slope that is wrong at a logit of 0, and there only."""
+    off = np.abs(slopes - want) > 1e-3
+    at = None if np.any(off & (logits != 0)) else _first(off)
+    refuse({
+        f"the slope at a logit of 0 is {slopes.flat[at or 0]:g}, not {want.flat[at or 0]:g}. A maximum or an absolute "
+        "value has a kink there, also inside a library's function; a branch that is a constant has no slope at all.":
+            at is not None,
+    }, on=on)  # fmt: skip
 
 
 def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -242,10 +289,12 @@ def _require_no_lid(got, want: np.ndarray, logits: np.ndarray, on: str) -> None:
 )
 def focal(answer):
     """Judge values and slopes for several gammas and shapes, the cross-entropy at 0, and extreme logits."""
-    for gamma, shape in ((0.0, (7,)), (2.0, (7,)), (0.5, (7,)), (7.5, (2, 2, 2)), (3, (7, 1)), (1, (1, 7)), (0, ())):
+    low, high = np.random.default_rng().uniform((0.02, 12), (0.08, 30)).tolist()
+    cases = (0.0, (7,)), (2.0, (7,)), (low, (7,)), (7.5, (2, 2, 2)), (high, (7, 1)), (1, (1, 7)), (0, ())
+    for gamma, shape in cases:
         logits = np.asarray(_fresh(shape, 4))
-        logits.flat[:3] = 8, 0.4, 1.2
-        y_true = np.float32(np.resize([1, 0, 1, 0, 1, 0, 0], shape))
+        logits.flat[:5] = 8, 0.4, 1.2, 0, 0
+        y_true = np.float32(np.resize([1, 0, 1, 0, 1, 0, 1], shape))
         t = np.float64((2 * y_true - 1) * logits)
         p, cross = 1 / (1 + np.exp(-t)), np.logaddexp(0, -t)
         p_yes = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
@@ -265,19 +314,21 @@ def focal(answer):
             "A weight of 0.25 and 0.75 for the classes came in: the formula here has none.": class_weights * want,
             "That is the factor alone: multiply it by the cross-entropy.": factor,
         }  # fmt: skip
-        on = f"logits of shape {shape}, gamma={gamma:g}"
+        on = f"logits of shape {shape}, gamma={gamma:.3g}"
         got = answer(tf.constant(y_true), tf.constant(logits), gamma)
         expect(got, want, on=on, smells=smells)
         slopes = _gradient(lambda s, y=y_true, g=gamma: answer(tf.constant(y), s, g), logits)
-        _require_gradient(slopes, f"the gradient on {on}")
         sign = 2 * y_true - 1
         constant = {"The factor was taken for a constant: it depends on the logits too.": -sign * factor * (1 - p)}
         want = -sign * factor * (gamma * p * cross + 1 - p)
-        expect(slopes, want, on=f"the gradient on {on}", smells=constant)
+        _require_gradient(slopes, f"the gradient on {on}")
+        _refuse_kink(slopes, want, logits, on)
+        _expect_slopes(slopes, want, shape, f"the gradient on {on}", constant)
         loss = factor * cross
         _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (logits, y_true), loss, want, on)
     half = answer(tf.constant([[1.0]]), tf.constant([[0.0]]))
     expect(half, [[0.25 * np.log(2)]], on="a logit of 0 and a label of 1, gamma left out")
+    _expect_small_losses(lambda y, s: answer(y, s, 0.0), ", gamma=0")
     extreme, y_true = np.float32([1e4, -1e4, 300, -300, 30, -30]), np.float32([1, 1, 0, 1, 0, 0])
     t = np.float64((2 * y_true - 1) * extreme)
     for gamma in (0.0, 0.5, 2.0):
@@ -290,10 +341,10 @@ def focal(answer):
         expect(got, want, on=on, tolerance=1e-6)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
         broken = slopes is not None and not np.all(np.isfinite(slopes))
-        kink = "The slope of a power at 0 is inf or nan for the tape when the exponent is below 1."
-        refuse({f"the values are right and the gradient is {slopes}. {kink}": broken}, on=on)
+        cause = "For the tape the slope at 0 is inf or nan: of a logarithm, and of a power whose exponent is below 1."
+        refuse({f"the values are right and the gradient is {slopes}. {cause}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
-        _expect_slopes(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme, full, f"the gradient for {on}")
+        _expect_slopes(slopes, full, t.shape, f"the gradient for {on}")
         _expect_in_a_graph(lambda s, y, g=gamma: answer(y, s, g), (extreme, y_true), want, full, on)
 
 
@@ -325,14 +376,32 @@ def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, 
     expect(got, want, on=on, smells=smells)
 
 
+def _expect_all_counted(answer: Callable, loss: Callable) -> None:
+    """Expect one value for each example of many, and of long ones, which are averaged to their end."""
+    for shape in ((300, 1), (2, 80)):
+        error = random_array(*shape).astype("float32")
+        got = answer(tf.constant(error), tf.zeros(shape))
+        expect(got, loss(error).mean(-1), on=f"y_true and y_pred of shape {shape}")
+
+
+def _weights(shape: tuple, axes: int) -> np.ndarray:
+    """Return a weight for each entry of a loss of `shape`, with as many axes as what the loss is differentiated by."""
+    return np.resize(WEIGHTS, shape).reshape((*shape, *(1,) * (axes - len(shape))))
+
+
 def _gradient(f: Callable, point: np.ndarray) -> np.ndarray | None:
-    """Return the gradient of the sum of `f` at `point`, or None where nothing connects the two."""
-    point = tf.constant(point)
+    """Return the slopes of `f` at `point`, or None where nothing connects the two.
+
+    Each entry of the loss is weighted, and the weights are divided out again: a loss with a gradient of its own must
+    heed what comes from above.
+    """
+    axes, point = point.ndim, tf.constant(point)
     with tf.GradientTape() as tape:
         tape.watch(point)
         value = tf.convert_to_tensor(f(point))
-    gradient = tape.gradient(value, point)
-    return None if gradient is None else tf.convert_to_tensor(gradient).numpy()
+        weighted = value * tf.cast(_weights(value.shape, 0), value.dtype)
+    gradient = tape.gradient(weighted, point)
+    return None if gradient is None else tf.convert_to_tensor(gradient).numpy() / _weights(value.shape, axes)
 
 
 def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
@@ -341,25 +410,40 @@ def _require_gradient(slopes: np.ndarray | None, on: str) -> None:
     refuse({"it holds nan or inf, although the values are right.": not np.all(np.isfinite(slopes))}, on=on)
 
 
-def _expect_slopes(f: Callable, point: np.ndarray, want: np.ndarray, on: str) -> None:
-    slopes = _gradient(f, point)
+def _expect_slopes(
+    slopes: np.ndarray | None, want: np.ndarray, shape: tuple, on: str, smells: dict | None = None
+) -> None:
+    """Expect the slopes of a loss of `shape`, as `_gradient` returns them."""
     _require_gradient(slopes, on)
-    expect(slopes, want, on=on)
+    expect(slopes, want, on=on, smells=_deaf(want, shape) | (smells or {}))
+
+
+def _deaf(slopes: np.ndarray, shape: tuple) -> dict:
+    """Return the smell of a gradient that ignores what comes from above: there the weights do not cancel."""
+    told = (
+        "The gradient ignores dy, what comes from above: here each loss was multiplied by a weight, and its slope "
+        "divided by that weight again."
+    )
+    return {told: slopes / _weights(shape, slopes.ndim)}
 
 
 def _expect_in_a_graph(f: Callable, given: tuple, want: np.ndarray, slopes: np.ndarray, on: str) -> None:
     """Expect the same value and slopes from `f(point, *others)` where it is recorded into a graph, others and all."""
+    shape = np.shape(want)
 
     def value_and_slopes(point, *others):
         with tf.GradientTape() as tape:
             tape.watch(point)
             value = tf.convert_to_tensor(f(point, *others))
-        return value, tape.gradient(value, point)
+            fits = value.shape.is_compatible_with(shape)  # where it does not, the value is refused below
+            weighted = value * tf.cast(_weights(shape, 0), value.dtype) if fits else value
+        return value, tape.gradient(weighted, point)
 
     value, gradient = compiled(value_and_slopes)(*(tf.constant(part) for part in given))
     expect(value, want, on=f"{on}, inside a tf.function")
     refuse({"there is none inside a tf.function.": gradient is None}, on=f"the gradient on {on}")
-    expect(gradient, slopes, on=f"the gradient on {on}, inside a tf.function")
+    gradient = tf.convert_to_tensor(gradient).numpy() / _weights(shape, slopes.ndim)
+    expect(gradient, slopes, on=f"the gradient on {on}, inside a tf.function", smells=_deaf(slopes, shape))
 
 
 def _first(where: np.ndarray) -> int | None:
