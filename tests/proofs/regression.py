@@ -156,6 +156,20 @@ class Wavy(tf.keras.Model):
         return self.line(x) + 0.3 * self.deviation * tf.sin(20 * x / self.middle)
 
 
+class OfBatch(Wavy):
+    """Measures the rows that come: right for many of them, and not for one."""
+
+    def call(self, x):
+        many, few = self.line(tf.fill([1, 1], self.middle)), self.line(tf.reduce_mean(x, keepdims=True))
+        return self.line(x) + 0.3 * (many - few)
+
+
+def frozen(x, y):
+    model = of_width(16, x, y)
+    model.trainable = False
+    return model
+
+
 def scaled_by(mean_of=lambda x_train, x: np.mean(x_train, 0), std_of=lambda x_train, x: np.std(x_train, 0)):
     def normalized(x_train, x):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -211,17 +225,33 @@ def constant_goes_through(x_train, x):
     return np.where(deviation > 0, (x - np.mean(x_train, axis=0)) / np.where(deviation > 0, deviation, 1), x)
 
 
-def leaks_by(change, rows=slice(0, 1), tolerance=1e-4):
+def by_squares(x_train, x):
+    """The mean of the squares less the square of the mean, in float32."""
+    variance = np.mean(x_train**2, 0) - np.mean(x_train, 0) ** 2
+    return (x - np.mean(x_train, 0)) / np.sqrt(np.maximum(variance, 1e-14))
+
+
+def leaks_by(change, rows=slice(0, 1), tolerance=1e-4, absolute=0.0):
     def leaks(pipelines, x_train, y_train, x_test):
         changed = change(x_test.copy())
         pairs = [(p(x_train, y_train, x_test), p(x_train, y_train, changed)) for p in pipelines]
-        return [not np.allclose(a[rows], b[rows], rtol=tolerance, atol=0) for a, b in pairs]
+        return [not np.allclose(a[rows], b[rows], rtol=tolerance, atol=absolute) for a, b in pairs]
 
     return leaks
 
 
 def others_far(x):
     x[1:] = 1e3 * x[1:] - 200
+    return x
+
+
+def others_unknown(x):
+    x[1:] = np.nan
+    return x
+
+
+def others_far_in_one_column(x):
+    x[1:, 0] = 1e4
     return x
 
 
@@ -233,7 +263,7 @@ def a_little(x):
 def alone(pipelines, x_train, y_train, x_test):
     """Compare a row among others with the same row alone."""
     both = [(p(x_train, y_train, x_test)[3:4], p(x_train, y_train, x_test[3:4])) for p in pipelines]
-    return np.array([abs(float(a[0, 0]) - float(b[0, 0])) > 1e-3 for a, b in both])
+    return np.array([abs(float(a[0, 0]) / float(b[0, 0]) - 1) > 1e-3 for a, b in both])
 
 
 def others_equal(pipelines, *parts):
@@ -246,7 +276,7 @@ def one_after_the_other(pipelines, x_train, y_train, x_test):
     """Predict each row by itself, and all together."""
     together = [p(x_train, y_train, x_test) for p in pipelines]
     single = [np.vstack([p(x_train, y_train, row[np.newaxis]) for row in x_test]) for p in pipelines]
-    return tf.constant([not np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(together, single, strict=True)])
+    return tf.constant([not np.allclose(a, b, rtol=1e-4, atol=1e-7) for a, b in zip(together, single, strict=True)])
 
 
 def halves(pipelines, x_train, y_train, x_test):
@@ -287,24 +317,37 @@ def heads(x, y, fault=""):
     normalize.adapt(x)
     deviation, center = (100.0, 350.0) if fault == "constants" else (float(y.std()), float(y.mean()))
     inputs = tf.keras.Input(shape=(1,))
-    scaled = {"raw x": lambda t: t, "fixed x": lambda t: t / 50 - 1}.get(fault, normalize)(inputs)
+    scaled = {
+        "raw x": lambda t: t,
+        "fixed x": lambda t: t / 50 - 1,
+        "x by its batch": lambda t: (t - tf.keras.ops.mean(t)) / tf.keras.ops.std(t),
+    }.get(fault, normalize)(inputs)
     hidden = tf.keras.layers.Dense(16, activation="relu")(scaled)
     mean = tf.keras.layers.Dense(1)(hidden)
     if fault != "scaled mean":
         mean = tf.keras.layers.Rescaling(deviation, offset=center)(mean)
     if fault == "constant":
         hidden = tf.keras.layers.Rescaling(0.0)(hidden)
-    activation = {"linear": None, "relu": "relu", "bounded": "sigmoid"}.get(fault, "softplus")
+    activation = {"linear": None, "relu": "relu", "bounded": "sigmoid", "absolute": tf.abs}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
-    floor = {"linear": 0.0, "relu": 0.0, "no floor": 0.0, "absolute floor": 1e-3}.get(fault, 1e-3 * deviation)
-    scale = {"bounded": 0.2 * deviation, "spread in deviations": 1.0, "variance": deviation**2}.get(fault, deviation)
-    spread = tf.keras.layers.Rescaling(scale, offset=floor)(spread)
+    floors = {"absolute floor": 1e-3, "floor by mean": 1e-3 * center}
+    floors |= dict.fromkeys(("linear", "relu", "no floor", "absolute"), 0.0)
+    scales = {"bounded": 0.2 * deviation, "spread in deviations": 1.0, "variance": deviation**2}
+    scales["scale by mean"] = abs(center)
+    spread = tf.keras.layers.Rescaling(scales.get(fault, deviation), offset=floors.get(fault, 1e-3 * deviation))(spread)
+    if fault == "floor by x":
+        spread = spread + 1e-3 * deviation * scaled
     outputs = {"swapped": [spread, mean]}.get(fault, [mean, spread])
     if fault == "two outputs":
         return tf.keras.Model(inputs, outputs)
     if fault == "mean only":
         return tf.keras.Model(inputs, mean)
     return tf.keras.Model(inputs, tf.keras.layers.Concatenate()(outputs))
+
+
+def heads_in_float64(x, y):
+    model = heads(x, y)
+    return tf.keras.Model(model.inputs, tf.keras.ops.cast(model.outputs[0], "float64"))
 
 
 def trained_heads(x, y):
@@ -387,7 +430,7 @@ def raising(*_):
 
 PROOFS = {
     "repair_regression": Proof(
-        right=[by_sequential, by_folded_weights, by_scaled_loss, by_subclass],
+        right=[by_sequential, by_folded_weights, by_scaled_loss, by_subclass, frozen],
         wrong={
             "16 hidden units": by_weights,
             "no layer of the model has 16": lambda x, y: of_width(8, x, y),
@@ -398,13 +441,15 @@ PROOFS = {
             "the model tells x from y": lambda x, y: of_width(16, y, x),
             "were never trained": lambda x, y: network(x, y, True, None, 0.0, epochs=1),
             "no better than always the mean": lambda x, y: network(x, y, True, False, 0.001, 5),
-            "in those units only": lambda x, y: by_weights(x, y) if y.max() > 1 else network(x, y),
+            "in those units only": lambda x, y: by_weights(x, y) if np.ptp(y) > 1 else network(x, y),
             "is the *loss* in scaled units": network,
             "took its numbers from x_train": never_adapted,
             "in deviations of y": lambda x, y: network(x, y, True, None),
             "scaled outside": scaled_outside,
             "the same for every x": lambda x, y: network(x, y, epochs=2, born=tf.keras.initializers.Constant(-9)),
             "on the way": Wavy,
+            "for one row than for many": OfBatch,
+            "an activation that cuts it": lambda x, y: tf.keras.Sequential([by_weights(x, y), tf.keras.layers.ReLU()]),
             "or more epochs": rough,
             "not added again": without_the_mean,
             "rained tf.keras.Model is expected": lambda x, y: by_weights(x, y).weights,
@@ -431,12 +476,24 @@ PROOFS = {
             "x_train of shape (9, 1)": constant_of_x,
             "should be (1, 1)": lambda t, x: np.squeeze(by_variance(t, x)),
             "got an array of shape (5, 3)": scaled_by(std_of=lambda t, x: t.std(0) + 1e-5),
+            "up to 1000 deviations": by_squares,
+            "shape (600, 70)": lambda t, x: by_variance(t[:256], x),
+            "got an array of shape (20, 3)": lambda t, x: by_variance(t, x)[: len(t)],
+            "expected [[": lambda t, x: np.clip(by_variance(t, x), -100, 100),
             "whose entry": lambda t, x: np.clip(by_variance(t, x), -10, 10),
         },
         raises=raising,
     ),
     "find_leak": Proof(
-        right=[leaks_by(others_far, tolerance=1e-3), alone, others_equal, one_after_the_other, halves],
+        right=[
+            leaks_by(others_far, tolerance=1e-3),
+            leaks_by(others_unknown),
+            leaks_by(lambda x: np.vstack([x[:1], np.full_like(x[1:], 1e308)])),
+            alone,
+            others_equal,
+            one_after_the_other,
+            halves,
+        ],
         wrong={
             "changes x_test in place": changing_in_place,
             "in batches": leaks_by(last_row_far),
@@ -447,6 +504,9 @@ PROOFS = {
             "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little),
+            "one column of the rows only": leaks_by(others_far_in_one_column),
+            "compare relative to them": leaks_by(others_far, tolerance=0, absolute=1e-3),
+            "each of 14 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:7], *parts),
             "missed. Keep one row": first_only,
             "the other rows changed nothing": two_too_many,
             "One answer for each": lambda *given: 3,
@@ -456,7 +516,14 @@ PROOFS = {
         raises=raising,
     ),
     "mean_and_spread": Proof(
-        right=[two_heads_by_exp, HeadsAsSubclass, two_heads_by_elu, two_heads_by_range, two_heads_by_relu],
+        right=[
+            two_heads_by_exp,
+            HeadsAsSubclass,
+            two_heads_by_elu,
+            two_heads_by_range,
+            two_heads_by_relu,
+            heads_in_float64,
+        ],
         wrong={
             "Return it untrained": trained_heads,
             "is trainable False": frozen_heads,
@@ -465,7 +532,12 @@ PROOFS = {
             "not (1000, 2)": lambda x, y: heads(x, y, "mean only"),
             "needs an activation": lambda x, y: heads(x, y, "linear"),
             "is zero or negative for some": lambda x, y: heads(x, y, "relu"),
-            "Give it a floor": lambda x, y: heads(x, y, "no floor"),
+            "are 0 in float32": lambda x, y: heads(x, y, "no floor"),
+            "With all weights at 0": lambda x, y: heads(x, y, "absolute"),
+            "the same one at every x": lambda x, y: heads(x, y, "floor by x"),
+            "nothing negative may be added": lambda x, y: heads(x, y, "floor by mean"),
+            "y up to": lambda x, y: heads(x, y, "scale by mean"),
+            "for one row than for many": lambda x, y: heads(x, y, "x by its batch"),
             "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
             "Is x scaled on the way in": lambda x, y: heads(x, y, "fixed x"),
             "a variance, perhaps": lambda x, y: heads(x, y, "variance"),

@@ -13,15 +13,17 @@ from utils.checks.engine import NotYet, attempted, counted, exercise, expect, re
 )
 def repair_regression(answer):
     """Train on a fresh line in tiny units, and judge on fresh points; for a diagnosis, also on lines in other units."""
-    tiny = _Line(x_unit=1e-5, y_unit=1e-6)
+    x_unit, y_unit = 10 ** np.random.default_rng().uniform((-7, -7), (-5, -6))
+    tiny = _Line(x_unit, y_unit)
     tiny.train(answer)
     if tiny.times < 2:
-        has_16 = any(16 in variable.shape for variable in tiny.model.trainable_variables)
+        _require_same_alone(tiny.model, tiny.x_new, tiny.y_pred, allowed=0.1 * tiny.y.std())
+        has_16 = any(16 in variable.shape for variable in tiny.model.weights)  # frozen ones, too
         require(
             has_16, f"{tiny.said} That is good, and no layer of the model has 16 hidden units, which were asked for."
         )
         return
-    plain = _Line(x_unit=1.0, y_unit=1.0)
+    plain = _Line(x_unit=1.0, y_unit=1.0, called="a line in other units,")
     plain.train(answer)
     in_x = "Is x scaled by a layer that took its numbers from x_train (adapt)?"
     if plain.times >= 2:
@@ -29,7 +31,7 @@ def repair_regression(answer):
         small_x.train(answer)
         refuse({f"{plain.said} On a line with x up to 3 it was good. {in_x}": small_x.times < 2})
         refuse(plain.misconceptions())
-    tiny_y = _Line(x_unit=1.0, y_unit=1e-6)
+    tiny_y = _Line(1.0, y_unit)
     tiny_y.train(answer)
     there = f"{tiny.said} On a line in other units it was good: the repair holds in those units only."
     in_y = "In units of y so large, squared errors and their gradients nearly vanish: is the *loss* in scaled units?"
@@ -38,17 +40,20 @@ def repair_regression(answer):
 
 
 class _Line:
-    """A line with noise, x up to 100 and y up to about 400 times a unit, and the model that an answer makes of it."""
+    """A line with noise, x up to 100 and y down to about -400 times a unit, and the model that an answer makes of it.
 
-    def __init__(self, x_unit: float, y_unit: float):
+    Most of y is negative, which no model reaches that ends in softplus.
+    """
+
+    def __init__(self, x_unit: float, y_unit: float, called: str = "a line with"):
         rng = np.random.default_rng()
         x = rng.uniform(0, 100, (1000, 1))
-        y = rng.uniform(2, 4) * x + rng.uniform(10, 30) + rng.normal(0, 10, x.shape)
+        y = rng.uniform(10, 30) - rng.uniform(2, 4) * x + rng.normal(0, 10, x.shape)
         x, y = np.float32(x * x_unit), np.float32(y * y_unit)
         (self.x, self.x_new), (self.y, self.y_new) = np.split(x, [600]), np.split(y, [600])
         line = np.polyfit(np.float64(self.x[:, 0]), self.y[:, 0], 1)
         self.best = _mse(self.y_new, np.polyval(line, self.x_new))
-        self.where = f"a line with x up to {100 * x_unit:g} and y up to {y.max():,.3g}"
+        self.where = f"{called} x up to {100 * x_unit:.3g} and y from {y.min():,.3g} to {y.max():,.3g}"
 
     def train(self, answer) -> None:
         """Let the answer train a model, and note how its error compares with that of the line of least squares."""
@@ -87,6 +92,8 @@ class _Line:
                 bool(biases) and not any(np.any(variable) for variable in biases),
             "The model wants inputs that were scaled outside. It must take raw x: put the scaling inside.":
                 self._times(of_scaled) <= 2,
+            "No prediction is negative, and most of y is: does the model end in an activation that cuts it?":
+                np.all(self.y_pred >= 0),
             "It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.":
                 np.ptp(self.y_pred) <= 1e-6 * np.abs(self.y_pred).max(),
             "That is no better than always the mean. Are both ends scaled by numbers from x_train and y_train, and are "
@@ -103,6 +110,17 @@ def _predicted(model: tf.keras.Model, x: np.ndarray, where: str) -> np.ndarray:
     broken = "the model answers nan or inf. The steps were too large, or something was divided by 0."
     require(np.all(np.isfinite(y_pred)), f"On {where}: {broken}")
     return y_pred
+
+
+def _require_same_alone(model: tf.keras.Model, x: np.ndarray, y_pred: np.ndarray, allowed: float) -> None:
+    """Require the row of the greatest x to get the same answer alone as among the others, but for rounding."""
+    row = np.argmax(x)
+    alone = np.asarray(model(tf.constant(x[row : row + 1])))
+    require(
+        np.all(np.abs(alone - y_pred[row]) <= allowed),
+        "The model answers otherwise for one row than for many: is something measured on the rows that come, or left "
+        "to chance? It must know its numbers from training.",
+    )
 
 
 def _require_unchanged(arrays: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -124,11 +142,12 @@ def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 def normalize(answer):
     """Compare with the layer on columns of very different size, on other rows, and on a constant column."""
     rng = np.random.default_rng()
-    for n, m, d in ((20, 5, 3), (20, 5, 3), (7, 9, 4), (9, 1, 1)):
-        size, shift = 10.0 ** rng.permutation(np.linspace(-3, 3, d)), rng.uniform(-5, 5, d)
+    for n, m, d, far, outlier in ((20, 5, 3, 5, 20), (20, 25, 3, 1000, 20), (600, 9, 70, 5, 20), (9, 1, 1, 5, 200)):
+        size, shift = 10.0 ** rng.permutation(np.linspace(-3, 3, d)), rng.uniform(-far, far, d)
+        shift[0] = far
         x_train = (size * (rng.normal(size=(n, d)) + shift)).astype("float32")
         x = (size * (2 * rng.normal(size=(m, d)) + shift + 1)).astype("float32")
-        x[0] += 20 * size  # an outlier stays one
+        x[0] += outlier * size  # stays one
         layer = tf.keras.layers.Normalization()
         layer.adapt(x_train)
         mean, deviation, both = x_train.mean(0), x_train.std(0), np.concatenate([x_train, x])
@@ -151,7 +170,7 @@ def normalize(answer):
             ),
             "Those are the training rows, scaled. Scale the rows of x.": (x_train - mean) / deviation,
         }
-        on = f"x_train of shape ({n}, {d}), x of shape ({m}, {d})"
+        on = f"x_train of shape ({n}, {d}), x of shape ({m}, {d}), and means of up to {far} deviations"
         given = x_train.copy(), x.copy()
         got = answer(*given)
         _require_unchanged({"x_train": (given[0], x_train), "x": (given[1], x)})
@@ -171,63 +190,91 @@ def normalize(answer):
     why="This experiment needs no reading of code, and finds a leak in a pipeline of any length.",
 )
 def find_leak(answer):
-    """Judge which of six pipelines are flagged, in fresh order: three leak in different ways, three do not."""
-    rng = np.random.default_rng()
-    kinds = {  # name: (pipeline, leaks)
+    """Judge which pipelines are flagged, in fresh order: all kinds, all kinds twice, and predictions in tiny units."""
+    for column, (times, y_unit) in enumerate(((1, 1.0), (2, 1.0), (1, 1e-5))):
+        _judge_flags(answer, _kinds(column), times, y_unit)
+
+
+def _kinds(column: int) -> dict:
+    """Return pipelines by name, and whether they leak; one leaks through this column of the rows only."""
+
+    def with_test_column(x_train, x_test):
+        rows = x_train.copy()
+        rows[:, column] = np.resize(x_test[:, column], len(rows))
+        return rows
+
+    return {
         "honest": (_fitted(lambda x_train, x_test: x_train), False),
         "noisy": (_fitted(lambda x_train, x_test: x_train, rounding=1e-7), False),
         "raw": (_fitted(None), False),
         "mean": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test])), True),
+        "column": (_fitted(with_test_column), True),
         "batches": (_in_batches(_fitted(lambda x_train, x_test: x_test)), True),
         "range": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test]), by_range=True), True),
     }
-    for _ in range(2):
-        names = list(rng.permutation(list(kinds)))
-        x_train, x_test = rng.normal(size=(60, 3)) * (1, 5, 20), rng.normal(size=(20, 3)) * (1, 5, 20)
-        x_test[:2] = rng.uniform(0.3, 0.6, (2, 3)) * (1, 5, 20)  # inside the range, and away from the mean
-        x_test[5], x_test[11] = (6, 30, 120), (-6, -30, -120)  # beyond the range of the training rows
-        y_train = x_train @ rng.uniform(0.5, 2, (3, 1)) + rng.normal(size=(60, 1))
-        given = x_train.copy(), y_train.copy(), x_test.copy()
-        got = answer([kinds[name][0] for name in names], *given)
-        before = {"x_train": x_train, "y_train": y_train, "x_test": x_test}
-        _require_unchanged({name: (array, before[name]) for name, array in zip(before, given, strict=True)})
-        flagged = np.asarray(attempted(got, asked="one answer for each of 6 pipelines"))
-        require(flagged.shape == (6,), f"One answer for each of 6 pipelines is expected; shape {flagged.shape} came.")
-        truths = flagged.dtype.kind in "biuf" and np.all((flagged == 0) | (flagged == 1))
-        require(truths, "True or False is expected for each pipeline; something else came.")
-        found = dict(zip(names, flagged.astype(bool), strict=True))
-        false = [name for name in names if found[name] and not kinds[name][1]]
-        missed = [name for name in names if kinds[name][1] and not found[name]]
-        refuse({f"Of six pipelines, {flagged.astype(bool).sum()} were flagged. {message}": shows for message, shows in {
-            "An honest prediction changes with its own row. Watch a row that you left as it is.": all(found.values()),
-            "Three leak. Reordering rows, or a tiny change, moves hardly a statistic, and a loose tolerance hides what "
-            "moves: replace the others.": not any(found.values()),
-            "They are the honest ones: True means it leaks.": len(false) == len(missed) == 3,
-            "One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.":
-                false == ["noisy"] and not missed,
-            "One leak was missed: it looks at the smallest and greatest value only. Change the rows by much.":
-                missed == ["range"],
-            "One leak was missed: each row is scaled with some of the others, in batches. Replace all others.":
-                missed == ["batches"],
-            f"{counted(len(false), 'honest one')} among them: the other rows changed nothing there.": false,
-            f"{counted(len(missed), 'leak')} missed. Keep one row, replace all others, compare.": missed,
-        }.items()})  # fmt: skip
+
+
+def _judge_flags(answer, kinds: dict, times: int, y_unit: float) -> None:
+    """Hand over all kinds of pipelines so many times, and judge which are flagged."""
+    rng = np.random.default_rng()
+    names = list(rng.permutation(list(kinds) * times))
+    columns = np.array([1, 3, 9])
+    x_train = rng.normal(size=(60, 3)) * columns
+    # Each row is away from the mean, and on one side in all columns: its prediction moves when the statistics do.
+    x_test = rng.choice((-1, 1), (20, 1)) * rng.uniform(0.8, 2, (20, 3)) * columns
+    x_test[5], x_test[11] = 6 * columns, -6 * columns  # beyond the range of the training rows
+    y_train = y_unit * (x_train / columns @ rng.uniform(5, 15, (3, 1)) + rng.normal(size=(60, 1)))
+    given = x_train.copy(), y_train.copy(), x_test.copy()
+    got = answer([kinds[name][0] for name in names], *given)
+    before = {"x_train": x_train, "y_train": y_train, "x_test": x_test}
+    _require_unchanged({name: (array, before[name]) for name, array in zip(before, given, strict=True)})
+    one_each = f"one answer for each of {len(names)} pipelines"
+    flagged = np.asarray(attempted(got, asked=one_each))
+    require(flagged.shape == (len(names),), f"{one_each.capitalize()} is expected; shape {flagged.shape} came.")
+    truths = flagged.dtype.kind in "biuf" and np.all((flagged == 0) | (flagged == 1))
+    require(truths, "True or False is expected for each pipeline; something else came.")
+    flagged = flagged.astype(bool)
+    leaks = np.array([kinds[name][1] for name in names])
+    false, missed = ([name for name, is_one in zip(names, odd, strict=True) if is_one] for odd in (
+        flagged & ~leaks, leaks & ~flagged,
+    ))  # fmt: skip
+    refuse({f"Of {len(names)} pipelines, {flagged.sum()} were flagged. {message}": shows for message, shows in {
+        "An honest prediction changes with its own row. Watch a row that you left as it is, and leave x_train and "
+        "y_train.": flagged.all(),
+        f"y is about {np.abs(y_train).mean():.1g} here, and so are the predictions: compare relative to them.":
+            y_unit < 1 and missed and not false and set(missed) != {"column"},
+        "Reordering rows, or a tiny change, moves hardly a statistic, and a loose tolerance hides what "
+        "moves: replace the others.": not flagged.any(),
+        "They are the honest ones: True means it leaks.": np.all(flagged != leaks),
+        "One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.":
+            set(false) == {"noisy"} and not missed,
+        "One kind of leak was missed: it looks at the smallest and greatest value only. Change the rows by much.":
+            set(missed) == {"range"},
+        "One kind of leak was missed: each row is scaled with some of the others, in batches. Replace all others.":
+            set(missed) == {"batches"},
+        "One kind of leak was missed: it looks at one column of the rows only. Change all columns by much.":
+            set(missed) == {"column"},
+        f"{counted(len(false), 'honest one')} among them: the other rows changed nothing there.": false,
+        f"{counted(len(missed), 'leak')} missed. Keep one row, replace all others, compare.": missed,
+    }.items()})  # fmt: skip
 
 
 def _fitted(seen, by_range: bool = False, rounding: float = 0.0):
     """Return a pipeline: scaling by the rows that `seen` gives, then a least-squares fit with a little ridge."""
 
     def pipeline(x_train, y_train, x_test):
-        x_train, x_test = np.asarray(x_train, np.float64), np.asarray(x_test, np.float64)
+        x_train, x_test = np.asarray(x_train, np.float64), np.ascontiguousarray(x_test, np.float64)
+        noise = np.sin(x_test.view(np.int64).sum() % 1000)  # of the bits: a number even where a row is nan or inf
         if seen:
             rows = seen(x_train, x_test)
             low, scale = (rows.min(0), np.ptp(rows, axis=0)) if by_range else (rows.mean(0), rows.std(0))
             x_train, x_test = (x_train - low) / (scale + 1e-9), (x_test - low) / (scale + 1e-9)
         # The ridge makes the answer depend on the scaling; without it least squares undoes any.
-        a = np.hstack([x_train, np.ones((len(x_train), 1))])
-        weights = np.linalg.solve(a.T @ a + 0.3 * len(a) * np.diag([1, 1, 1, 0]), a.T @ np.asarray(y_train))
-        y_pred = np.hstack([x_test, np.ones((len(x_test), 1))]) @ weights
-        return y_pred * (1 + rounding * np.sin(1e3 * np.sum(x_test)))
+        x_mean, y_mean = x_train.mean(0), np.mean(y_train)
+        a = x_train - x_mean
+        weights = np.linalg.solve(a.T @ a + 0.3 * len(a) * np.eye(3), a.T @ (np.asarray(y_train) - y_mean))
+        y_pred = (x_test - x_mean) @ weights + y_mean
+        return y_pred * (1 + rounding * noise)
 
     return pipeline
 
@@ -250,22 +297,27 @@ def _in_batches(pipeline):
     why="The model now says how far from its mean the truth may lie, and new points agree.",
 )
 def mean_and_spread(answer):
-    """Train the two heads on noise that grows with x, in small and in large units."""
-    for x_unit, y_unit in ((1e-2, 1e3), (1e2, 1e-6)):
+    """Train the two heads on noise that grows with x, in small and in large units.
+
+    No mean of y serves as a spread: it is negative on one line, and 0 on the other.
+    """
+    for x_unit, y_unit, y_mean in ((1e-2, 1e3, -60.0), (1e2, 1e-6, 0.0)):
         for attempts_left in (4, 3, 2, 1, 0):  # a start may be unlucky, such as one with dead units
             try:
-                _judge_heads(answer, x_unit, y_unit)
+                _judge_heads(answer, x_unit, y_unit, y_mean)
                 break
             except NotYet:
                 if not attempts_left:
                     raise
 
 
-def _judge_heads(answer, x_unit: float, y_unit: float) -> None:
+def _judge_heads(answer, x_unit: float, y_unit: float, y_mean: float) -> None:
     """Train the two heads in these units, and count new points within two spreads, left and right."""
     rng = np.random.default_rng()
     x = rng.uniform(0, 100, (3000, 1))
-    y = 3 * x + 200 + (5 + 0.4 * x) * rng.normal(size=x.shape)  # noise of 5 at the left, of 45 at the right
+    y = 3 * x + (5 + 0.4 * x) * rng.normal(size=x.shape)  # noise of 5 at the left, of 45 at the right
+    start = y_mean - y[:1000].mean()
+    y += start
     (x_train, x_new), (y_train, y_new) = (
         np.split(np.float32(x * x_unit), [1000]),
         np.split(np.float32(y * y_unit), [1000]),
@@ -284,13 +336,15 @@ def _judge_heads(answer, x_unit: float, y_unit: float) -> None:
     in_squares = y_unit > 1 and born > 1000 * deviation  # in small units a square is small, too
     require(not in_squares, f"{told} Is it in squares of the units of y, a variance, perhaps?")
     _train_heads(model, x_train, y_train)
+    outputs = np.asarray(model(tf.constant(x_new)))
     x_new = x_new / x_unit
-    mean, spread = np.split(np.asarray(model(np.float32(x_new * x_unit))) / y_unit, 2, axis=1)
-    error = np.sqrt(np.mean((mean - (3 * x_new + 200)) ** 2))
+    mean, spread = np.split(outputs / y_unit, 2, axis=1)
+    error = np.sqrt(np.mean((mean - (3 * x_new + start)) ** 2))
     refuse({
         f"{units} after training, the model answers nan or inf.": not np.all(np.isfinite([mean, spread])),
         f"{units} after training, the spread is {np.mean(spread) * y_unit:.3g} at every x. It must depend on x: let "
-        "its head grow from the hidden layer.": np.ptp(spread) <= 1e-6 * np.max(spread),
+        "its head grow from the hidden layer. Or is x scaled by numbers that are not those of x_train?":
+            np.ptp(spread) <= 1e-6 * np.max(spread),
         f"{units} after {STEPS} steps, the mean is {error * y_unit:.3g} away from the truth, typically. Is x scaled "
         "on the way in, and the mean back to the units of y, both by numbers from x_train and y_train? If so, it is "
         "the spread that holds it back: is its head one of its own, and in units of y?": error >= 12,
@@ -302,6 +356,7 @@ def _judge_heads(answer, x_unit: float, y_unit: float) -> None:
         told = f"{share} The spread there is {ours:.3g}, that of the noise {truth:.3g}. Is x scaled on the way in by "
         told += "numbers from x_train, the spread in units of y, and its floor small?"
         require(0.89 < inside < 0.988, told)
+    _require_same_alone(model, np.float32(x_new * x_unit), outputs, allowed=0.1 * deviation)
 
 
 def _require_two_columns(model: tf.keras.Model, x: np.ndarray) -> None:
@@ -310,13 +365,18 @@ def _require_two_columns(model: tf.keras.Model, x: np.ndarray) -> None:
     several = isinstance(outputs, list | tuple | dict)
     require(not several, f"{len(outputs)} outputs came; one of shape (n, 2) is expected: concatenate.")
     require(outputs.shape == (len(x), 2), f"{len(x)} rows give shape {tuple(outputs.shape)}, not ({len(x)}, 2).")
+    far = x.mean() + x.std() * np.float32([[-1000], [-10], [10], [1000]])
+    near_and_far = np.concatenate([x[:200], far])
     spread_is_positive = _positive_columns(model, x[:200], 1.0)[1]
-    mean_is_positive, spread_stays_positive = _positive_columns(model, x[:200], 100.0)
+    spread_of_zeros_is_positive = _positive_columns(model, near_and_far, 0.0)[1]
+    mean_is_positive, spread_stays_positive = _positive_columns(model, near_and_far, 100.0)
     refuse({
         "Column 0 is never negative, whatever the weights, and column 1 is: the pair is swapped. Column 0 is the mean.":
             mean_is_positive and not spread_is_positive,
-        "The spread is zero or negative for some weights: its head needs an activation that is positive everywhere.":
-            not spread_is_positive,
+        "The spread is zero or negative for some weights: its head needs an activation that is positive everywhere, "
+        "and nothing negative may be added.": not spread_is_positive,
+        "With all weights at 0, the spread is zero or negative for some x, and the loss divides by it. Give it a "
+        "floor, the same one at every x.": not spread_of_zeros_is_positive,
         "For large weights the spread is 0: softplus and exp of a large negative number are 0 in float32, and the loss "
         "divides by the spread. Give it a floor.": not spread_stays_positive,
     })  # fmt: skip
@@ -347,7 +407,7 @@ def _train_heads(model: tf.keras.Model, x: np.ndarray, y: np.ndarray) -> None:
     def all_steps(x, y):
         for _ in tf.range(STEPS):
             with tf.GradientTape() as tape:
-                mean, spread = tf.split(model(x, training=True), 2, axis=1)
+                mean, spread = tf.split(tf.cast(model(x, training=True), tf.float32), 2, axis=1)
                 loss = tf.reduce_mean(tf.math.log(spread) + 0.5 * tf.square((y - mean) / spread))
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
