@@ -16,6 +16,8 @@ def _p_value(true_score, shuffled, fault=""):
         "denominator only": above / (runs + 1),
         "wrong way": (1 + np.sum(shuffled <= true_score)) / (runs + 1),
         "no ties": (1 + np.sum(shuffled > true_score)) / (runs + 1),
+        "half a tie": (1 + (np.sum(shuffled > true_score) + above) / 2) / (runs + 1),
+        "rounded": (1 + np.sum(shuffled.round(2) >= round(true_score, 2))) / (runs + 1),
         "score": true_score,
     }.get(fault, (1 + above) / (runs + 1))
 
@@ -28,6 +30,13 @@ def signal(fault=""):
             predict = fit(x, labels)
             if fault == "training rows":
                 return np.mean(predict(x_train) == y_train)
+            if fault == "distance":
+                return -np.mean(np.abs(predict(x_test) - y_test))
+            if fault == "balanced":
+                right = predict(x_test) == y_test
+                return np.mean([np.mean(right[y_test == label]) for label in np.unique(y_test)])
+            if fault == "first rows":
+                return np.mean(predict(x_test[:10]) == y_test[:10])
             return np.mean(predict(x_test) == y_test)
 
         def shuffled_score():
@@ -40,6 +49,15 @@ def signal(fault=""):
                 order = np.arange(len(y_train))
                 i, j = rng.choice(len(y_train), 2, replace=False)
                 order[[i, j]] = order[[j, i]]
+            if fault == "halves":
+                order = np.concatenate([rng.permutation(half) for half in np.split(np.arange(len(y_train)), 2)])
+            if fault == "all but the first":
+                order = np.concatenate([[0], 1 + rng.permutation(len(y_train) - 1)])
+            if fault == "one cycle":  # Sattolo's algorithm, where Fisher's and Yates' was meant
+                order = np.arange(len(y_train))
+                for i in range(len(order) - 1, 0, -1):
+                    j = rng.integers(i)
+                    order[[i, j]] = order[[j, i]]
             if fault == "renamed":
                 return score(rng.permutation(max(y_train) + 1)[y_train])
             if fault == "pairs":
@@ -70,6 +88,10 @@ def signal_by_counter(fit, x_train, y_train, x_test, y_test, permutations=19):
         np.random.RandomState(seed).shuffle(labels)
         count += score(labels) >= best
     return tf.constant(count / (permutations + 1))
+
+
+def signal_of_floats(fit, x_train, y_train, *others):
+    return signal()(fit, x_train, y_train.astype(float), *others)
 
 
 def signal_true_run_last(fit, x_train, y_train, x_test, y_test, permutations=19):
@@ -512,12 +534,20 @@ def raising(*_):
 
 PROOFS = {
     "label_signal": Proof(
-        right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows],
+        right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows, signal_of_floats],
         wrong={
             "The true run is missing": signal("no plus one"),
             "in the denominator only": signal("denominator only"),
             "do worse; count those": signal("wrong way"),
-            "A tie counts": signal("no ties"),
+            "A tie counts:": signal("no ties"),
+            "A tie counts in full": signal("half a tie"),
+            "do not round": signal("rounded"),
+            "expected 0.5, got 1.": signal("distance"),
+            "got 1.": signal("balanced"),
+            "9 shuffles: expected 0.5, got 1.": signal("first rows"),
+            "Labels stay in their part": signal("halves"),
+            "A label never leaves its row": signal("all but the first"),
+            "No label ever stays in its row": signal("one cycle"),
             "scored on rows that they were trained on": signal("training rows"),
             "shuffled together": signal("pairs"),
             "other labels": signal("drawn anew"),

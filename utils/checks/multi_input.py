@@ -17,8 +17,8 @@ def label_signal(answer):
     """Judge the p-value on scripted scores, with ties, and what the runs were trained and scored on."""
     rng = np.random.default_rng()
     scripts = [
-        (0.7, [0.4, 0.7, 0.5, 0.8, 0.3, 0.7, 0.5, 0.2, 0.4]),
-        (0.9, [0.5] * 9),
+        (0.7, [0.4, 0.7, 0.696, 0.8, 0.7, 0.7, 0.5, 0.2, 0.4]),
+        (0.9, [0.5] * 24),  # random orders without any label in its place are rarer than 1 in 10^10
         (0.3, [0.5, 0.6, 0.3, 0.4, 0.2, 0.7, 0.5, 0.3, 0.6, 0.5, 0.4]),
     ]
     for rows_of_a_class, (true_score, shuffled) in zip((1, 1, 2), scripts, strict=True):
@@ -39,6 +39,8 @@ def label_signal(answer):
             "The true run is in the numerator only.": (count + 1) / k,
             "That counts the shuffles that do worse; count those that do at least as well.": (worse + 1) / (k + 1),
             "A tie counts: at least as well as the true run.": (strict + 1) / (k + 1),
+            "A tie counts in full: at least as well as the true run.": (1 + (strict + count) / 2) / (k + 1),
+            "A score of 0.696 is less than 0.7: do not round.": (np.sum(shuffled > true_score - 0.005) + 1) / (k + 1),
             "That is the accuracy of the true run; a p-value is asked for.": true_score,
             "That is a count; divide by the number of runs.": count + 1,
         }
@@ -46,11 +48,15 @@ def label_signal(answer):
 
 
 class _ScriptedFit:
-    """Trains nothing: recognizes the labels that it is given, and predicts with the accuracy that its script says."""
+    """Trains nothing: recognizes the labels that it is given, and predicts with the accuracy that its script says.
+
+    By any other measure the true run is the worst: it errs first, far off, and in the rare classes.
+    """
 
     def __init__(self, true_score, scores, rows_of_a_class, rng):
-        self.x_train, self.x_test = np.arange(40.0)[:, None], 100 + np.arange(10.0)[:, None]
-        self.y_train, self.y_test = rng.permutation(40) // rows_of_a_class, rng.permutation(10)
+        self.x_train, self.x_test = np.arange(40.0)[:, None], 100 + np.arange(250.0)[:, None]
+        self.y_train = rng.permutation(40) // rows_of_a_class
+        self.y_test = np.minimum(np.arange(250) // 10, 9)  # ten rows of each class, and 160 of the last
         self.true_score, self.scores = true_score, scores
         self.true_labels = self.y_train.copy()
         self.runs = self.true_runs = 0
@@ -73,22 +79,24 @@ class _ScriptedFit:
             self.fault = "Rows and labels were shuffled together, or not at all: the pairs are still the true ones."
         self.true_runs += true
         score = self.true_score if true else self.scores[(self.runs - 1 - min(self.true_runs, 1)) % len(self.scores)]
-        return lambda asked: self._predict(np.asarray(asked), score)
+        return lambda asked: self._predict(np.asarray(asked), score, true)
 
-    def _predict(self, asked, score):
-        if len(asked) != 10 or not np.array_equal(asked, self.x_test):
+    def _predict(self, asked, score, true):
+        if asked.shape[1:] != (1,) or np.any(asked < 100):
             self.fault = "The runs were scored on rows that they were trained on: score on x_test."
             return np.zeros(len(asked), int)
-        wrong = np.arange(10) >= round(10 * score)
-        return np.where(wrong, self.y_test + 1, self.y_test)
+        errors = 250 - round(250 * score)
+        said = self.y_test.copy()
+        said[slice(errors) if true else slice(250 - errors, 250)] += 7 if true else 1
+        return said[asked[:, 0].astype(int) - 100]
 
     def judge_orders(self):
         """Require that the shuffles are random: no two alike, hardly a label in its place, or beside or with another.
 
         With one row of a class it shows where each label went; with two, whether classes were renamed.
         """
-        orders, true = np.array(self.orders), self.true_labels
-        if len(orders) < 2:
+        orders, true = np.array(self.orders).astype(int), self.true_labels  # labels may have come as floats
+        if len(orders) < 9:  # too few to tell
             return
         different = len({tuple(order) for order in orders})
         in_place = np.mean(orders == true)
@@ -97,13 +105,19 @@ class _ScriptedFit:
         beside = np.mean(np.isin(np.diff(place[orders], axis=1) % 40, (1, 39))) if alone else 0
         pairs = place.reshape(-1, 2)
         together = 0 if alone else np.mean(orders[:, pairs[:, 0]] == orders[:, pairs[:, 1]])
+        rows = np.arange(40)
+        near = np.mean([np.corrcoef(rows, place[order])[0, 1] for order in orders]) if alone else 0  # 0 by chance
         refuse({
             "Most labels stay in their rows: shuffle all of them.": in_place > 0.3,
             "The labels are only moved along or turned around: their order must be random.": beside > 0.3,
-            "The classes were renamed: rows with the same label still have the same. Shuffle the labels row by row.":
-                together > 0.5,
             f"Of {len(orders)} shuffles only {different} differ: draw a new order each time. Is the generator made "
             "anew from the same seed?": different < len(orders),
+            "A label never leaves its row: shuffle all of them.": np.any(np.all(orders == true, axis=0)),
+            "Labels stay in their part of the rows: shuffle the whole.": np.abs(near) > 0.5,
+            "No label ever stays in its row, as some do in a random order: does a swap leave out the row itself?":
+                alone and len(orders) > 20 and in_place == 0,
+            "The classes were renamed: rows with the same label still have the same. Shuffle the labels row by row.":
+                together > 0.5,
         })  # fmt: skip
 
     def judge(self, permutations):
