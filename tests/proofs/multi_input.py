@@ -347,7 +347,8 @@ def step(fault=""):
 
         def train_step(self, data):
             x, y = data
-            k, variables, n = self.accum_steps, self.trainable_variables, tf.shape(data[1])[0]
+            k, variables = self.accum_steps, self.trainable_variables
+            n = y.shape[0] if fault == "static" else tf.shape(y)[0]
             if fault == "four":
                 k = 4
             if fault == "reset":
@@ -399,6 +400,8 @@ def step(fault=""):
                             metric.update_state(y_pred, y[part])
                         else:
                             metric.update_state(y[part], y_pred)
+                if fault == "metrics twice":
+                    self.compute_metrics(x, y[part], y_pred)
             if fault.startswith("apply "):
                 return self.get_metrics_result()
             if fault == "kept sums":
@@ -420,6 +423,8 @@ def step(fault=""):
                 self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
             return None if fault == "nothing returned" else self.get_metrics_result()
 
+    if fault == "of a graph":
+        Answer.train_step = tf.function(Answer.train_step)
     return Answer
 
 
@@ -630,7 +635,7 @@ PROOFS = {
         raises=raising,
     ),
     "capstone": Proof(
-        right=[step(), ByArraySplit, ByWhileLoop, OneTape],
+        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph")],
         wrong={
             "each counts by its share": step("sum"),
             "different sizes, and count alike": step("equal shares"),
@@ -664,6 +669,8 @@ PROOFS = {
             "the weight of a loss is its number of rows": step("loss by shares"),
             "each counts by its rows": step("mean loss"),
             "fit resets them": step("reset"),
+            "18 rows in place of 9": step("metrics twice"),
+            "take tf.shape(y)[0]": step("static"),
             "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,
