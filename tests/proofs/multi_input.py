@@ -232,14 +232,22 @@ def heads(fault=""):
         rows = ~tf.math.is_nan(y_true["price"]) & ~tf.math.is_nan(y_true["capped"])
         for name in ("price", "capped"):
             present = rows if fault == "rows with both" else ~tf.math.is_nan(y_true[name])
+            if fault == "sentinel":
+                present = tf.where(present, y_true[name], -1.0) != -1
+            if fault == "cut price":
+                y_true = {**y_true, "price": tf.clip_by_value(y_true["price"], -5.0, 5.0)}
             label = y_true[name] if fault in ("nan", "late guard") else tf.where(present, y_true[name], 0.0)
             if fault == "rows with both":
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
-            logit = tf.clip_by_value(logit, -100.0, 100.0) if fault == "cut logit" else logit
+            bound = {"cut logit": 100.0, "cut large logit": 1e5}.get(fault)
+            logit = tf.clip_by_value(logit, -bound, bound) if bound else logit
             cross = tf.nn.softplus(logit) - label * logit
             if fault == "exponential":
                 cross = tf.math.log(1 + tf.exp(logit)) - label * logit
+            if fault == "exponential in a branch":
+                cross = tf.where(logit > 0, logit, tf.math.log1p(tf.exp(logit)))
+                cross += tf.where(logit > 0, tf.math.log1p(tf.exp(-logit)), 0.0) - label * logit
             if fault in ("cut probability", "probability"):
                 p = tf.clip_by_value(logit if fault == "probability" else tf.sigmoid(logit), 1e-7, 1 - 1e-7)
                 cross = -label * tf.math.log(p) - (1 - label) * tf.math.log(1 - p)
@@ -271,6 +279,13 @@ def heads(fault=""):
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
 
     return two_heads
+
+
+def heads_in_the_callers_dict(y_true, y_pred, weights):
+    total = heads()(y_true, y_pred, weights)
+    for name, labels in y_true.items():
+        y_true[name] = tf.where(tf.math.is_nan(labels), 0.0, labels)
+    return total
 
 
 def heads_by_place(y_true, y_pred, weights):
@@ -620,7 +635,12 @@ PROOFS = {
             "taken for a probability": heads("probability"),
             "30 and 200, up and down: expected": heads("huber"),
             "logits of 30 and 200": heads("cut logit"),
+            "a million, up and down: expected": heads("cut large logit"),
+            "a price of -300": heads("cut price"),
+            "one price of -1: expected": heads("sentinel"),
+            "dict was changed": heads_in_the_callers_dict,
             "The exponential of a logit": heads("exponential"),
+            "the branch that tf.where does not take": heads("exponential in a branch"),
             "over no row is 0/0": heads("no count"),
             "For no cap at all": heads("no count of capped"),
             "For no price at all": heads("no count of price"),

@@ -249,16 +249,21 @@ def _words_with_weights(model, regions, rows):
 def two_heads(answer):
     """Judge value and gradients with all labels, with holes, and with a head that has none."""
     rng = np.random.default_rng()
-    huge = "logits of 30 and 200, up and down"
-    missing = ("no label missing", "labels missing", "no price at all", "no cap at all", "no label", huge)
-    for holes, n in zip(missing, (8, 13, 9, 9, 9, 9), strict=True):
+    whole = "no label missing, one price of -1"
+    huge, far = "a price of -300, logits of 30 and 200, up and down", "logits of a million, up and down"
+    cases = (whole, "labels missing", "no price at all", "no cap at all", "no label", huge, far)
+    for holes, n in zip(cases, (8, 13, 9, 9, 9, 9, 9), strict=True):
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
         if holes == huge:
             y_true["capped"][:6, 0] = [0, 1, 1, 0, 1, 0]  # the first four are wrong, and very sure
             y_pred["capped"][:6, 0] = [30, -30, -200, 200, 200, -200]
-            y_pred["price"][:2] = [[40], [-40]]
-        elif holes != "no label missing":
+            y_true["price"][0], y_pred["price"][:2] = -300, [[40], [-40]]
+        elif holes == far:
+            y_true["capped"][:2], y_pred["capped"][:2] = [[0], [1]], [[1e6], [-1e6]]
+        elif holes == whole:
+            y_true["price"][0] = -1
+        else:
             y_true["price"][: n if holes in ("no price at all", "no label") else 3] = np.nan
             y_true["capped"][slice(None) if holes in ("no cap at all", "no label") else [1, 6]] = np.nan
         weights = {"price": float(rng.uniform(0.5, 2)), "capped": float(rng.uniform(3, 6))}
@@ -268,13 +273,13 @@ def two_heads(answer):
         (_, price_by_place), (_, capped_by_place) = _heads(
             y_true, dict(zip(y_true, reversed(y_pred.values()), strict=True))
         )
-        p = 1 / (1 + np.exp(-y_pred["capped"]))
+        p = (1 + np.tanh(y_pred["capped"] / 2)) / 2
         nothing = [name for name, labels in y_true.items() if np.all(np.isnan(labels))]
         twice = np.nanmean(np.log1p(np.exp(p)) - y_true["capped"] * p) if "capped" not in nothing else 0
         of_nan = "A missing label makes the loss nan: replace it before you compute with it."
         if nothing:
             of_nan = "The mean over no row is 0/0: guard the count."
-        elif holes == huge:
+        elif holes in (huge, far):
             of_nan = "The logarithm of 0: such a logit makes a probability of 0 or 1. Compute with the logit itself."
         absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
         right = w * price_mean + v * capped_mean
@@ -313,8 +318,12 @@ def two_heads(answer):
             smells["That keeps only rows with both labels; each head has rows of its own."] = of_both
         with tf.GradientTape() as tape:
             tape.watch(pred)
-            value = answer(true, pred, weights)
+            handed = dict(true), dict(pred)
+            value = answer(*handed, weights)
         expect(value, right, on=holes, smells=smells)
+        for given, now in zip((true, pred), handed, strict=True):
+            same = all(np.array_equal(given[name], now.get(name, ()), equal_nan=True) for name in given)
+            require(same, f"For {holes}: the caller's dict was changed. Put what you compute into names of your own.")
         if len(nothing) == 2 and not tf.is_tensor(value):
             continue
         number = "the value is right, and no tensor: it has no gradient. Stay in TensorFlow from label to loss."
@@ -332,6 +341,10 @@ def two_heads(answer):
             guarded_late = "the guard stands after the operation. Replace the missing label first."
             if nothing:
                 guarded_late = "0/0 was computed, and replaced afterward. Guard the count, or the division."
+            elif holes in (huge, far):
+                guarded_late = (
+                    "an exponential overflows, perhaps in the branch that tf.where does not take: inf times 0."
+                )
             broken = not np.all(np.isfinite(slope))
             refuse({f"the value is right and the gradient of {name!r} is nan: {guarded_late}": broken}, on=holes)
             expect(slope, want, on=f"the gradient of {name!r}, {holes}")
@@ -346,7 +359,7 @@ def _by_cut_probability(label, p):
 
 def _heads(y_true, y_pred):
     price = (y_pred["price"] - y_true["price"]) ** 2
-    capped = np.log1p(np.exp(y_pred["capped"])) - y_true["capped"] * y_pred["capped"]
+    capped = np.logaddexp(0, y_pred["capped"]) - y_true["capped"] * y_pred["capped"]
     return [(x, np.nanmean(x) if np.any(~np.isnan(x)) else 0.0) for x in (price, capped)]
 
 
