@@ -173,6 +173,33 @@ def one_hot_by_hand(strings, regions):
     return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, len(regions) + 1), (-1, len(regions) + 1))
 
 
+def normalized_word(strings, regions):
+    return tf.keras.layers.LayerNormalization()(tf.keras.ops.cast(one_hot_word(strings, regions), "float32"))
+
+
+def stripped_word(strings, regions):
+    return one_hot_word(tf.keras.layers.Lambda(tf.strings.strip, output_shape=(1,))(strings), regions)
+
+
+def embedding_of_a_hundred(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(100, 3)(index))
+
+
+def frozen_word(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(len(regions) + 1, 8, trainable=False)(index))
+
+
+def index_beside_a_row(strings, regions):
+    return tf.keras.ops.concatenate([index_as_number(strings, regions), embedded_word(strings, regions)], axis=1)
+
+
+def sorted_word(strings, regions):
+    regions.sort()
+    return one_hot_word(strings, regions)
+
+
 def with_mask_token(strings, regions):
     return tf.keras.layers.StringLookup(vocabulary=regions, mask_token="", output_mode="one_hot")(strings)
 
@@ -589,6 +616,7 @@ PROOFS = {
             model_with(one_hot_word, as_list=True),
             model_with(multi_hot_word),
             model_with(one_hot_by_hand),
+            model_with(normalized_word),
             narrow_with_relu,
         ],
         wrong={
@@ -600,6 +628,11 @@ PROOFS = {
             "rows in an Embedding": model_with(embedding_too_small),
             "goes in as a number": model_with(index_as_number),
             "one word is three times another": model_with(index_through_a_layer),
+            "as a number, so that": model_with(index_beside_a_row),
+            "weights that cannot learn": model_with(frozen_word),
+            "151 rows in an Embedding": model_with(embedding_of_a_hundred),
+            "'North ', with a blank": model_with(stripped_word),
+            "list was changed": model_with(sorted_word),
             "a hash, perhaps": model_with(hashed_word),
             "region never moves the output": model_with(known_or_not),
             "An unknown word is treated as": model_with(unknown_as_first),

@@ -141,8 +141,11 @@ class _ScriptedFit:
 def third_input(answer):
     """Judge names, shapes, that each input matters, and unknown words, with several draws of weights and rows."""
     rng = np.random.default_rng()
-    for regions in (["North", "south", "Île-de-France"], [f"town {i}" for i in rng.permutation(7)]):
-        model = attempted(answer(list(regions)), tf.keras.Model, asked="a tf.keras.Model")
+    for vocabulary in (["North", "south", "Île-de-France", "5", "Old Town"], [f"town {i}" for i in range(150)]):
+        given = list(vocabulary)
+        model = attempted(answer(given), tf.keras.Model, asked="a tf.keras.Model")
+        require(given == vocabulary, "The caller's list was changed: put what you add or sort into a list of your own.")
+        regions = [*vocabulary[:5], *vocabulary[119::30]]  # those that are tried, the last of 150 included
         functional = "A functional model is asked for, tf.keras.Model(inputs, outputs): a subclass names no inputs."
         require(getattr(model, "inputs", None), functional)
         names = sorted(tensor.name.split(":")[0] for tensor in tf.nest.flatten(model.inputs))
@@ -153,13 +156,13 @@ def third_input(answer):
             got = tf.as_dtype(tensor.dtype).name, tuple(tensor.shape)
             require(got == wanted, f"The input {tensor.name} is {got[0]} of shape {got[1]}; asked for is {wanted}.")
         rows = {name: tf.constant(rng.normal(size=(32, 2)), tf.float32) for name in ("profile", "place")}
-        _judge_words(model, regions, rows)
+        _judge_words(model, regions, rows, len(vocabulary))
         columns = {f"column {i} of {name}": (name, i) for name in rows for i in range(2)}
-        moved, apart, taken, own = set(), dict.fromkeys(regions, False), None, set()
+        moved, apart, taken = set(), dict.fromkeys(regions, False), None
         for _draw in range(5):  # a relu may be 0 for all rows, by chance
             for variable in model.trainable_variables:  # starting weights of 0 are allowed: they prove nothing
                 variable.assign(rng.normal(scale=0.7, size=variable.shape))
-            others = ["Mu", "", "north", "Ys", "Avalon"]
+            others = ["Mu", "", "north", "North ", "Ys", "Avalon"]
             words = [*regions, "Atlantis", *others]
             answers = dict(zip(words, np.split(_told(model, rows, *words), len(words)), strict=True))
             for column, (name, i) in columns.items():
@@ -173,6 +176,8 @@ def third_input(answer):
                 "An empty string is treated differently from another unknown word: give no mask_token.": odd == [""],
                 "'north' is treated differently from another unknown word: 'North' is known, and is another word.":
                     odd == ["north"] and "North" in regions,
+                "'North ', with a blank, is treated differently from another unknown word: only 'North' is known.":
+                    odd == ["North "],
                 "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.": odd,
             })  # fmt: skip
             for word in regions:
@@ -180,8 +185,7 @@ def third_input(answer):
                 apart[word] |= not any(np.allclose(answers[word], other, atol=1e-7) for other in (*rest, unknown))
                 if np.allclose(answers[word], unknown, atol=1e-7):
                     taken = word
-            own |= _words_with_weights(model, regions, rows)
-            if len(moved) == len(columns) and all(apart.values()) and len(own) == len(regions):
+            if len(moved) == len(columns) and all(apart.values()):
                 break
         same = [word for word in regions if not apart[word]]
         is_one_answer = all(np.allclose(answers[word], answers[regions[0]], atol=1e-7) for word in regions)
@@ -194,16 +198,10 @@ def third_input(answer):
                 len(same) == 1 and taken == same[0],
             f"{' and '.join(map(repr, same[:2]))} get the same answer: keep the words apart.": same,
         })  # fmt: skip
-        without = [word for word in regions if word not in own]
-        numbers = "The index of a word goes in as a number, so that one word is three times another: make it a one-hot "
-        last = f"{''.join(without)!r} has no weight of its own: the one-hot vector has no place for it."
-        refuse({
-            last: len(without) == 1,
-            f"{numbers}vector, or a row of an Embedding.": without,
-        })  # fmt: skip
+        _judge_weights(model, regions, rows)
 
 
-def _judge_words(model, regions, rows):
+def _judge_words(model, regions, rows, known):
     """Require that the model can be called with each word, and gives one number for each row, also for one row."""
     for word in (*regions, "Atlantis"):
         kind = f"{word!r}" if word in regions else f"the unknown word {word!r}"
@@ -215,8 +213,8 @@ def _judge_words(model, regions, rows):
             if "tf.gather" not in str(problem) and "indices" not in str(problem) and word in regions:
                 raise
             raise NotYet(
-                f"The model fails on {kind}. StringLookup gives the words 1 to {len(regions)}, and 0 to all that "
-                f"it does not know: keep a place for words of both kinds, {len(regions) + 1} rows in an Embedding."
+                f"The model fails on {kind}. StringLookup gives the words 1 to {known}, and 0 to all that "
+                f"it does not know: keep a place for words of both kinds, {known + 1} rows in an Embedding."
             ) from problem
         require(shape == (32, 1), f"For 32 rows the output has shape {shape}; it should be (32, 1).")
         require(alone == (1, 1), f"For one row the output has shape {alone}; it should be (1, 1).")
@@ -228,16 +226,28 @@ def _told(model, rows, *words):
     return np.asarray(model({**inputs, "region": tf.constant(np.repeat(words, 32)[:, np.newaxis])}))
 
 
-def _words_with_weights(model, regions, rows):
-    """Return the set of words that have a weight of their own: one whose gradient is 0 for every other word."""
-    used = {}
-    for word in regions:
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(model({**rows, "region": tf.fill((32, 1), word)}) ** 2)
-        gradients = tape.gradient(total, model.trainable_variables, unconnected_gradients="zero")
-        used[word] = np.concatenate([np.ravel(tf.convert_to_tensor(gradient)) != 0 for gradient in gradients])
-    others = {word: np.any([used[other] for other in regions if other != word], axis=0) for word in regions}
-    return {word for word in regions if np.any(used[word] & ~others[word])}
+def _judge_weights(model, regions, rows):
+    """Require that only weights tell words apart: where all weights are alike, all words of `regions` are.
+
+    An index that goes in as a number tells them apart then, too.
+    """
+    odd = _odd_words(model, regions, rows, model.trainable_variables)
+    numbers = "The index of a word goes in as a number, so that one word is three times another: make it a one-hot "
+    refuse({
+        f"{''.join(odd)!r} has no weight of its own: the one-hot vector has no place for it.": len(odd) == 1,
+        "A word goes in as weights that cannot learn: leave its row of the Embedding trainable.":
+            odd and not _odd_words(model, regions, rows, [v for v in model.variables if "float" in v.dtype]),
+        f"{numbers}vector, or a row of an Embedding.": odd,
+    })  # fmt: skip
+
+
+def _odd_words(model, regions, rows, variables):
+    """Return the words whose answer is not that of most words, when each of `variables` holds 0.1."""
+    for variable in variables:
+        variable.assign(np.full(variable.shape, 0.1))
+    answers = np.split(_told(model, rows, *regions), len(regions))
+    alike = np.array([[np.allclose(one, other, rtol=1e-4, atol=1e-4) for other in answers] for one in answers])
+    return [word for word, same in zip(regions, alike[alike.sum(axis=1).argmax()], strict=True) if not same]
 
 
 @exercise(
