@@ -409,6 +409,12 @@ def unfreeze_a_copy(model, base, count, learning_rate):
     return tf.keras.models.clone_model(model)
 
 
+def unfreeze_at_a_falling_rate(model, base, count, learning_rate):
+    unfreeze(compiled=False)(model, base, count, learning_rate)
+    model.compile(tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, 9)), model.loss)
+    return model
+
+
 def unfreeze_by_rate_only(model, base, count, learning_rate):
     unfreeze(compiled=False)(model, base, count, learning_rate)
     model.optimizer.learning_rate = learning_rate
@@ -638,10 +644,12 @@ PROOFS = {
             "Layer normalization is no": unfreeze_chosen(
                 lambda layers, i, count: _top(layers, i, count) and "Normalization" not in type(layers[i]).__name__
             ),
-            "layers of the base learn: [4, 6, 7]": unfreeze_chosen(
+            "layers of the base learn: [3, 4, 6, 7]": unfreeze_chosen(
                 lambda layers, i, count: i >= len(layers) - count and "batch_norm" not in layers[i].name
             ),
-            "layers of the base learn: [3, 4, 7]": unfreeze_chosen(_top_of_weighted),
+            "layers of the base learn: [2, 3, 4, 7]": unfreeze_chosen(_top_of_weighted),
+            "learn: [4, 7], expected [3, 4, 7].": unfreeze(count_of=lambda base, count: max(count - 1, 0)),
+            "it should stay at 0.005": unfreeze_at_a_falling_rate,
             "its averages move": unfreeze(norms="by weights"),
             "outside the base learns as before": unfreeze_chosen(
                 _top, freeze=lambda model, base: filter(_norm, model.layers)

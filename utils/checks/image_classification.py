@@ -331,9 +331,9 @@ def _expect_names(got, want: set, smells: dict[str, set], on: str) -> None:
 def unfreeze_top(answer):
     """Judge flags, what one batch moves, and the averages, for several counts."""
     x, y = np.random.default_rng().normal(3, 2, (16, 4)).astype("float32"), np.arange(16) % 3
-    for count in (4, 0, 10):
+    for count in (5, 0, 10):
         model, base = _frozen_base()
-        if count == 4:
+        if count == 5:
             model.train_on_batch(x, y)  # a step with the base frozen is recorded
         loss = model.loss
         on, before = f"count={count} of {len(base.layers)} layers", [w.numpy() for w in model.weights]
@@ -345,14 +345,20 @@ def unfreeze_top(answer):
         _require_flags(model, base, count, on)
         kept = outside == [layer.trainable for layer in model.layers if layer is not base]
         require(kept, f"For {on}: what stands outside the base learns as before. A flag there was changed.")
-        rate = float(np.asarray(model.optimizer.learning_rate))
+        rate = _rate(model)
         refuse({
             f"The learning rate is {rate:.3g}; 0.005 was asked for. Was the model compiled again?":
                 not np.isclose(rate, 0.005),
             "The model has another loss than before: pass `model.loss` on.": model.loss is not loss,
         }, on=on)  # fmt: skip
-        if count == 4:
+        if count == 5:
             _require_moves(model, base, x, y, on)
+            decayed = f"For {on}: after a step the learning rate is {_rate(model):.3g}; it should stay at 0.005."
+            require(np.isclose(_rate(model), 0.005), decayed)
+
+
+def _rate(model: tf.keras.Model) -> float:
+    return float(np.asarray(model.optimizer.learning_rate))
 
 
 def _frozen_base() -> tuple[tf.keras.Model, tf.keras.Model]:
@@ -377,7 +383,9 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
     norms = [isinstance(layer, tf.keras.layers.BatchNormalization) for layer in base.layers]
     first = len(base.layers) - min(count, len(base.layers))
     inside = {id(v) for v in base.trainable_variables}
-    want = [i >= first and not norms[i] and bool(layer.weights) for i, layer in enumerate(base.layers)]
+    can_learn = [not norm and bool(layer.weights) for norm, layer in zip(norms, base.layers, strict=True)]
+    want = [i >= first and can for i, can in enumerate(can_learn)]
+    at_the_start = [i < count and can for i, can in enumerate(can_learn)]
     learns = [bool(inside & {id(v) for v in layer.weights}) for layer in base.layers]
     told, expected = (f"{np.flatnonzero(flags).tolist()}" for flags in (learns, want))
     told = f"these layers of the base learn: {told}, expected {expected}."
@@ -388,7 +396,7 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
         f"{told} For count=0 a slice [-0:] is the whole list.": count == 0 and any(learns),
         f"{told} The count is more than the number of layers: the slice's end became negative.":
             count > len(learns) and learns != want and learns[: count - len(learns)] != want[: count - len(learns)],
-        f"{told} The *last* layers were asked for.": any(learns[:first]) and not any(learns[first:]),
+        f"{told} The *last* layers were asked for.": learns == at_the_start != want,
         f"{told} Layer normalization is no batch normalization: it keeps no averages, and may learn.":
             learns == [one and not isinstance(layer, tf.keras.layers.LayerNormalization)
                        for one, layer in zip(want, base.layers, strict=True)] != want,
