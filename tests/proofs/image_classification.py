@@ -100,7 +100,7 @@ def pipeline_in_numpy(x_train, y_train):
 
 def pipeline_one_by_one(x_train, y_train):
     move = _layers(_shift(), tf.keras.layers.RandomRotation(0.05, fill_mode="constant"))
-    dataset = tf.data.Dataset.from_tensor_slices((x_train, y_train)).cache().shuffle(5000)
+    dataset = tf.data.Dataset.from_tensor_slices((x_train, y_train)).cache().shuffle(len(x_train))
     dataset = dataset.map(lambda x, y: (move(x[tf.newaxis, ..., tf.newaxis], training=True)[0], y))
     return dataset.batch(50).prefetch(1)
 
@@ -159,6 +159,29 @@ def pipeline_moved_in_part(moved):
     return repair_pipeline
 
 
+def pipeline_moved_where(chosen):
+    """Move only the pictures of a batch where chosen(places, labels)."""
+
+    def repair_pipeline(x_train, y_train):
+        move, dataset = _shift(), pipeline(move=lambda: _layers())(x_train, y_train)
+
+        def moved(x, y):
+            here = tf.reshape(chosen(tf.range(tf.size(y)), y), (-1, 1, 1, 1))
+            return tf.where(here, move(x, training=True), x), y
+
+        return dataset.map(moved)
+
+    return repair_pipeline
+
+
+def _moved_by(height, width):
+    return lambda: _layers(tf.keras.layers.RandomTranslation(height, width, fill_mode="constant"))
+
+
+def _enlarged():
+    return _layers(tf.keras.layers.Cropping2D(2), tf.keras.layers.Resizing(28, 28), _shift())
+
+
 def pipeline_in_place(x_train, y_train):
     x_train //= 2
     return pipeline(scale=2)(x_train, y_train)
@@ -169,7 +192,7 @@ def pipeline_by_cropping(x_train, y_train):
         x = tf.image.convert_image_dtype(tf.pad(x, [[2, 2], [2, 2]]), tf.float32)
         return tf.image.random_crop(x[..., tf.newaxis], (28, 28, 1)), tf.cast(y, tf.int64)
 
-    return tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(9999).map(move).batch(100)
+    return tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(60_000).map(move).batch(100)
 
 
 def pipeline_by_numbers(x_train, y_train):
@@ -586,6 +609,12 @@ PROOFS = {
             "Only": pipeline_moved_in_part(1),
             "of the pictures were moved; each should be": pipeline_moved_in_part(32),
             "the move is the same for all": pipeline(move=lambda: _layers(tf.keras.layers.Lambda(_one_along))),
+            "Of 12,000 pictures none from the end": pipeline(buffer=10_000),
+            "Pictures with the label [7] are not moved": pipeline_moved_where(lambda places, labels: labels != 7),
+            "first picture of a batch is never moved": pipeline_moved_where(lambda places, labels: places > 0),
+            "move to one side": pipeline(move=_moved_by((0.12, 0.2), (0.12, 0.2))),
+            "cut in half at the edge": pipeline(move=_moved_by(0.35, 0.35)),
+            "times as large as they were": pipeline(move=_enlarged),
             "changed in place": pipeline_in_place,
             "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),

@@ -80,17 +80,21 @@ def repair_pipeline(answer):
     passes = [_one_pass(dataset, count) for _ in range(2)]
     untouched = np.array_equal(given[0], x_train) and np.array_equal(given[1], y_train)
     require(untouched, "x_train or y_train was changed in place: compute with a copy.")
-    x, y = passes[0]
+    x, y, starts = passes[0]
     _require_values(x)
     refuse({
         f"One pass gave {len(x)} pictures of {count}. Keep the last, smaller batch.": len(x) != count,
         "The labels of one pass are not those that were given.": not np.array_equal(np.sort(y), y_train),
     })  # fmt: skip
-    seen = [255 * np.max(pictures, axis=(1, 2, 3)) for pictures, _ in passes]
+    seen = [255 * np.max(pictures, axis=(1, 2, 3)) for pictures, *_ in passes]
+    size = 255 * np.sum(x, axis=(1, 2, 3)) / np.maximum(36 * seen[0], 1e-6)  # of a spot, 1 where it is whole
+    cut = np.mean((size > 0.02) & (size < 0.5))
     ratio = np.median(np.sort(seen[0]) / levels)
     off = np.mean(np.abs(np.sort(seen[0]) - levels))
     wrong_scale = f"The ink is {ratio:.4g} times as bright as a division by 255 makes it: 255 should become 1."
     refuse({
+        f"{cut:.0%} of the spots were cut in half at the edge, 4 pixels away: the pictures are moved too far.":
+            off > 0.3 and cut > 0.02,
         wrong_scale: off > 0.3 and np.std(np.sort(seen[0]) / levels) < 0.01,
         "The brightness of the ink was changed. Only shift or turn the pictures.": off > 0.3,
     })  # fmt: skip
@@ -99,21 +103,49 @@ def repair_pipeline(answer):
     _require_order(*((level - 56) / 199 for level in seen))
     apart = f"{1 - paired:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart."
     require(paired > 0.98, apart)
-    _require_places([_centers(pictures) for pictures, _ in passes], seen, y < 5)
+    _require_places([_centers(pictures) for pictures, *_ in passes], seen, y, starts)
+    stretched = f"Spots are {np.median(size):.3g} times as large as they were: shift or turn the pictures, no more."
+    require(0.8 < np.median(size) < 1.25, stretched)
+    _require_a_large_buffer(answer)
 
 
-def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], left: np.ndarray) -> None:
-    """Judge where the spots of two passes came out: the pictures with `left` have theirs at the left, others on top."""
+def _require_a_large_buffer(answer) -> None:
+    """Require that the first 150 of 12,000 pictures come from all of them: in 86% of the set by chance 1 in 10^9."""
+    levels = np.linspace(56, 255, 12_000).round()
+    x = np.zeros((len(levels), 28, 28), "uint8")
+    x[:, 11:17, 11:17] = levels[:, None, None]
+    seen = []
+    for x_batch, _ in answer(x, ((levels - 56) // 20).astype("uint8")):
+        seen.extend(255 * np.max(x_batch, axis=(1, 2, 3)))
+        if len(seen) >= 150:
+            break
+    ends_early = (
+        "Of 12,000 pictures none from the end comes among the first 150: the buffer of shuffle is smaller than "
+    )
+    require((max(seen[:150]) - 56) / 199 > 0.86, f"{ends_early}the data. Take the number of pictures.")
+
+
+def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.ndarray, starts: list[int]) -> None:
+    """Judge where the spots of two passes came out: with a label below 5 they were at the left, others at the top.
+
+    `starts` holds the place of the first picture of each batch.
+    """
+    left = y < 5
     row, column = spots[0].T - 13.5
     misplaced = (left != (np.abs(column) > np.abs(row))).mean()
     sideways, overhead = (column[left] > 1.5).mean(), (row[~left] > 1.5).mean()
     along, across = np.where(left, column, row) + 7, np.where(left, row, column)  # a spot starts 7 from the middle
-    moved = np.mean(np.hypot(along, across) > 0.01)
+    away = np.hypot(along, across) > 0.01
+    moved = np.mean(away)
+    shift = np.hypot(np.median(along), np.median(across))
+    still = [label for label in range(10) if np.mean(away[y == label]) < 0.2]
     first, second = (
         sorted(zip(level.round(), *spot.round(2).T, strict=True)) for level, spot in zip(levels, spots, strict=True)
     )
     refuse({
-        "Rows and columns of the pictures are swapped.": misplaced >= 0.95,
+        "Rows and columns of the pictures are swapped.": misplaced >= 0.95 and np.median(across) < -4,
+        f"All spots move to one side, by about {shift:.1f} pixels: move them a little, to all sides.":
+            misplaced >= 0.95,
         "Spots come out on all sides: the pictures are moved too far, by a quarter turn or more perhaps.":
             misplaced >= 0.3,
         f"{sideways:.0%} of the spots left of the middle came out at the right: mirrored.": sideways >= 0.2,
@@ -121,6 +153,8 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], left: np.
         "No picture was moved: every spot is where it was. Nothing random is mapped, or training=True is missing.":
             moved <= 0.001,
         f"Only {moved:.0%} of the pictures were moved; each should be.": moved <= 0.6,
+        f"Pictures with the label {still[:1]} are not moved; each should be.": still,
+        "The first picture of a batch is never moved; each should be.": len(starts) > 15 and not np.any(away[starts]),
         "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache, or the move "
         "is the same for all.": first == second or np.hypot(np.std(along), np.std(across)) < 0.01,
         "Spots move only toward the middle and away from it: the pictures are zoomed; shift or turn them.":
@@ -128,9 +162,9 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], left: np.
     })  # fmt: skip
 
 
-def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pictures and labels of one pass, or of as much of it as shows that it never ends."""
-    pictures, labels, seen = [], [], 0
+def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return the pictures and labels of one pass and where batches start, or as much as shows that it never ends."""
+    pictures, labels, starts, seen = [], [], [], 0
     for element in dataset:
         pair = isinstance(element, tuple) and len(element) == 2
         require(pair, "Each element should be a pair (x_batch, y_batch).")
@@ -146,10 +180,11 @@ def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndar
         })  # fmt: skip
         pictures.append(x_batch.numpy())
         labels.append(np.reshape(y_batch, -1))
+        starts.append(seen)
         seen += len(pictures[-1])
         require(seen <= count, f"One pass gives more than the {count} pictures: it repeats. `fit` counts the epochs.")
     require(seen > 0, "The data set is empty.")
-    return np.concatenate(pictures), np.concatenate(labels)
+    return np.concatenate(pictures), np.concatenate(labels), starts
 
 
 def _require_values(x: np.ndarray) -> None:
