@@ -528,6 +528,16 @@ def saliency_of_ink(model, x, labels, rivals):
     return tf.where(np.max(x, axis=-1) > 0, saliency(_difference)(model, x, labels, rivals), 0.0)
 
 
+def saliency_of_cut_pixels(model, x, labels, rivals):
+    x = np.clip(x, 0, 1) if x.dtype == np.float32 else x
+    return saliency(_difference)(model, x, labels, rivals)
+
+
+def saliency_of_a_batch(model, x, labels, rivals):
+    slopes = saliency(_difference)(model, x[:32], labels[:32], rivals[:32])
+    return tf.concat([slopes, tf.zeros((max(len(x) - 32, 0), 28, 28))], axis=0)
+
+
 def _of_probabilities(logits, labels, rivals):
     return _difference(tf.nn.softmax(logits), labels, rivals)
 
@@ -565,8 +575,8 @@ PROOFS = {
             "float32 is expected, and float64 came": convolve_in_float64,
             "the step is 1": lambda x, k, b: tf.nn.conv2d(x[np.newaxis], k, strides=2, padding="VALID")[0] + b,
             "and a kernel (3, 3": convolve_by_a_kept_layer(),
-            "kernel (3, 3, 5, 3)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),
-            "a picture (3": lambda x, k, b: convolve_by_loops(x[:28, :28], k, b),
+            "kernel (3, 3, 17, 65)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),
+            "a picture (6": lambda x, k, b: convolve_by_loops(x[:28, :28], k, b),
         },
         raises=raising,
     ),
@@ -713,7 +723,9 @@ PROOFS = {
             "a steep slope downward": saliency(_difference, after=lambda slope: abs(tf.reduce_max(slope, axis=-1))),
             "length of the slope": saliency(_difference, after=lambda slope: tf.norm(slope, axis=-1)),
             "The shape is (28, 28)": saliency(_difference, after=lambda slope: tf.squeeze(_greatest(slope))),
-            "5 float32 pictures with 1 color": saliency_of_ink,
+            "40 float32 pictures with 1 color": saliency_of_ink,
+            "11 float32 pictures with 3 colors": saliency_of_cut_pixels,
+            "40 float32 pictures": saliency_of_a_batch,
         },
         raises=raising,
     ),

@@ -18,7 +18,7 @@ from utils.checks.values import as_array
 def convolve(answer):
     """Judge pictures of several shapes, channels and filters against the sum over patches."""
     rng = np.random.default_rng()
-    shapes = (7, 5, 1, 1), (6, 8, 3, 4), (6, 8, 3, 4), (3, 4, 2, 2), (int(rng.integers(30, 35)), 7, 5, 3)
+    shapes = (7, 5, 1, 1), (6, 8, 3, 4), (6, 8, 3, 4), (3, 4, 2, 2), (int(rng.integers(66, 70)), 7, 17, 65)
     for height, width, channels, filters in shapes:  # two alike: a result must not be kept for a shape
         picture, kernel, bias = (
             rng.uniform(-1, 1, shape).astype("float32")
@@ -465,17 +465,18 @@ def _require_moves(model: tf.keras.Model, base: tf.keras.Model, x: np.ndarray, y
 def pixel_saliency(answer):
     """Judge on a small model whose slopes are known in closed form, gray and color, sure and unsure."""
     rng = np.random.default_rng()
-    for n, dtype, scale, colors in ((5, "float32", 0.2, 1), (11, "float32", 30.0, 3), (1, "uint8", 0.001, 1)):
+    for n, dtype, scale, colors in ((40, "float32", 0.2, 1), (11, "float32", 30.0, 3), (1, "uint8", 0.001, 1)):
         modes = []
         model, slopes = _known_model(scale, colors, modes)
         x = rng.integers(1, 256, (n, 28, 28, colors)).astype(dtype)
         x[rng.uniform(size=x.shape) < 0.5] = 0  # paper: it has a slope as well
-        x = x if dtype == "uint8" else x / np.float32(255)
+        if dtype == "float32":
+            x = x / np.float32(255) if colors == 1 else np.float32(301 / 255) * x - 1  # pixels of any size
         logits = np.asarray(model(tf.cast(x, tf.float32)), np.float64)
         winner = logits.argmax(-1)
-        labels = rng.permutation(n) % 4
-        labels[0] = (winner[0] + 1) % 4  # never the winners only
-        rivals = (labels + rng.integers(1, 4, n)) % 4
+        labels = rng.permutation(n) % 12
+        labels[0] = (winner[0] + 1) % 12  # never the winners only
+        rivals = (labels + rng.integers(1, 12, n)) % 12
         gradients, rows = slopes(np.asarray(x, np.float64)), np.arange(n)  # (n, 28, 28, colors, classes)
         label, rival = gradients[rows, ..., labels], gradients[rows, ..., rivals]
         difference = label - rival
@@ -531,12 +532,12 @@ def pixel_saliency(answer):
 
 
 def _known_model(scale: float, colors: int, modes: list):
-    """Return a model with logits scale * (w.x + (v.x)²/2) for 4 classes, and its slopes as a function of x.
+    """Return a model with logits scale * (w.x + (v.x)²/2) for 12 classes, and its slopes as a function of x.
 
     Each call adds to `modes` whether it was in training mode.
     """
     rng, size = np.random.default_rng(), 784 * colors
-    w, v = (rng.normal(0, 1 / 28, (size, 4)) for _ in range(2))
+    w, v = (rng.normal(0, 1 / 28, (size, 12)) for _ in range(2))
     w32, v32 = tf.constant(w, tf.float32), tf.constant(v, tf.float32)
 
     def model(x, training=False):
@@ -546,7 +547,7 @@ def _known_model(scale: float, colors: int, modes: list):
 
     def slopes(x):
         flat = x.reshape(-1, size)
-        inner = flat @ v  # (n, 4)
-        return scale * (w + inner[:, None, :] * v).reshape(len(flat), 28, 28, colors, 4)
+        inner = flat @ v  # (n, 12)
+        return scale * (w + inner[:, None, :] * v).reshape(len(flat), 28, 28, colors, 12)
 
     return model, slopes
