@@ -16,6 +16,8 @@ def _p_value(true_score, shuffled, fault=""):
         "denominator only": above / (runs + 1),
         "wrong way": (1 + np.sum(shuffled <= true_score)) / (runs + 1),
         "no ties": (1 + np.sum(shuffled > true_score)) / (runs + 1),
+        "half a tie": (1 + (np.sum(shuffled > true_score) + above) / 2) / (runs + 1),
+        "rounded": (1 + np.sum(shuffled.round(2) >= round(true_score, 2))) / (runs + 1),
         "score": true_score,
     }.get(fault, (1 + above) / (runs + 1))
 
@@ -28,6 +30,13 @@ def signal(fault=""):
             predict = fit(x, labels)
             if fault == "training rows":
                 return np.mean(predict(x_train) == y_train)
+            if fault == "distance":
+                return -np.mean(np.abs(predict(x_test) - y_test))
+            if fault == "balanced":
+                right = predict(x_test) == y_test
+                return np.mean([np.mean(right[y_test == label]) for label in np.unique(y_test)])
+            if fault == "first rows":
+                return np.mean(predict(x_test[:10]) == y_test[:10])
             return np.mean(predict(x_test) == y_test)
 
         def shuffled_score():
@@ -40,6 +49,15 @@ def signal(fault=""):
                 order = np.arange(len(y_train))
                 i, j = rng.choice(len(y_train), 2, replace=False)
                 order[[i, j]] = order[[j, i]]
+            if fault == "halves":
+                order = np.concatenate([rng.permutation(half) for half in np.split(np.arange(len(y_train)), 2)])
+            if fault == "all but the first":
+                order = np.concatenate([[0], 1 + rng.permutation(len(y_train) - 1)])
+            if fault == "one cycle":  # Sattolo's algorithm, where Fisher's and Yates' was meant
+                order = np.arange(len(y_train))
+                for i in range(len(order) - 1, 0, -1):
+                    j = rng.integers(i)
+                    order[[i, j]] = order[[j, i]]
             if fault == "renamed":
                 return score(rng.permutation(max(y_train) + 1)[y_train])
             if fault == "pairs":
@@ -70,6 +88,10 @@ def signal_by_counter(fit, x_train, y_train, x_test, y_test, permutations=19):
         np.random.RandomState(seed).shuffle(labels)
         count += score(labels) >= best
     return tf.constant(count / (permutations + 1))
+
+
+def signal_of_floats(fit, x_train, y_train, *others):
+    return signal()(fit, x_train, y_train.astype(float), *others)
 
 
 def signal_true_run_last(fit, x_train, y_train, x_test, y_test, permutations=19):
@@ -151,6 +173,33 @@ def one_hot_by_hand(strings, regions):
     return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, len(regions) + 1), (-1, len(regions) + 1))
 
 
+def normalized_word(strings, regions):
+    return tf.keras.layers.LayerNormalization()(tf.keras.ops.cast(one_hot_word(strings, regions), "float32"))
+
+
+def stripped_word(strings, regions):
+    return one_hot_word(tf.keras.layers.Lambda(tf.strings.strip, output_shape=(1,))(strings), regions)
+
+
+def embedding_of_a_hundred(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(100, 3)(index))
+
+
+def frozen_word(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.layers.Flatten()(tf.keras.layers.Embedding(len(regions) + 1, 8, trainable=False)(index))
+
+
+def index_beside_a_row(strings, regions):
+    return tf.keras.ops.concatenate([index_as_number(strings, regions), embedded_word(strings, regions)], axis=1)
+
+
+def sorted_word(strings, regions):
+    regions.sort()
+    return one_hot_word(strings, regions)
+
+
 def with_mask_token(strings, regions):
     return tf.keras.layers.StringLookup(vocabulary=regions, mask_token="", output_mode="one_hot")(strings)
 
@@ -210,14 +259,22 @@ def heads(fault=""):
         rows = ~tf.math.is_nan(y_true["price"]) & ~tf.math.is_nan(y_true["capped"])
         for name in ("price", "capped"):
             present = rows if fault == "rows with both" else ~tf.math.is_nan(y_true[name])
+            if fault == "sentinel":
+                present = tf.where(present, y_true[name], -1.0) != -1
+            if fault == "cut price":
+                y_true = {**y_true, "price": tf.clip_by_value(y_true["price"], -5.0, 5.0)}
             label = y_true[name] if fault in ("nan", "late guard") else tf.where(present, y_true[name], 0.0)
             if fault == "rows with both":
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
-            logit = tf.clip_by_value(logit, -100.0, 100.0) if fault == "cut logit" else logit
+            bound = {"cut logit": 100.0, "cut large logit": 1e5}.get(fault)
+            logit = tf.clip_by_value(logit, -bound, bound) if bound else logit
             cross = tf.nn.softplus(logit) - label * logit
             if fault == "exponential":
                 cross = tf.math.log(1 + tf.exp(logit)) - label * logit
+            if fault == "exponential in a branch":
+                cross = tf.where(logit > 0, logit, tf.math.log1p(tf.exp(logit)))
+                cross += tf.where(logit > 0, tf.math.log1p(tf.exp(-logit)), 0.0) - label * logit
             if fault in ("cut probability", "probability"):
                 p = tf.clip_by_value(logit if fault == "probability" else tf.sigmoid(logit), 1e-7, 1 - 1e-7)
                 cross = -label * tf.math.log(p) - (1 - label) * tf.math.log(1 - p)
@@ -249,6 +306,13 @@ def heads(fault=""):
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
 
     return two_heads
+
+
+def heads_in_the_callers_dict(y_true, y_pred, weights):
+    total = heads()(y_true, y_pred, weights)
+    for name, labels in y_true.items():
+        y_true[name] = tf.where(tf.math.is_nan(labels), 0.0, labels)
+    return total
 
 
 def heads_by_place(y_true, y_pred, weights):
@@ -325,7 +389,8 @@ def step(fault=""):
 
         def train_step(self, data):
             x, y = data
-            k, variables, n = self.accum_steps, self.trainable_variables, tf.shape(data[1])[0]
+            k, variables = self.accum_steps, self.trainable_variables
+            n = y.shape[0] if fault == "static" else tf.shape(y)[0]
             if fault == "four":
                 k = 4
             if fault == "reset":
@@ -377,6 +442,8 @@ def step(fault=""):
                             metric.update_state(y_pred, y[part])
                         else:
                             metric.update_state(y[part], y_pred)
+                if fault == "metrics twice":
+                    self.compute_metrics(x, y[part], y_pred)
             if fault.startswith("apply "):
                 return self.get_metrics_result()
             if fault == "kept sums":
@@ -398,6 +465,8 @@ def step(fault=""):
                 self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
             return None if fault == "nothing returned" else self.get_metrics_result()
 
+    if fault == "of a graph":
+        Answer.train_step = tf.function(Answer.train_step)
     return Answer
 
 
@@ -512,12 +581,20 @@ def raising(*_):
 
 PROOFS = {
     "label_signal": Proof(
-        right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows],
+        right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows, signal_of_floats],
         wrong={
             "The true run is missing": signal("no plus one"),
             "in the denominator only": signal("denominator only"),
             "do worse; count those": signal("wrong way"),
-            "A tie counts": signal("no ties"),
+            "A tie counts:": signal("no ties"),
+            "A tie counts in full": signal("half a tie"),
+            "do not round": signal("rounded"),
+            "expected 0.5, got 1.": signal("distance"),
+            "got 1.": signal("balanced"),
+            "9 shuffles: expected 0.5, got 1.": signal("first rows"),
+            "Labels stay in their part": signal("halves"),
+            "A label never leaves its row": signal("all but the first"),
+            "No label ever stays in its row": signal("one cycle"),
             "scored on rows that they were trained on": signal("training rows"),
             "shuffled together": signal("pairs"),
             "other labels": signal("drawn anew"),
@@ -539,6 +616,7 @@ PROOFS = {
             model_with(one_hot_word, as_list=True),
             model_with(multi_hot_word),
             model_with(one_hot_by_hand),
+            model_with(normalized_word),
             narrow_with_relu,
         ],
         wrong={
@@ -550,6 +628,11 @@ PROOFS = {
             "rows in an Embedding": model_with(embedding_too_small),
             "goes in as a number": model_with(index_as_number),
             "one word is three times another": model_with(index_through_a_layer),
+            "as a number, so that": model_with(index_beside_a_row),
+            "weights that cannot learn": model_with(frozen_word),
+            "151 rows in an Embedding": model_with(embedding_of_a_hundred),
+            "'North ', with a blank": model_with(stripped_word),
+            "list was changed": model_with(sorted_word),
             "a hash, perhaps": model_with(hashed_word),
             "region never moves the output": model_with(known_or_not),
             "An unknown word is treated as": model_with(unknown_as_first),
@@ -585,7 +668,12 @@ PROOFS = {
             "taken for a probability": heads("probability"),
             "30 and 200, up and down: expected": heads("huber"),
             "logits of 30 and 200": heads("cut logit"),
+            "a million, up and down: expected": heads("cut large logit"),
+            "a price of -300": heads("cut price"),
+            "one price of -1: expected": heads("sentinel"),
+            "dict was changed": heads_in_the_callers_dict,
             "The exponential of a logit": heads("exponential"),
+            "the branch that tf.where does not take": heads("exponential in a branch"),
             "over no row is 0/0": heads("no count"),
             "For no cap at all": heads("no count of capped"),
             "For no price at all": heads("no count of price"),
@@ -600,7 +688,7 @@ PROOFS = {
         raises=raising,
     ),
     "capstone": Proof(
-        right=[step(), ByArraySplit, ByWhileLoop, OneTape],
+        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph")],
         wrong={
             "each counts by its share": step("sum"),
             "different sizes, and count alike": step("equal shares"),
@@ -634,6 +722,8 @@ PROOFS = {
             "the weight of a loss is its number of rows": step("loss by shares"),
             "each counts by its rows": step("mean loss"),
             "fit resets them": step("reset"),
+            "18 rows in place of 9": step("metrics twice"),
+            "take tf.shape(y)[0]": step("static"),
             "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,
