@@ -533,7 +533,7 @@ PROOFS = {
             "is zero or negative for some": lambda x, y: heads(x, y, "relu"),
             "are 0 in float32": lambda x, y: heads(x, y, "no floor"),
             "With all weights at 0": lambda x, y: heads(x, y, "absolute"),
-            "the same one at every x": lambda x, y: heads(x, y, "floor by x"),
+            "zero or negative for some": lambda x, y: heads(x, y, "floor by x"),
             "nothing negative may be added": lambda x, y: heads(x, y, "floor by mean"),
             "y up to": lambda x, y: heads(x, y, "scale by mean"),
             "for one row than for many": lambda x, y: heads(x, y, "x by its batch"),
