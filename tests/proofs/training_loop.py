@@ -13,6 +13,8 @@ from tests.proofs import Proof
 def sgd_by(fault=""):
     def sgd_step(model, loss_fn, x_batch, y_batch, learning_rate):
         variables = model.weights if fault == "frozen too" else model.trainable_variables
+        if fault == "prediction before":
+            model.predict_on_batch(x_batch)
         with tf.GradientTape() as tape:
             loss = loss_fn(y_batch, model(x_batch, training=fault != "no flag"))
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
@@ -484,6 +486,18 @@ def momentum_by_optimizer(w, velocity, gradient, learning_rate, momentum):
     return tf.constant(variable.numpy()), tf.constant(optimizer.variables[2].numpy())
 
 
+def momentum_remembered():
+    """Return an answer that keeps the velocity itself, by the shape of the weights."""
+    known = {}
+
+    def answer(w, velocity, gradient, learning_rate, momentum):
+        velocity = known.get(tuple(w.shape), velocity)
+        new_w, known[tuple(w.shape)] = momentum_in_numpy(w, velocity, gradient, learning_rate, momentum)
+        return new_w, known[tuple(w.shape)]
+
+    return answer
+
+
 def momentum_outside(w, velocity, gradient, learning_rate, momentum):
     velocity = momentum * velocity + gradient
     return w - learning_rate * velocity, velocity
@@ -500,7 +514,13 @@ def raising(*_):
 
 PROOFS = {
     "sgd_step": Proof(
-        right=[sgd_by(), sgd_by_optimizer, sgd_compiled, sgd_by_persistent_tape],
+        right=[
+            sgd_by(),
+            sgd_by_optimizer,
+            sgd_compiled,
+            sgd_by_persistent_tape,
+            tf.function(sgd_by(), jit_compile=True),
+        ],
         wrong={
             "no weight has moved": sgd_by("rebound"),
             "a frozen layer moved": sgd_by("frozen too"),
@@ -517,7 +537,9 @@ PROOFS = {
             "with 6 rows and learning rate 1.": sgd_by("capped"),
             "the change of a weight in one step with 6 rows": sgd_by("clipped"),
             "1 of 5 trainable variables did not move": sgd_by("no scalars"),
-            "with 40 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:32], y[:32], rate),
+            "with 300 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:128], y[:128], rate),
+            "learning rate 0:": lambda *answer: sgd_by()(*answer[:-1], answer[-1] or 0.01),
+            "the model was called more than once": sgd_by("prediction before"),
             "changed which variables are trainable": sgd_freezing_all,
             "with 1 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
                 model, tf.keras.losses.MeanSquaredError(), x, y, rate
@@ -541,7 +563,7 @@ PROOFS = {
             "compile the step once": compiled_at_each_call,
             "or at some": eager_for_one_row,
             "expected": results_remembered,
-            "130 rows": once_with(lambda w, x, y, rate: (w, x[:100], y[:100], rate)),
+            "1000 rows": once_with(lambda w, x, y, rate: (w, x[:256], y[:256], rate)),
             "learning rate 2.5": once_with(lambda w, x, y, rate: (w, x, y, tf.minimum(rate, 1.0))),
             "float64 came": lambda step: lambda *given: tf.cast(once_by_decorator(step)(*given), tf.float64),
             "from an earlier call": remembered_step(),
@@ -625,7 +647,13 @@ PROOFS = {
             "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),
             "velocity is what is added": lambda w, v, g, rate, m: (w - (m * v + rate * g), m * v + rate * g),
             "learning rate of the first steps is kept": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, 0.1, m),
-            "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -100, 100), rate, m),
+            "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -1e4, 1e4), rate, m),
+            "learning rate 0, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate or 0.01, m),
+            "learning rate 0.1, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate, min(m, 0.95)),
+            "after step 1, learning rate 0.1, momentum 0.99": momentum_remembered(),
+            "momentum 0.99: expected": lambda w, v, g, rate, m: momentum_in_numpy(
+                w, v, tf.where(abs(g) < 1e-3, 0.0, g), rate, m
+            ),
             "float64 came": lambda w, v, g, rate, m: momentum_in_numpy(
                 *(tf.cast(t, tf.float64) for t in (w, v, g)), rate, m
             ),
