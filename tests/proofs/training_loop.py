@@ -224,22 +224,58 @@ def resume_by(fault=""):
             state.restore(latest)
         losses = []
         while epoch != epochs if fault == "without end" else epoch < epochs:
-            seed = {"order restarts": len(losses), "one order": 1, "orders repeat": int(epoch) % 3}.get(
-                fault, int(epoch)
-            )
+            e = int(epoch)
+            seeds = {
+                "order restarts": len(losses),
+                "one order": 1,
+                "orders repeat": e % 3,
+                "orders repeat late": e % 10,
+            }
+            seed = seeds.get(fault, e)
             order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
-            order = np.arange(100) if fault == "stored order" else order
+            order = np.arange(100) if fault == "stored order" or (fault == "first stored" and e == 0) else order
             order = np.roll(np.arange(100), 7 * int(epoch) + 1) if fault == "rolled" else order
             if fault == "within batches":
                 order = np.ravel(25 * np.arange(4)[:, None] + np.argsort(order[:25]))
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
             losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
+            if fault == "in place":
+                x[:], y[:] = x[order], y[order]
             epoch.assign_add(1)
             if fault != "saved early" or epoch == 1:
                 state.save(f"{folder}/state")
         return {"means of all": np.cumsum(losses) / np.arange(1, len(losses) + 1)}.get(fault, losses)
 
     return exact_resume
+
+
+def resume_returning_all(*answer):
+    """Return the losses of earlier calls, too, which are kept beside the state."""
+    file = Path(answer[-2], "losses.pickle")
+    before = pickle.loads(file.read_bytes()) if file.exists() else []
+    losses = [*before, *resume_by()(*answer)]
+    file.write_bytes(pickle.dumps(losses))
+    return losses
+
+
+def resume_writing_what_was_asked(*answer):
+    """Write down the number that was asked for, though more epochs may be done."""
+    losses = resume_by_pickle(*answer)
+    file = Path(answer[-2], "state.pickle")
+    file.write_bytes(pickle.dumps((answer[-1], *pickle.loads(file.read_bytes())[1:])))
+    return losses
+
+
+def resume_by_name_of_the_file(model, optimizer, train_step, x, y, folder, epochs):
+    """Take the last of the files, sorted by name, for the newest."""
+    losses, state = [], Path(folder, "state.pickle")
+    for file in sorted(Path(folder).glob("epoch*"))[-1:]:
+        state.write_bytes(file.read_bytes())
+    done = pickle.loads(state.read_bytes())[0] if state.exists() else 0
+    for epoch in range(done, epochs):
+        losses.extend(resume_by_pickle(model, optimizer, train_step, x, y, folder, epoch + 1))
+        Path(folder, f"epoch{epoch + 1}").write_bytes(state.read_bytes())
+    return losses
 
 
 def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
@@ -252,7 +288,8 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
     for epoch in range(done, epochs):
         order = tf.argsort(tf.random.stateless_uniform([100], seed=[0, epoch])).numpy()
         losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
-    file.write_bytes(pickle.dumps((epochs, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
+    done = max(done, epochs)
+    file.write_bytes(pickle.dumps((done, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
     return np.array(losses)
 
 
@@ -587,18 +624,27 @@ PROOFS = {
             "another one than in the uninterrupted": resume_by("drawn order"),
             "Two epochs had the same order": resume_by("one order"),
             "in which they are stored": resume_by("stored order"),
-            "are 20 steps; it took 15": resume_by("batch dropped"),
-            "the losses of five epochs": resume_by("means of all"),
-            "the losses of five epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
+            "are 44 steps; it took 33": resume_by("batch dropped"),
+            "the losses of 11 epochs": resume_by("means of all"),
+            "the losses of 11 epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
             "ran 3 epochs instead": resume_by("saved early"),
             "Count the epochs of all calls": resume_counting_this_call,
             "Two epochs had": resume_by("orders repeat"),
+            "In one epoch at least": resume_by("first stored"),
             "no step and an empty list": resume_once_more,
             "compare the number of epochs with <": resume_by("without end"),
             "Most neighbors stay neighbors": resume_by("rolled"),
             "the same rows in their batches": resume_by("within batches"),
             "keep the state in the folder alone": resume_from_memory(),
             "A list of the losses": lambda *answer: resume_by()(*answer) and None,
+            "let it follow from the epoch": resume_by("orders repeat late"),
+            "another number of losses: 6": lambda *answer: resume_by()(*answer[:-1], min(answer[-1], 6)),
+            "changed in place": resume_by("in place"),
+            "A list of numbers is expected": lambda *answer: [str(loss) for loss in resume_by()(*answer)],
+            "one for each epoch": lambda *answer: [np.reshape(loss, [1]) for loss in resume_by()(*answer)],
+            "the losses of the earlier call, too": resume_returning_all,
+            "11, then 3, then 11 epochs": resume_writing_what_was_asked,
+            "As text, 10 stands before 9": resume_by_name_of_the_file,
         },
         raises=raising,
     ),

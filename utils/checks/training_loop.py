@@ -21,7 +21,7 @@ from utils.checks.engine import (
     require,
     require_dtype,
 )
-from utils.checks.values import as_array
+from utils.checks.values import as_array, written
 from utils.data import standard_line
 
 
@@ -249,11 +249,11 @@ def _judge_traces(answer, slopes: Callable) -> None:
     "2.3", "Exact resume", why="A long run will be interrupted, and nobody notices a resume that is almost right."
 )
 def exact_resume(answer):
-    """Judge five epochs at once against two, two and one, looking at what each training step starts from."""
+    """Judge 11 epochs at once against 2, 2, 6 and 1, looking at what each training step starts from."""
     x, y = standard_line(100, seed=int(np.random.default_rng().integers(1000)))
     with tempfile.TemporaryDirectory() as parent:
         folder = f"{parent}/state"
-        for epochs in (1, 5):  # the second time in a folder of the same name, and empty again
+        for epochs in (1, 11):  # the second time in a folder of the same name, and empty again
             shutil.rmtree(folder, ignore_errors=True)
             os.mkdir(folder)
             whole = _Run(answer, x, y, folder, start=0.5, epochs=epochs)
@@ -261,16 +261,16 @@ def exact_resume(answer):
         elsewhere = (
             "The folder was empty, and the run went on from an earlier call: keep the state in the folder alone."
         )
-        require(len(whole.rows) != 16 and whole.starts_anew(), elsewhere)
+        require(len(whole.rows) != 40 and whole.starts_anew(), elsewhere)
         refuse({
-            f"Asked for 5 epochs in an empty folder, it reports another number of losses: {epochs}.": epochs != 5,
-            f"5 epochs of 100 rows in batches of 25 are 20 steps; it took {steps}.": steps != 20,
+            f"Asked for 11 epochs in an empty folder, it reports another number of losses: {epochs}.": epochs != 11,
+            f"11 epochs of 100 rows in batches of 25 are 44 steps; it took {steps}.": steps != 44,
         })  # fmt: skip
-        orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(5)]
+        orders = [np.concatenate(whole.rows[4 * epoch : 4 * epoch + 4]) for epoch in range(11)]
         refuse({
             "Each epoch must use every row exactly once, and y must go with its x.":
                 not all(np.array_equal(np.sort(order), np.arange(100)) for order in orders),
-            "The rows come in the order in which they are stored.":
+            "In one epoch at least, the rows come in the order in which they are stored.":
                 any(np.array_equal(order, np.arange(100)) for order in orders),
             "Two epochs had the same order: let it follow from the epoch.":
                 any(np.array_equal(a, b) for a, b in itertools.combinations(orders, 2)),
@@ -279,7 +279,7 @@ def exact_resume(answer):
             "Two epochs had the same rows in their batches: shuffle before the rows are split into batches.":
                 any(_batches(a) == _batches(b) for a, b in itertools.combinations(orders, 2)),
         })  # fmt: skip
-        expect(whole.losses, whole.epoch_means(), on="the losses of five epochs", tolerance=1e-5)
+        expect(whole.losses, whole.epoch_means(), on="the losses of 11 epochs", tolerance=1e-5)
     with tempfile.TemporaryDirectory() as folder:
         half = _Run(answer, x, y, folder, start=0.5, epochs=2)
         rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
@@ -287,21 +287,34 @@ def exact_resume(answer):
         redone = (
             f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. Is the number of the epoch part of"
         )
-        refuse({f"{redone} the state?": len(rest.rows) != 8}, on=on)
+        refuse({
+            f"{redone} the state?": len(rest.rows) != 8,
+            "it returned the losses of the earlier call, too: only those of this call are asked for.":
+                len(rest.losses) == 4 and np.allclose(rest.losses[:2], half.losses),
+        }, on=on)  # fmt: skip
         resumed = [*half.losses, *rest.losses]
         if len(resumed) != 4 or not np.allclose(resumed, whole.losses[:4], atol=1e-6):
             refuse(_what_did_not_come_back(half, rest, orders), on=on)
             expect(resumed, whole.losses[:4], on="2 epochs and 2, against 4 at once", tolerance=1e-6)
-        last = _Run(answer, x, y, folder, start=1.0, epochs=5)
-        none = [_Run(answer, x, y, folder, start=1.0, epochs=epochs) for epochs in (5, 3)]
+        third = _Run(answer, x, y, folder, start=1.0, epochs=10)
+        last = _Run(answer, x, y, folder, start=1.0, epochs=11)
+        none = [_Run(answer, x, y, folder, start=1.0, epochs=epochs) for epochs in (11, 3, 11)]
     refuse({
-        f"it took {counted(len(last.rows), 'step')} instead of the 4 of one epoch. Count the epochs of all calls.":
-            len(last.rows) != 4,
-        "its loss is another one than in the uninterrupted run: save the state at the end of each call.":
-            len(last.losses) != 1 or not np.allclose(last.losses, whole.losses[4:], atol=1e-6),
-    }, on="a third call, that asks for 5 epochs")  # fmt: skip
+        f"it took {counted(len(third.rows), 'step')} instead of the 24 of 6 epochs. Count the epochs of all calls.":
+            len(third.rows) != 24,
+        "its losses are other ones than in the uninterrupted run: save the state at the end of each call.":
+            len(third.losses) != 6 or not np.allclose(third.losses, whole.losses[4:10], atol=1e-6),
+    }, on="a third call, that asks for 10 epochs")  # fmt: skip
+    newest = "is the newest state the one that comes back? As text, 10 stands before 9."
+    refuse({
+        f"it took {counted(len(last.rows), 'step')} instead of the 4 of one epoch: {newest}": len(last.rows) != 4,
+        f"its loss is another one than in the uninterrupted run: {newest}":
+            len(last.losses) != 1 or not np.allclose(last.losses, whole.losses[10:], atol=1e-6),
+    }, on="10 epochs, then a call that asks for 11")  # fmt: skip
     done = "For a call with nothing left to do: no step and an empty list of losses are expected."
-    require(not any(run.rows or run.losses for run in none), done)
+    require(not any(run.rows or run.losses for run in none[:2]), done)
+    lower = "Asked for 11, then 3, then 11 epochs in all, it trains again: a call for fewer epochs leaves the state."
+    require(not none[2].rows, lower)
 
 
 def _share_neighbors(order, other) -> bool:
@@ -344,15 +357,21 @@ class _Run:
 
     def __init__(self, answer, x, y, folder, start, epochs):
         begin, layers = tf.keras.initializers.Constant(start), tf.keras.layers
-        dense = layers.Dense(1, kernel_initializer=begin, bias_initializer=begin)
+        dense = layers.Dense(1, kernel_initializer=begin, use_bias=False)  # many steps: one weight is quick
         self.noise = layers.Dropout(0.1, seed=int(10 * abs(start)))
         self.model = tf.keras.Sequential([layers.Input((1,)), self.noise, dense])
-        self.optimizer, self.loss_fn = tf.keras.optimizers.Adam(0.05), tf.keras.losses.MeanSquaredError()
+        self.optimizer = tf.keras.optimizers.Adam(0.05)
         self.x, self.y, self.rows, self.step_losses, self.first, self.last = x, y, [], [], None, None
         self.start, self.most = start, 4 * epochs + 4
-        losses = answer(self.model, self.optimizer, self.train_step, x.copy(), y.copy(), folder, epochs)
+        given = x.copy(), y.copy()
+        losses = answer(self.model, self.optimizer, self.train_step, *given, folder, epochs)
         losses = attempted(losses, asked="a list of the losses of the epochs that ran")
-        self.losses = [float(loss) for loss in losses]
+        numbers = [as_array(loss) for loss in losses]
+        scalars = all(number is not None and number.shape == () for number in numbers)
+        require(scalars, f"Got {written(losses)}. A list of numbers is expected, one for each epoch.")
+        self.losses = [float(number) for number in numbers]
+        kept = all(map(np.array_equal, given, (x, y)))
+        require(kept, "x or y was changed in place. Shuffle the numbers of the rows, and leave the arrays as they are.")
 
     def train_step(self, x_batch, y_batch):
         x_batch, y_batch = np.asarray(x_batch), np.asarray(y_batch)
@@ -365,7 +384,7 @@ class _Run:
         )
         self.first = self.first or self.state()
         with tf.GradientTape() as tape:
-            loss = self.loss_fn(y_batch, self.model(x_batch, training=True))
+            loss = tf.reduce_mean((self.model(x_batch, training=True) - y_batch) ** 2)
         variables = self.model.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         self.last = self.state()
