@@ -356,6 +356,8 @@ def logger_by(fault=""):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             hidden_metric[0].reset_state()
+            listed = list(self.trainable_variables)
+            self.early = lambda: listed  # in a function, where the model does not track them
             if fault not in ("hidden", "raw"):
                 self.norm = tf.keras.metrics.Mean(name="gradient_norm")
 
@@ -364,29 +366,34 @@ def logger_by(fault=""):
             with tf.GradientTape() as tape:
                 y_pred = self(x, training=fault != "no flag")
                 loss = self.compute_loss(x, y, y_pred, None if fault == "no weights" else weight)
-                loss = tf.reduce_mean((y_pred - y) ** 2) if fault == "own loss" else loss
+                if fault == "own loss":
+                    loss = tf.reduce_mean((1.0 if weight is None else weight[:, None]) * (y_pred - y) ** 2)
                 loss -= sum(self.losses) if fault == "no penalty" else 0.0
-            variables = self.trainable_variables
+            variables = self.early() if fault == "listed early" else self.trainable_variables
             gradients = tape.gradient(loss, variables)
             if fault == "by hand":
                 for variable, gradient in zip(variables, gradients, strict=True):
                     variable.assign_sub(0.05 * tf.convert_to_tensor(gradient))
             elif fault != "idle":
-                self.optimizer.apply(gradients, variables)
+                dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+                self.optimizer.apply(dense if fault == "dense" else gradients, variables)
             if fault != "entries":
                 gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
             norm = tf.linalg.global_norm(gradients[-2:]) if fault == "two alone" else norm
+            norm = tf.linalg.global_norm([g for g in gradients if len(g.shape) > 1]) if fault == "kernels" else norm
             norm = tf.minimum(norm, 10.0) if fault == "capped" else norm
-            norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
+            norms = [tf.norm(g) for g in gradients]
+            norm = {"square": norm**2, "sum": tf.add_n(norms), "mean": tf.reduce_mean(norms)}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
+            of_batch = None if weight is None else tf.reduce_mean(weight)
             for metric in self.metrics:
                 if metric.name == "loss" and fault != "no loss":
-                    metric.update_state(loss)
+                    metric.update_state(loss, of_batch if fault == "loss by weights" else None)
             if fault == "raw":
                 return {"loss": loss, "gradient_norm": norm}
             if fault != "never updated":
-                tracked.update_state(norm)
+                tracked.update_state(norm, of_batch if fault == "norm by weights" else None)
             if fault == "no metrics":
                 return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
             weight = None if fault == "metrics without weights" else weight
@@ -439,8 +446,8 @@ class LoggerOnSuper(tf.keras.Model):
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=weight)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_weights)]
-        self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(g**2) for g in gradients)))
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(tf.convert_to_tensor(g) ** 2) for g in gradients)))
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         self.metrics[0].update_state(loss, sample_weight=tf.shape(x)[0])
         return self.compute_metrics(x, y, y_pred, sample_weight=weight)
@@ -488,9 +495,10 @@ class LoggerWithOwnLoss(tf.keras.Model):
         return list(self.trackers.values())
 
     def train_step(self, batch):
-        x_batch, y_batch = batch[:2]
+        x_batch, y_batch, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((self(x_batch, training=True) - y_batch) ** 2)
+            squares = (self(x_batch, training=True) - y_batch) ** 2
+            loss = tf.reduce_mean(squares if weight is None else weight[:, None] * squares)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         self.trackers["loss"].update_state(loss)
@@ -671,9 +679,15 @@ PROOFS = {
             "validation takes no gradient": logger_by("in validation"),
             "compute_loss adds them": logger_by("no penalty"),
             "For gradient_norm of three epochs": logger_by("capped"),
-            "For mse of four epochs": logger_by("metrics without weights"),
-            "For val_loss of four epochs": logger_by("validation without weights"),
+            "For mse of three epochs": logger_by("metrics without weights"),
+            "For val_loss of three epochs": logger_by("validation without weights"),
             "the history has no val_mae": logger_by("loss alone"),
+            "every batch counts alike": logger_by("norm by weights"),
+            "For loss of three epochs of five batches": logger_by("loss by weights"),
+            "was made a dense tensor": logger_by("dense"),
+            "frozen after the model was made": logger_by("listed early"),
+            "mean of the norms of the variables": logger_by("mean"),
+            "the norm for the kernel alone": logger_by("kernels"),
         },
         raises=lambda inputs, outputs: raising(),
     ),

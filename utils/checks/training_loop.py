@@ -413,19 +413,23 @@ def norm_logger(answer):
     """Judge what `fit` reports over three epochs of five batches, and that the weights end where SGD takes them."""
     x, y = standard_line(40, seed=int(np.random.default_rng().integers(1000)))
     y = 40 * y  # gradients in the hundreds
+    share = np.linspace(0.2, 2.0, 40)  # the batches differ in what their examples weigh together
     probe = _compiled(answer)
     attempted(probe.train_step((tf.constant(x[:8]), tf.constant(y[:8]))), dict, asked="a dict of the metrics' results")
     model = _compiled(answer)
-    history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history
-    losses, norms, sums, weights, reached = _by_tape(x, y)
+    history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0, sample_weight=share).history
+    losses, norms, sums, weights, of_kernel, reached = _by_tape(x, y, share)
     refuse({
         "an entry gradient_norm is expected.": "gradient_norm" not in history,
         "the loss has to stay in it.": "loss" not in history,
     }, on=f"three epochs, the history has {sorted(history)}")  # fmt: skip
     moved = np.concatenate([w.ravel() for w in model.get_weights()])
     require(np.any(moved != 0.5), "The weights have not moved: who applies the gradients?")
-    expect(moved, reached, on="the weights after three epochs", tolerance=1e-4)
-    means = norms.mean(axis=1)
+    unweighted = {"The sample weights were not used.": _by_tape(x, y, np.ones(40))[-1]}
+    on = "three epochs of five batches, with sample_weight"
+    expect(moved, reached, on=f"the weights after {on}", smells=unweighted, tolerance=1e-4)
+    means, of_batch = norms.mean(axis=1), share.reshape(5, 8).mean(axis=1)
+    alike = "That is weighed by the sample weights of each batch: every batch counts alike in this mean."
     never_reset = np.cumsum(means) / np.arange(1, 4)
     smells = {
         "That is the norm of the last batch: keep a mean over the batches of the epoch.": norms[:, -1],
@@ -436,27 +440,34 @@ def norm_logger(answer):
         "That is a sum over the batches, not their mean.": norms.sum(axis=1),
         "The metric was never updated.": np.zeros(3),
         "That is divided by the number of variables.": means / 2,
+        "That is the mean of the norms of the variables: they add up in squares.": sums.mean(axis=1) / 2,
+        "That is the norm for the kernel alone: the bias has a gradient, too.": of_kernel.mean(axis=1),
+        alike: np.average(norms, axis=1, weights=of_batch),
     }
-    expect(history["gradient_norm"], means, on="gradient_norm of three epochs", smells=smells, tolerance=1e-3)
+    expect(history["gradient_norm"], means, on=f"gradient_norm of {on}", smells=smells, tolerance=1e-3)
     smells = {
         "The model's loss tracker was never updated: it is one of model.metrics.": np.zeros(3),
         "That is the loss of the last batch: what is not a metric is not averaged.": losses[:, -1],
+        alike: np.average(losses, axis=1, weights=of_batch),
     }
-    expect(history["loss"], losses.mean(axis=1), on="loss of three epochs", smells=smells, tolerance=1e-3)
+    expect(history["loss"], losses.mean(axis=1), on=f"loss of {on}", smells=smells, tolerance=1e-3)
     _judge_in_other_surroundings(answer)
 
 
 def _judge_in_other_surroundings(answer) -> None:
-    """Judge another loss, momentum, a metric, weights, validation, a table and batch normalization, beside a loop."""
+    """Judge another loss and optimizer, metrics, validation, a table and batch normalization, beside a loop."""
     ids, y = np.random.default_rng().integers(0, 6, (24, 3)), random_array(24, 1).astype("float32")
     share = np.linspace(0.2, 2.0, 24).astype("float32")
     held_out = ids[:12], y[:12] + 1, share[12:]
-    plain = _model_with_a_table_and_averages()
-    copied = tf.keras.models.clone_model(plain)
-    copied.set_weights(plain.get_weights())
+    plain, copied, dense = (_model_with_a_table_and_averages() for _ in range(3))
+    for twin in (copied, dense):
+        twin.set_weights(plain.get_weights())
     model = answer(copied.inputs[0], copied.outputs[0])
-    model.compile(_momentum(), _loss_of_each_row, metrics=["mae"], weighted_metrics=["mse"])
-    options = {"batch_size": 24, "epochs": 4, "shuffle": False, "verbose": 0}
+    for each in (model, plain, dense):  # after the model was made
+        each.get_layer("frozen").trainable = False
+    frozen = model.get_layer("frozen").get_weights()
+    model.compile(_optimizer(), _loss_of_each_row, metrics=["mae"], weighted_metrics=["mse"])
+    options = {"batch_size": 24, "epochs": 3, "shuffle": False, "verbose": 0}
     unfed = "The metrics that compile was given were never fed: compute_metrics feeds them."
     try:
         history = model.fit(ids, y, sample_weight=share, validation_data=held_out, **options).history
@@ -470,45 +481,50 @@ def _judge_in_other_surroundings(answer) -> None:
             "val_gradient_norm" in history,
         "the history has no val_loss.": "val_loss" not in history,
         "the history has no val_mae: validation has the metrics, too.": "val_mae" not in history,
-    }, on=on)  # fmt: skip
-    optimizer, wanted = _momentum(), {name: [] for name in _BY_HAND}
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(share * _loss_of_each_row(y, plain(ids, training=False))) + sum(plain.losses)
-    at_inference = [tf.convert_to_tensor(g) for g in tape.gradient(loss, plain.trainable_variables)]
-    for _epoch in range(4):
+    }, on=f"a fit {on}")  # fmt: skip
+    moved = not all(map(np.array_equal, frozen, model.get_layer("frozen").get_weights()))
+    late = "a layer that was frozen after the model was made has moved: ask for trainable_variables in each train_step."
+    refuse({late: moved}, on=f"a fit {on}")
+    optimizer, of_dense, wanted = _optimizer(), _optimizer(), {name: [] for name in _BY_HAND}
+    at_inference = tf.reduce_mean(share * _loss_of_each_row(y, plain(ids, training=False))) + sum(plain.losses)
+    for _epoch in range(3):
         for name, value in zip(_BY_HAND, _step_by_hand(plain, optimizer, ids, y, share), strict=False):
             wanted[name].append(value)
+        _step_by_hand(dense, of_dense, ids, y, share, as_it_came=False)
         error = (predicted := plain(held_out[0], training=False)) - held_out[1]
         val_loss = tf.reduce_mean(held_out[2] * _loss_of_each_row(held_out[1], predicted)) + sum(plain.losses)
         wanted["val_loss"].append(float(val_loss))
         wanted["val_mae"].append(float(tf.reduce_mean(tf.abs(error))))
-    told = f"a model with an Embedding, a frozen layer and batch normalization, with momentum, {on}"
+    told = f"a model with an Embedding, a frozen layer and batch normalization, with Adagrad, {on}"
     at_first = {
         "loss": {
             "The sample weights were not used.": wanted["unweighted"][0],
             "That is the mean squared error, not the loss that compile was given.": wanted["squares alone"][0],
             "The losses that layers bring, here a regularizer's, are missing: compute_loss adds them.":
                 wanted["no penalty"][0],
-            "The model was called without training=True.": float(loss),
+            "The model was called without training=True.": float(at_inference),
         },
         "gradient_norm": {
             "A row of the table that is used more than once has several entries in its gradient. Convert it first.":
                 wanted["norm of the entries"][0],
-            "The model was called without training=True.": float(tf.linalg.global_norm(at_inference)),
         },
     }  # fmt: skip
     for name, smells in at_first.items():
         on = f"{name} of the first epoch, of one batch, of {told}"
         expect(history[name][0], wanted[name][0], on=on, smells=smells, tolerance=1e-3)
-    reached, by_hand = (np.concatenate([w.ravel() for w in m.get_weights()]) for m in (model, plain))
+    reached, by_hand, by_dense = (np.concatenate([w.ravel() for w in m.get_weights()]) for m in (model, plain, dense))
+    made_dense = "the gradient of the Embedding was made a dense tensor before it was applied. Apply it as it came."
+    is_dense = np.allclose(reached, by_dense, atol=1e-3) and not np.allclose(reached, by_hand, atol=1e-3)
+    refuse({made_dense: is_dense}, on=told)
     for name in ("loss", "gradient_norm", "mae", "mse", "val_loss", "val_mae"):
-        expect(history[name], wanted[name], on=f"{name} of four epochs of {told}", tolerance=2e-3)
+        expect(history[name], wanted[name], on=f"{name} of three epochs of {told}", tolerance=2e-3)
     ends = "the weights end elsewhere than where the optimizer takes them."
     require(np.allclose(reached, by_hand, atol=1e-3), f"For {told}: {ends}")
 
 
-def _momentum() -> tf.keras.optimizers.Optimizer:
-    return tf.keras.optimizers.SGD(0.02, momentum=0.8)
+def _optimizer() -> tf.keras.optimizers.Optimizer:
+    """Return one that takes the entries of a table's gradient for another one than their sum."""
+    return tf.keras.optimizers.Adagrad(0.05)
 
 
 _BY_HAND = (
@@ -517,18 +533,23 @@ _BY_HAND = (
 )  # fmt: skip
 
 
-def _step_by_hand(model, optimizer, ids, y, share) -> list[float]:
-    """Take one step, and return what is known of it, in the order of _BY_HAND."""
+def _step_by_hand(model, optimizer, ids, y, share, as_it_came=True) -> list[float]:
+    """Take one step with the gradient as it came or made dense; return what is known, in the order of _BY_HAND."""
     with tf.GradientTape() as tape:
         predicted = model(ids, training=True)
         losses = _loss_of_each_row(y, predicted)
         penalty = sum(model.losses)
         loss = tf.reduce_mean(share * losses) + penalty
     gradients = tape.gradient(loss, model.trainable_variables)
-    optimizer.apply(gradients, model.trainable_variables)
-    norm = tf.linalg.global_norm([tf.convert_to_tensor(g) for g in gradients])
+    dense = [tf.convert_to_tensor(g) for g in gradients]
+    optimizer.apply(gradients if as_it_came else dense, model.trainable_variables)
+    norm = tf.linalg.global_norm(dense)
     error = predicted - y
-    mae, squares, of_entries = tf.reduce_mean(tf.abs(error)), tf.reduce_mean(error**2), tf.linalg.global_norm(gradients)
+    mae, squares, of_entries = (
+        tf.reduce_mean(tf.abs(error)),
+        tf.reduce_mean(share * error[:, 0] ** 2),
+        tf.linalg.global_norm(gradients),
+    )
     mse = tf.reduce_sum(share * error[:, 0] ** 2) / tf.reduce_sum(share)
     unweighted = tf.reduce_mean(losses) + penalty
     return [float(v) for v in (loss, norm, mae, mse, unweighted, squares, loss - penalty, of_entries)]
@@ -541,8 +562,7 @@ def _loss_of_each_row(y_true, y_pred) -> tf.Tensor:
 
 def _model_with_a_table_and_averages() -> tf.keras.Model:
     layers = tf.keras.layers
-    frozen = layers.Dense(3, activation="tanh")
-    frozen.trainable = False
+    frozen = layers.Dense(3, activation="tanh", name="frozen")  # later on
     looked_up = [layers.Embedding(6, 3), layers.GlobalAveragePooling1D(), layers.BatchNormalization()]
     return tf.keras.Sequential(
         [layers.Input((3,), dtype="int32"), *looked_up, frozen, layers.Dense(1, kernel_regularizer="l2")]
@@ -557,17 +577,22 @@ def _compiled(answer) -> tf.keras.Model:
     return model
 
 
-def _by_tape(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return loss, norm, sum of norms and norm of the weights for each epoch and batch, and the weights at the end."""
+def _by_tape(x, y, share) -> tuple[np.ndarray, ...]:
+    """Take three epochs of five steps, and return what is known of each batch, and the weights at the end.
+
+    Of each epoch and batch: the loss, the norm of the gradient, the sum of the norms of the variables, the norm of the
+    weights, and the norm of the gradient of the kernel.
+    """
     weights, rows = np.array([0.5, 0.5]), []
     for _epoch in range(3):
-        for x_batch, y_batch in zip(np.split(x[:, 0], 5), np.split(y[:, 0], 5), strict=True):
+        for x_batch, y_batch, of_rows in zip(*(np.split(np.ravel(part), 5) for part in (x, y, share)), strict=True):
             error = weights[0] * x_batch + weights[1] - y_batch
-            gradient = 2 * np.array([np.mean(error * x_batch), np.mean(error)])
+            gradient = 2 * np.array([np.mean(of_rows * error * x_batch), np.mean(of_rows * error)])
             norm = np.linalg.norm
             weights = weights - 0.05 * gradient
-            rows.append((np.mean(error**2), norm(gradient), np.abs(gradient).sum(), norm(weights)))
-    return *np.moveaxis(np.reshape(rows, (3, 5, 4)), -1, 0), weights
+            loss, parts = np.mean(of_rows * error**2), abs(gradient)
+            rows.append((loss, norm(gradient), parts.sum(), norm(weights), parts[0]))
+    return *np.moveaxis(np.reshape(rows, (3, 5, 5)), -1, 0), weights
 
 
 @exercise(
