@@ -344,9 +344,10 @@ PROOFS = {
             "the sign of x is lost": lambda f, x: _watched(f, abs(x)),
             "slope(tf.sin, 0)": lambda f, x: _watched(f, x or 1.0),
             "slope(lambda t: 1 - 2 * t": lambda f, x: tf.maximum(_watched(f, x), -1.0),
-            "slope(tf.sin, -40)": lambda f, x: _watched(f, max(x, -1.5)),
-            "slope(tf.sin, 25)": lambda f, x: _watched(f, min(x, 10)),
-            "slope(lambda t: t**3, -40)": lambda f, x: tf.clip_by_value(_watched(f, x), -100, 100),
+            "slope(tf.sin, -1000)": lambda f, x: _watched(f, max(x, -1.5)),
+            "slope(tf.sin, 1000)": lambda f, x: _watched(f, min(x, 100)),
+            "slope(lambda t: t**3, -1000)": lambda f, x: tf.clip_by_value(_watched(f, x), -100, 100),
+            "slope(lambda t: tf.exp(t / 100), -1000)": lambda f, x: round(float(_watched(f, x)), 5),
             "The shape is (1,)": lambda f, x: tf.reshape(_watched(f, x), [1]),
         },
         raises=lambda f: f,
@@ -362,7 +363,11 @@ PROOFS = {
             "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
             "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
             "The shape is (3,) and should be (1, 3)": lambda w, x, y: tf.squeeze(rows_by_formula(w, x, y)),
-            "x of shape (40, 2)": lambda w, x, y: rows_by_formula(w, x, y)[:32],
+            "x of shape (70, 20)": lambda w, x, y: rows_by_formula(w, x, y)[:64],
+            "of shape (70, 20) whose entry": lambda w, x, y: rows_by_formula(w, x, y) * (np.arange(len(w)) < 16),
+            "A nan or inf": lambda w, x, y: 2 * (losses_of(w, x, y) / (tf.linalg.matvec(x, w) - y))[:, None] * x,
+            "look for 0/0": lambda w, x, y: rows_by_formula(w, x, y) / x * x,
+            "overflow on the way": lambda w, x, y: rows_by_formula(w, x, y) / w * w,
             "got": lambda w, x, y: np.clip(rows_by_formula(w, x, y), -500, 500),
             "For w": lambda w, x, y: np.round(rows_by_formula(w, x, y), 3),
             "float64 came": lambda w, x, y: tf.cast(rows_by_formula(w, x, y), tf.float64),
@@ -398,6 +403,10 @@ PROOFS = {
             "expected 1": norm_where(lambda x: tf.reduce_sum(x**2) < 1.1e-30),
             "or a small number was added": norm_with(lambda up, x, length: up * x / (length + 1e-20)),
             "The signs are lost": norm_with(lambda up, x, length: up * tf.abs(_unit(x, length))),
+            "the gradient of -10000 * safe_norm": norm_with(
+                lambda up, x, length: tf.clip_by_value(up, -100, 100) * _unit(x, length)
+            ),
+            "float32: expected": lambda x: norm_with()(x[:1000]),
             "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
             "a scalar is expected, and a value of shape (1,)": lambda x: (
                 tf.norm(x) if len(x) > 1 else norm_with()(x) * tf.ones(1)
@@ -419,6 +428,9 @@ PROOFS = {
             "is left": wrong_one_with(1e-12),
             "Let h grow with |x|": wrong_one_with(1e-5),
             "expected": wrong_one_in_float32,
+            "the last one of 20": lambda functions, x: _errors(
+                functions, x, lambda a, b: abs(a - b)[:16].max() / abs(b).max()
+            ),
             "2 % of one component": wrong_one_by_cosine,
             "One variable is enough": lambda functions, x: wrong_one_by_allclose(functions, x) if len(x) > 1 else -1,
             "A gradient of zeros": lambda functions, x: wrong_one_by_allclose(
@@ -452,6 +464,7 @@ PROOFS = {
             "right to a few digits only": product_in(tf.float32),
             "float64 came": product_in(tf.float64),
             "or a difference stands for a derivative": product_by_difference,
+            "A nan or inf": lambda f, x, v: tf.norm(v) * product_by_double_tape(f, x, v / tf.norm(v)),
             "That is minus H v": lambda f, x, v: -product_by_double_tape(f, x, v),
             "That is the mean of the products": lambda f, x, v: product_by_double_tape(f, x, v / len(x)),
             "4 variables, float64: expected": product_remembered(),

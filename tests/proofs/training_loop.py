@@ -13,6 +13,8 @@ from tests.proofs import Proof
 def sgd_by(fault=""):
     def sgd_step(model, loss_fn, x_batch, y_batch, learning_rate):
         variables = model.weights if fault == "frozen too" else model.trainable_variables
+        if fault == "prediction before":
+            model.predict_on_batch(x_batch)
         with tf.GradientTape() as tape:
             loss = loss_fn(y_batch, model(x_batch, training=fault != "no flag"))
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
@@ -222,22 +224,58 @@ def resume_by(fault=""):
             state.restore(latest)
         losses = []
         while epoch != epochs if fault == "without end" else epoch < epochs:
-            seed = {"order restarts": len(losses), "one order": 1, "orders repeat": int(epoch) % 3}.get(
-                fault, int(epoch)
-            )
+            e = int(epoch)
+            seeds = {
+                "order restarts": len(losses),
+                "one order": 1,
+                "orders repeat": e % 3,
+                "orders repeat late": e % 10,
+            }
+            seed = seeds.get(fault, e)
             order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
-            order = np.arange(100) if fault == "stored order" else order
+            order = np.arange(100) if fault == "stored order" or (fault == "first stored" and e == 0) else order
             order = np.roll(np.arange(100), 7 * int(epoch) + 1) if fault == "rolled" else order
             if fault == "within batches":
                 order = np.ravel(25 * np.arange(4)[:, None] + np.argsort(order[:25]))
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
             losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
+            if fault == "in place":
+                x[:], y[:] = x[order], y[order]
             epoch.assign_add(1)
             if fault != "saved early" or epoch == 1:
                 state.save(f"{folder}/state")
         return {"means of all": np.cumsum(losses) / np.arange(1, len(losses) + 1)}.get(fault, losses)
 
     return exact_resume
+
+
+def resume_returning_all(*answer):
+    """Return the losses of earlier calls, too, which are kept beside the state."""
+    file = Path(answer[-2], "losses.pickle")
+    before = pickle.loads(file.read_bytes()) if file.exists() else []
+    losses = [*before, *resume_by()(*answer)]
+    file.write_bytes(pickle.dumps(losses))
+    return losses
+
+
+def resume_writing_what_was_asked(*answer):
+    """Write down the number that was asked for, though more epochs may be done."""
+    losses = resume_by_pickle(*answer)
+    file = Path(answer[-2], "state.pickle")
+    file.write_bytes(pickle.dumps((answer[-1], *pickle.loads(file.read_bytes())[1:])))
+    return losses
+
+
+def resume_by_name_of_the_file(model, optimizer, train_step, x, y, folder, epochs):
+    """Take the last of the files, sorted by name, for the newest."""
+    losses, state = [], Path(folder, "state.pickle")
+    for file in sorted(Path(folder).glob("epoch*"))[-1:]:
+        state.write_bytes(file.read_bytes())
+    done = pickle.loads(state.read_bytes())[0] if state.exists() else 0
+    for epoch in range(done, epochs):
+        losses.extend(resume_by_pickle(model, optimizer, train_step, x, y, folder, epoch + 1))
+        Path(folder, f"epoch{epoch + 1}").write_bytes(state.read_bytes())
+    return losses
 
 
 def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
@@ -250,7 +288,8 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
     for epoch in range(done, epochs):
         order = tf.argsort(tf.random.stateless_uniform([100], seed=[0, epoch])).numpy()
         losses.append(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)]))
-    file.write_bytes(pickle.dumps((epochs, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
+    done = max(done, epochs)
+    file.write_bytes(pickle.dumps((done, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
     return np.array(losses)
 
 
@@ -317,6 +356,8 @@ def logger_by(fault=""):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             hidden_metric[0].reset_state()
+            listed = list(self.trainable_variables)
+            self.early = lambda: listed  # in a function, where the model does not track them
             if fault not in ("hidden", "raw"):
                 self.norm = tf.keras.metrics.Mean(name="gradient_norm")
 
@@ -325,29 +366,34 @@ def logger_by(fault=""):
             with tf.GradientTape() as tape:
                 y_pred = self(x, training=fault != "no flag")
                 loss = self.compute_loss(x, y, y_pred, None if fault == "no weights" else weight)
-                loss = tf.reduce_mean((y_pred - y) ** 2) if fault == "own loss" else loss
+                if fault == "own loss":
+                    loss = tf.reduce_mean((1.0 if weight is None else weight[:, None]) * (y_pred - y) ** 2)
                 loss -= sum(self.losses) if fault == "no penalty" else 0.0
-            variables = self.trainable_variables
+            variables = self.early() if fault == "listed early" else self.trainable_variables
             gradients = tape.gradient(loss, variables)
             if fault == "by hand":
                 for variable, gradient in zip(variables, gradients, strict=True):
                     variable.assign_sub(0.05 * tf.convert_to_tensor(gradient))
             elif fault != "idle":
-                self.optimizer.apply(gradients, variables)
+                dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+                self.optimizer.apply(dense if fault == "dense" else gradients, variables)
             if fault != "entries":
                 gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             norm = tf.linalg.global_norm(variables if fault == "weights" else gradients)
             norm = tf.linalg.global_norm(gradients[-2:]) if fault == "two alone" else norm
+            norm = tf.linalg.global_norm([g for g in gradients if len(g.shape) > 1]) if fault == "kernels" else norm
             norm = tf.minimum(norm, 10.0) if fault == "capped" else norm
-            norm = {"square": norm**2, "sum": tf.add_n([tf.norm(g) for g in gradients])}.get(fault, norm)
+            norms = [tf.norm(g) for g in gradients]
+            norm = {"square": norm**2, "sum": tf.add_n(norms), "mean": tf.reduce_mean(norms)}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
+            of_batch = None if weight is None else tf.reduce_mean(weight)
             for metric in self.metrics:
                 if metric.name == "loss" and fault != "no loss":
-                    metric.update_state(loss)
+                    metric.update_state(loss, of_batch if fault == "loss by weights" else None)
             if fault == "raw":
                 return {"loss": loss, "gradient_norm": norm}
             if fault != "never updated":
-                tracked.update_state(norm)
+                tracked.update_state(norm, of_batch if fault == "norm by weights" else None)
             if fault == "no metrics":
                 return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
             weight = None if fault == "metrics without weights" else weight
@@ -400,8 +446,8 @@ class LoggerOnSuper(tf.keras.Model):
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=weight)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_weights)]
-        self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(g**2) for g in gradients)))
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.norm.update_state(tf.sqrt(sum(tf.reduce_sum(tf.convert_to_tensor(g) ** 2) for g in gradients)))
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         self.metrics[0].update_state(loss, sample_weight=tf.shape(x)[0])
         return self.compute_metrics(x, y, y_pred, sample_weight=weight)
@@ -449,9 +495,10 @@ class LoggerWithOwnLoss(tf.keras.Model):
         return list(self.trackers.values())
 
     def train_step(self, batch):
-        x_batch, y_batch = batch[:2]
+        x_batch, y_batch, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((self(x_batch, training=True) - y_batch) ** 2)
+            squares = (self(x_batch, training=True) - y_batch) ** 2
+            loss = tf.reduce_mean(squares if weight is None else weight[:, None] * squares)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         self.trackers["loss"].update_state(loss)
@@ -484,6 +531,18 @@ def momentum_by_optimizer(w, velocity, gradient, learning_rate, momentum):
     return tf.constant(variable.numpy()), tf.constant(optimizer.variables[2].numpy())
 
 
+def momentum_remembered():
+    """Return an answer that keeps the velocity itself, by the shape of the weights."""
+    known = {}
+
+    def answer(w, velocity, gradient, learning_rate, momentum):
+        velocity = known.get(tuple(w.shape), velocity)
+        new_w, known[tuple(w.shape)] = momentum_in_numpy(w, velocity, gradient, learning_rate, momentum)
+        return new_w, known[tuple(w.shape)]
+
+    return answer
+
+
 def momentum_outside(w, velocity, gradient, learning_rate, momentum):
     velocity = momentum * velocity + gradient
     return w - learning_rate * velocity, velocity
@@ -500,7 +559,13 @@ def raising(*_):
 
 PROOFS = {
     "sgd_step": Proof(
-        right=[sgd_by(), sgd_by_optimizer, sgd_compiled, sgd_by_persistent_tape],
+        right=[
+            sgd_by(),
+            sgd_by_optimizer,
+            sgd_compiled,
+            sgd_by_persistent_tape,
+            tf.function(sgd_by(), jit_compile=True),
+        ],
         wrong={
             "no weight has moved": sgd_by("rebound"),
             "a frozen layer moved": sgd_by("frozen too"),
@@ -517,7 +582,9 @@ PROOFS = {
             "with 6 rows and learning rate 1.": sgd_by("capped"),
             "the change of a weight in one step with 6 rows": sgd_by("clipped"),
             "1 of 5 trainable variables did not move": sgd_by("no scalars"),
-            "with 40 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:32], y[:32], rate),
+            "with 300 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:128], y[:128], rate),
+            "learning rate 0:": lambda *answer: sgd_by()(*answer[:-1], answer[-1] or 0.01),
+            "the model was called more than once": sgd_by("prediction before"),
             "changed which variables are trainable": sgd_freezing_all,
             "with 1 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
                 model, tf.keras.losses.MeanSquaredError(), x, y, rate
@@ -541,7 +608,7 @@ PROOFS = {
             "compile the step once": compiled_at_each_call,
             "or at some": eager_for_one_row,
             "expected": results_remembered,
-            "130 rows": once_with(lambda w, x, y, rate: (w, x[:100], y[:100], rate)),
+            "1000 rows": once_with(lambda w, x, y, rate: (w, x[:256], y[:256], rate)),
             "learning rate 2.5": once_with(lambda w, x, y, rate: (w, x, y, tf.minimum(rate, 1.0))),
             "float64 came": lambda step: lambda *given: tf.cast(once_by_decorator(step)(*given), tf.float64),
             "from an earlier call": remembered_step(),
@@ -565,18 +632,27 @@ PROOFS = {
             "another one than in the uninterrupted": resume_by("drawn order"),
             "Two epochs had the same order": resume_by("one order"),
             "in which they are stored": resume_by("stored order"),
-            "are 20 steps; it took 15": resume_by("batch dropped"),
-            "the losses of five epochs": resume_by("means of all"),
-            "the losses of five epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
+            "are 44 steps; it took 33": resume_by("batch dropped"),
+            "the losses of 11 epochs": resume_by("means of all"),
+            "the losses of 11 epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
             "ran 3 epochs instead": resume_by("saved early"),
             "Count the epochs of all calls": resume_counting_this_call,
             "Two epochs had": resume_by("orders repeat"),
+            "In one epoch at least": resume_by("first stored"),
             "no step and an empty list": resume_once_more,
             "compare the number of epochs with <": resume_by("without end"),
             "Most neighbors stay neighbors": resume_by("rolled"),
             "the same rows in their batches": resume_by("within batches"),
             "keep the state in the folder alone": resume_from_memory(),
             "A list of the losses": lambda *answer: resume_by()(*answer) and None,
+            "let it follow from the epoch": resume_by("orders repeat late"),
+            "another number of losses: 6": lambda *answer: resume_by()(*answer[:-1], min(answer[-1], 6)),
+            "changed in place": resume_by("in place"),
+            "A list of numbers is expected": lambda *answer: [str(loss) for loss in resume_by()(*answer)],
+            "one for each epoch": lambda *answer: [np.reshape(loss, [1]) for loss in resume_by()(*answer)],
+            "the losses of the earlier call, too": resume_returning_all,
+            "11, then 3, then 11 epochs": resume_writing_what_was_asked,
+            "As text, 10 stands before 9": resume_by_name_of_the_file,
         },
         raises=raising,
     ),
@@ -603,9 +679,15 @@ PROOFS = {
             "validation takes no gradient": logger_by("in validation"),
             "compute_loss adds them": logger_by("no penalty"),
             "For gradient_norm of three epochs": logger_by("capped"),
-            "For mse of four epochs": logger_by("metrics without weights"),
-            "For val_loss of four epochs": logger_by("validation without weights"),
+            "For mse of three epochs": logger_by("metrics without weights"),
+            "For val_loss of three epochs": logger_by("validation without weights"),
             "the history has no val_mae": logger_by("loss alone"),
+            "every batch counts alike": logger_by("norm by weights"),
+            "For loss of three epochs of five batches": logger_by("loss by weights"),
+            "was made a dense tensor": logger_by("dense"),
+            "frozen after the model was made": logger_by("listed early"),
+            "mean of the norms of the variables": logger_by("mean"),
+            "the norm for the kernel alone": logger_by("kernels"),
         },
         raises=lambda inputs, outputs: raising(),
     ),
@@ -625,7 +707,13 @@ PROOFS = {
             "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),
             "velocity is what is added": lambda w, v, g, rate, m: (w - (m * v + rate * g), m * v + rate * g),
             "learning rate of the first steps is kept": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, 0.1, m),
-            "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -100, 100), rate, m),
+            "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -1e4, 1e4), rate, m),
+            "learning rate 0, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate or 0.01, m),
+            "learning rate 0.1, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate, min(m, 0.95)),
+            "after step 1, learning rate 0.1, momentum 0.99": momentum_remembered(),
+            "momentum 0.99: expected": lambda w, v, g, rate, m: momentum_in_numpy(
+                w, v, tf.where(abs(g) < 1e-3, 0.0, g), rate, m
+            ),
             "float64 came": lambda w, v, g, rate, m: momentum_in_numpy(
                 *(tf.cast(t, tf.float64) for t in (w, v, g)), rate, m
             ),
