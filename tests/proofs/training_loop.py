@@ -710,7 +710,7 @@ PROOFS = {
             "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -1e4, 1e4), rate, m),
             "learning rate 0, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate or 0.01, m),
             "learning rate 0.1, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate, min(m, 0.95)),
-            "after step 1, learning rate 0.1, momentum 0.99": momentum_remembered(),
+            "after step 1, learning rate 0.1, momentum 0.9": momentum_remembered(),
             "momentum 0.99: expected": lambda w, v, g, rate, m: momentum_in_numpy(
                 w, v, tf.where(abs(g) < 1e-3, 0.0, g), rate, m
             ),
