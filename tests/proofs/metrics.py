@@ -232,6 +232,8 @@ class MeanShared(MeanBySums):
         super().__init__(name=name, **kwargs)
         self.kept[:] = self.kept or [self.sums]
         self.sums = self.kept[0]
+        for value in self.sums.values():
+            value.assign(0.0)
 
 
 class MeanOfStaticSize(MeanBySums):

@@ -30,6 +30,7 @@ EPSILON = "A small number was added to the denominator; weights may be smaller s
 CUT = "The weights were cut or rounded: an example counts as often as its weight says, be it large or small."
 BORDER = "A confidence on the border of two bins belongs to the upper one: b/10 is included."
 ELEVENTH = "A confidence of exactly 1 got a bin of its own: it belongs to the last one."
+EMPTY_TOO = "Every bin counts the same, empty ones included: weigh each gap by the bin's share."
 BELOW = "A confidence just below a border belongs to the lower bin: (b+1)/10 is excluded."
 TRACED = (
     "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
@@ -290,7 +291,7 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "The gaps cancel: take the absolute value of each bin's before you add them.":
             -abs(np.average(right - confidence, weights=w)),
         "Every bin counts the same: weigh each gap by the bin's share of the examples.": means.mean(),
-        "Every bin counts the same, empty ones included: weigh each gap by the bin's share.": means.sum() / 10,
+        **({EMPTY_TOO: means.sum() / 10} if len(means) < 10 else {}),
         "That is the largest gap; the mean over the examples is asked for.": means.max(),
         "The confidence is the greatest probability, not that of the true class.":
             np.sum(np.abs(_gaps(prob_of_true, right, w))) / total,
