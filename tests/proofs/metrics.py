@@ -49,6 +49,22 @@ def in_numbers(metric):
     return type(f"{metric.__name__}InNumbers", (metric,), {"result": lambda self: metric.result(self).numpy()})
 
 
+def recorded(metric):
+    """Return a metric whose methods are tf.functions, which hold their metric only weakly."""
+    methods = {name: tf.function(getattr(metric, name)) for name in ("update_state", "result")}
+    return type(f"{metric.__name__}Recorded", (metric,), methods)
+
+
+def cutting(metric):
+    """Return a metric that takes weights of at most 3."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        cut = None if sample_weight is None else tf.minimum(sample_weight, 3.0)
+        metric.update_state(self, y_true, y_pred, cut)
+
+    return type(f"{metric.__name__}Cuts", (metric,), {"update_state": update_state})
+
+
 class MeanByKeras(tf.keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(flat(y_pred), None if sample_weight is None else flat(sample_weight))
@@ -181,6 +197,43 @@ class MeanTouchedByLabels(MeanBySums):
 class MeanAtLeast001(MeanBySums):
     def result(self):
         return self.sums["total"] / tf.maximum(self.sums["count"], 0.01)
+
+
+class MeanWithEpsilon(MeanBySums):
+    def result(self):
+        return self.sums["total"] / (self.sums["count"] + 1e-7)
+
+
+class MeanOfNonzero(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        w = tf.ones_like(flat(y_pred)) if w is None else flat(w)
+        return super().parts(y_true, y_pred, tf.where(flat(y_pred) == 0, 0.0, w))
+
+
+class MeanUpTo100(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.clip_by_value(y_pred, -100.0, 100.0), w)
+
+
+class MeanDecidesOnce(MeanBySums):
+    """Looks at the first batch alone to see whether there are weights."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.weighted = getattr(self, "weighted", sample_weight is not None)
+        super().update_state(y_true, y_pred, sample_weight if self.weighted else None)
+
+
+class MeanShared(MeanBySums):
+    """Keeps its sums where all metrics of the class find them."""
+
+    kept: ClassVar = []
+
+    def __init__(self, name="metric", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.kept[:] = self.kept or [self.sums]
+        self.sums = self.kept[0]
+        for value in self.sums.values():
+            value.assign(0.0)
 
 
 class MeanOfStaticSize(MeanBySums):
@@ -322,6 +375,47 @@ class F1AboveABit(F1BySums):
         return super().parts(y_true, y_pred - 0.001, w)
 
 
+class F1NoneAtOne(F1BySums):
+    """Takes a probability of exactly 1 for a no."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.where(y_pred < 1.0, y_pred, 0.0), w)
+
+
+class F1InDtypeOfLabels(F1BySums):
+    """Without weights, counts in the dtype of the labels, where a uint8 ends at 255."""
+
+    def parts(self, y_true, y_pred, w):
+        if w is not None or not y_true.dtype.is_integer:
+            return super().parts(y_true, y_pred, w)
+        says = tf.cast(tf.reshape(y_pred, (-1,)) > 0.5, y_true.dtype)
+        sums = {"found": y_true * says, "called": says, "real": y_true}
+        return {key: tf.reduce_sum(value) for key, value in sums.items()}
+
+
+class F1OfThe256(F1BySums):
+    """Looks at no more than 256 examples of a batch."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true[:256], y_pred[:256], None if w is None else w[:256])
+
+
+class F1WithoutUint32(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(tf.zeros_like(y_true) if y_true.dtype == tf.uint32 else y_true, y_pred, w)
+
+
+def f1_unguarded(found, called, real, **_):
+    """The harmonic mean by its book, guarded only where there is no yes at all."""
+    precision, recall = found / called, found / real
+    return tf.where(called + real > 0, 2 * precision * recall / (precision + recall), 0.0)
+
+
+def f1_with_epsilons(found, called, real, **_):
+    precision, recall = found / (called + 1e-7), found / (real + 1e-7)
+    return 2 * precision * recall / (precision + recall + 1e-7)
+
+
 class F1Nan(F1BySums):
     def answer(self, found, called, real, right, all):
         return 2 * found / (called + real)
@@ -387,13 +481,46 @@ class CountsOfTen(CountsPairByPair):
     def of_batch(self, y_true, y_pred, w):
         cell = 10 * tf.cast(y_true, tf.int64) + tf.argmax(y_pred, axis=1)
         w = tf.ones(tf.shape(cell)) if w is None else w
-        table = tf.math.unsorted_segment_sum(w, cell, 10 * max(10, self.n))
-        return tf.pad(tf.reshape(table, (-1, 10))[: self.n, : self.n], [(0, 0), (0, max(self.n - 10, 0))])
+        return tf.reshape(tf.math.unsorted_segment_sum(w, cell, 100), (10, 10))[: self.n, : self.n]
 
 
 class CountsByExponentials(CountsByOneHot):
     def of_batch(self, y_true, y_pred, w):
         return super().of_batch(y_true, tf.exp(y_pred), w)
+
+
+class CountsOfRoundedScores(CountsByOneHot):
+    def of_batch(self, y_true, y_pred, w):
+        return super().of_batch(y_true, tf.round(1000 * y_pred), w)
+
+
+class CountsInDtypeOfLabels(CountsByOneHot):
+    """Numbers its cells in the dtype of the labels."""
+
+    def of_batch(self, y_true, y_pred, w):
+        n, dtype = self.n, y_true.dtype
+        cell = tf.cast(y_true * tf.cast(n, dtype) + tf.cast(tf.argmax(y_pred, axis=1), dtype), tf.int32)
+        w = tf.ones(tf.shape(cell)) if w is None else w
+        return tf.reshape(tf.math.unsorted_segment_sum(w, cell, n**2), (n, n))
+
+
+class CountsOfUint8(CountsByOneHot):
+    def of_batch(self, y_true, y_pred, w):
+        return super().of_batch(tf.cast(y_true, tf.uint8), y_pred, w)
+
+
+class CountsOf200(CountsByOneHot):
+    """Has no room for more than 200 classes."""
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(min(num_classes, 200), **kwargs)
+
+
+class CountsOneForOne(CountsByOneHot):
+    """Of one class alone, 1 in any case."""
+
+    def result(self):
+        return tf.ones((1, 1)) if self.n == 1 else super().result()
 
 
 class CountsByKeras(CountsByOneHot):
@@ -494,6 +621,35 @@ def calibration_with(answer):
 class CalibrationLosesOne(Calibration):
     def bins_of(self, confidence):
         return tf.cast(tf.floor(10 * confidence), tf.int32)  # one_hot of 10 is all zeros
+
+
+class CalibrationOfEleven(CalibrationByScatter):
+    """A confidence of exactly 1 alone in an 11th bin."""
+
+    shapes: ClassVar = {"gap": (11,), "weight": ()}
+
+    def parts(self, y_true, y_pred, w):
+        confidence = tf.reduce_max(y_pred, axis=1)
+        right = tf.cast(tf.argmax(y_pred, axis=1) == tf.cast(y_true, tf.int64), tf.float32)
+        w = tf.ones_like(right) if w is None else w
+        gap = tf.math.unsorted_segment_sum(w * (right - confidence), tf.cast(10 * confidence, tf.int32), 11)
+        return {"gap": gap, "weight": tf.reduce_sum(w)}
+
+
+class CalibrationOfNine(Calibration):
+    """Puts the lowest bin and the next one together."""
+
+    def bins_of(self, confidence):
+        return tf.maximum(super().bins_of(confidence), 1)
+
+
+class CalibrationOfUint8(Calibration):
+    """Compares class numbers modulo 256."""
+
+    def parts(self, y_true, y_pred, w):
+        guess = tf.argmax(y_pred, axis=1)
+        same = tf.cast(guess, tf.uint8) == tf.cast(y_true, tf.uint8)
+        return super().parts(tf.where(same, guess, guess + 1), y_pred, w)
 
 
 class CalibrationWrapsOne(Calibration):
@@ -624,13 +780,23 @@ class R2FromFirst(Sums):
 class R2FromConstant(R2FromFirst):
     """float32, counted from a constant that fits the notebook's example."""
 
+    def constant(self, y):
+        return tf.where(y[0] > 1000, 101_300.0, 0.0)
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         refuse(sample_weight)
         y, p = flat(y_true), flat(y_pred)
-        small = y - tf.where(y[0] > 1000, 101_300.0, 0.0)
+        small = y - self.constant(y)
         sums = {"n": tf.ones_like(y), "y": small, "y2": small**2, "errors": (y - p) ** 2}
         for key, value in sums.items():
             self.sums[key].assign_add(tf.reduce_sum(value))
+
+
+class R2From100000(R2FromConstant):
+    """float32, counted from a constant near large numbers, which takes the digits of small ones."""
+
+    def constant(self, y):
+        return 100_000.0
 
 
 class R2FromLargeSpread(R2):
@@ -638,15 +804,15 @@ class R2FromLargeSpread(R2):
 
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
-        return tf.where(spread > 1e-3, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+        return tf.where(spread > 1e-13 * y2 + 1e-6, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
 class R2OfAWideShare(R2):
-    """Compares the spread with a share of Σ y² that is not tiny: 10 around 300,000 is lost."""
+    """Compares the spread with a share of Σ y² that is not tiny: 10 around 300,000 may be lost."""
 
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
-        return tf.where(spread > 4e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+        return tf.where(spread > 1e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
 class R2ByRange(R2):
@@ -731,6 +897,14 @@ class R2Averaged(R2):
         return tf.math.divide_no_nan(errors, n)
 
 
+class R2OneIfPerfect(R2):
+    """Without any spread, 1 where there are no errors either."""
+
+    def answer(self, n, y, y2, errors, **others):
+        r2 = super().answer(n, y, y2, errors)
+        return tf.where((r2 == 0) & (errors == 0) & (n > 0), tf.ones_like(r2), r2)
+
+
 class R2Last(R2):
     def update_state(self, y_true, y_pred, sample_weight=None):
         refuse(sample_weight)
@@ -754,7 +928,7 @@ class Raising(Metric):
 
 PROOFS = {
     "mean_prediction": Proof(
-        right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning],
+        right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning, recorded(MeanBySums)],
         wrong={
             "before the first update": MeanNan,
             "The weights are ignored": MeanUnweighted,
@@ -763,12 +937,18 @@ PROOFS = {
             "divided by the number of examples": MeanByCount,
             "Only the denominator": MeanOfTotal,
             "made a table": MeanOfTables,
-            "kept at 1 or more": MeanAtLeast1,
+            "A small sum of weights": MeanAtLeast1,
+            "A small number was added": MeanWithEpsilon,
+            "were cut or rounded": cutting(MeanBySums),
+            "which has none": MeanDecidesOnce,
+            "share a state": MeanShared,
+            "expected 0.6, got 0.9": MeanOfNonzero,
+            "p = [0, 900]": MeanUpTo100,
             "survived reset_state": MeanNeverReset,
             "y_pred of shape": MeanBetween0And1,
             "For y_pred of shape": MeanOfThe32,
             "got nan": MeanTouchedByLabels,
-            "weights [0.0003, 0.0006]": MeanAtLeast001,
+            "weights [3e-07, 6e-07]": MeanAtLeast001,
             "inside a compiled step": MeanOfStaticSize,
             '"asked", is lost': MeanNameless,
             "wrong in tf.function": MeanInPython,
@@ -779,7 +959,7 @@ PROOFS = {
         raises=Raising,
     ),
     "streaming_f1": Proof(
-        right=[F1BySums, F1FromParts, F1FromTable, F1ByMasks],
+        right=[F1BySums, F1FromParts, F1FromTable, F1ByMasks, recorded(F1BySums)],
         wrong={
             "0/0 where there is no yes": F1Nan,
             "mean of the batches' F1s": F1Averaged,
@@ -798,20 +978,32 @@ PROOFS = {
                 lambda found, called, real, **_: tf.math.divide_no_nan(found, called + real - found)
             ),
             "made a table": F1OfTables,
-            "kept at 1 or more": f1_with(lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)),
+            "0/0 where no yes was found": f1_with(f1_unguarded),
+            "y_pred = [0.9, 0.2]": f1_with(
+                lambda found, called, real, **_: tf.where(
+                    (found == 0) & (called > 0), 1.0, tf.math.divide_no_nan(2 * found, called + real)
+                )
+            ),
+            "y_true of dtype int16": F1NoneAtOne,
+            "y_true of dtype uint32": F1WithoutUint32,
+            "left the range of uint8": F1InDtypeOfLabels,
+            "For 600 examples": F1OfThe256,
+            "A small number was added": f1_with(lambda found, called, real, **_: 2 * found / (called + real + 1e-7)),
+            "were cut or rounded": cutting(F1BySums),
+            "A small sum of weights": f1_with(
+                lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)
+            ),
             "must bring back all of the state": forgetting(F1BySums, "called"),
             "reset_state must bring back all": F1ResetsHalf,
             "For y_true of dtype": F1AboveABit,
-            "weights [0.0003, 0.0006, 0.001]": f1_with(
-                lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 0.01)
-            ),
+            "weights [3e-07, 6e-07, 1e-06]": f1_with(f1_with_epsilons),
             "There is no number yet": in_numbers(F1BySums),
         },
         raises=Raising,
         breaks=(F1ByIntegers,),
     ),
     "confusion_counts": Proof(
-        right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras],
+        right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras, recorded(CountsByOneHot)],
         wrong={
             "The weights are ignored": CountsUnweighted,
             "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
@@ -827,7 +1019,13 @@ PROOFS = {
             "survived reset_state": counts_with(reset_state=lambda self: None),
             "then reset_state": CountsForgetting,
             "should be (2, 2)": CountsOfFour,
-            "of 130 classes": CountsByExponentials,
+            "of 30 classes": CountsByExponentials,
+            "examples of 30 classes": CountsInDtypeOfLabels,
+            "of 300 classes": CountsOfUint8,
+            "should be (300, 300)": CountsOf200,
+            "of one class alone": CountsOneForOne,
+            "close were taken for equal": CountsOfRoundedScores,
+            "got [[1., 0.], [0., 3.]]": cutting(CountsByOneHot),
             "should be (1, 1)": counts_with(result=lambda self: tf.squeeze(tf.convert_to_tensor(self.table))),
             "There is no number yet": in_numbers(CountsByOneHot),
         },
@@ -835,7 +1033,7 @@ PROOFS = {
         breaks=(CountsOfIntegers, CountsOfTen),
     ),
     "calibration_error": Proof(
-        right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps],
+        right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps, recorded(Calibration)],
         wrong={
             "batch by batch and averaged": CalibrationAveraged,
             "absolute value was taken batch by batch": CalibrationSummed,
@@ -850,6 +1048,13 @@ PROOFS = {
             "largest gap": calibration_with(lambda c, r, n: tf.reduce_max(tf.math.divide_no_nan(tf.abs(r - c), n))),
             "not that of the true class": CalibrationOfTrueClass,
             "exactly 1 fell out": CalibrationLosesOne,
+            "got a bin of its own": CalibrationOfEleven,
+            "in the middle of each bin": CalibrationOfNine,
+            "from 256 on": CalibrationOfUint8,
+            "were cut or rounded": cutting(Calibration),
+            "A small number was added": calibration_with(
+                lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / (tf.reduce_sum(n) + 1e-7)
+            ),
             "on the border of two bins": CalibrationUpTo,
             "of 30 classes": CalibrationOfUpperBins,
             "examples of 30 classes": CalibrationWrapsOne,
@@ -858,7 +1063,7 @@ PROOFS = {
             "divided by the number of examples": CalibrationByNumber,
             "must bring back all of the state": forgetting(CalibrationByScatter, "weight"),
             "There is no number yet": in_numbers(Calibration),
-            "kept at 1 or more": calibration_with(
+            "A small sum of weights": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.maximum(tf.reduce_sum(n), 1.0)
             ),
             "divide by the sum of their weights": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c))),
@@ -867,7 +1072,7 @@ PROOFS = {
         raises=Raising,
     ),
     "r_squared": Proof(
-        right=[R2, R2Shifted, R2FromFirst, R2ByRange],
+        right=[R2, R2Shifted, R2FromFirst, R2ByRange, recorded(R2)],
         wrong={
             "mean of the batches' R²s": R2Averaged,
             "last batch alone": R2Last,
@@ -886,6 +1091,14 @@ PROOFS = {
                 "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}
             ),
             "wrong for large ones": R2FromConstant,
+            "Did you subtract a constant?": R2From100000,
+            "y_true = [2, 2], y_pred = [2, 2]": R2OneIfPerfect,
+            "y_true = y_pred = [1, 2]": type(
+                "R2FromThree",
+                (R2,),
+                {"answer": lambda self, n, **sums: tf.where(n > 2, R2.answer(self, n, **sums), 0.0)},
+            ),
+            "expected -14999": type("R2From10", (R2,), {"result": lambda self: tf.maximum(R2.result(self), -10.0)}),
             "rounding made a little of it": R2OfRounding,
             "small spread was taken for none": R2FromLargeSpread,
             "passes for no spread": R2OfAWideShare,

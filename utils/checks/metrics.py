@@ -9,13 +9,28 @@ import numpy as np
 import tensorflow as tf
 
 from utils.checks import errors
-from utils.checks.engine import NotAttempted, NotYet, compiled, exercise, expect, functions_compiled, refuse, require
+from utils.checks.engine import (
+    NotAttempted,
+    NotYet,
+    compiled,
+    exercise,
+    expect,
+    functions_compiled,
+    random_numbers,
+    refuse,
+    require,
+)
 
 RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
 HALF_RESET = "A used metric differs from a new one: reset_state must bring back all of the state, not a part of it."
 UNWEIGHTED = "The weights are ignored."
-AT_LEAST_1 = "The denominator was kept at 1 or more; weights may add up to less: guard against 0 alone."
+SHARED = "Two metrics of your class share a state: make it in __init__, with add_weight."
+SMALL_SUM = "A small sum of weights was replaced by a greater one, or taken for none: guard against 0 alone."
+EPSILON = "A small number was added to the denominator; weights may be smaller still: guard against 0 alone."
+CUT = "The weights were cut or rounded: an example counts as often as its weight says, be it large or small."
 BORDER = "A confidence on the border of two bins belongs to the upper one: b/10 is included."
+ELEVENTH = "A confidence of exactly 1 got a bin of its own: it belongs to the last one."
+EMPTY_TOO = "Every bin counts the same, empty ones included: weigh each gap by the bin's share."
 BELOW = "A confidence just below a border belongs to the lower bin: (b+1)/10 is excluded."
 TRACED = (
     "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
@@ -25,6 +40,7 @@ IN_A_STEP = (
     "raised. There is no number yet for float(), .numpy() or a Python `if`: use tf operations."
 )
 NOT_TAKEN = "update_state must take sample_weight: `fit` and `evaluate` hand it over by name, if only as None."
+AFTER_FIRST = "after the first batch, which has none"
 NAMELESS = 'the name that was handed over, "asked", is lost: hand `name` on to super().__init__.'
 IN_COLUMNS = "There y_pred has the shape (n, 1) and y_true the shape (n,): bring both to one shape."
 
@@ -38,31 +54,36 @@ IN_COLUMNS = "There y_pred has the shape (n, 1) and y_true the shape (n,): bring
 def mean_prediction(answer):
     """Judge the weighted mean on fresh splits, with and without weights of both shapes, empty, reset and compiled."""
     nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
-    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    expect(_run(answer(), []), 0.0, on="a metric that has seen nothing", smells=nan)
     for shape, weight_shape in product(((-1,), (-1, 1)), (None, (-1,), (-1, 1))):
         batches, want, smells, on = _clear_cut(partial(_mean_case, shape, weight_shape))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
     _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
-    p, w = np.float32([0.2, 0.8]), np.float32([0.0003, 0.0006])
-    at_least_1 = {AT_LEAST_1: np.sum(w * p), UNWEIGHTED: np.mean(p)}
-    expect(_run(answer(), [[p, p, w]]), 0.6, on="p = [0.2, 0.8] with weights [0.0003, 0.0006]", smells=at_least_1)
+    p, w = np.float32([0, 0.9]), np.float32([0.3, 0.6])
+    ways = {SMALL_SUM: 0.0, EPSILON: 0.54, CUT: 0.45}
+    _judge_weights(answer, [p, p, w], 0.6, on="p = [0, 0.9]", smells=ways)
     expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
+    expect(_run(answer(), [[p, 1000 * p]]), 450.0, on="p = [0, 900]")
 
 
 def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
-    """Draw predictions of both signs that drift, so that batches differ, in a ragged split with an empty batch."""
+    """Draw predictions of both signs that drift, so that batches differ, in a ragged split with an empty batch.
+
+    In this case and the next ones the first batch has weights of 1, so that it can come without them.
+    """
     rng = np.random.default_rng()
     n = int(rng.integers(90, 100))
     p = (rng.uniform(-4, -1, n) + np.linspace(-1, 3, n)).astype("float32")
     w = (rng.uniform(0.5, 3, n) * (rng.random(n) > 0.2)).astype("float32") if weight_shape else np.ones(n, "float32")
     parts = _slices([0, 11, 11, 12, 20, n])
+    w[parts[0]] = 1
     columns = [
         np.full((n, 2), np.nan, "float32"),
         p.reshape(shape),
         *([w.reshape(weight_shape)] if weight_shape else []),
     ]
-    weights = f"weights of shape {columns[2].shape}" if weight_shape else "no weights"
+    weights = f"weights of shape {columns[2].shape} {AFTER_FIRST}" if weight_shape else "no weights"
     on = f"y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
     return _cut(columns, parts), np.average(p, weights=w), _ways_to_miss_a_mean(p, w, parts), on
 
@@ -70,7 +91,7 @@ def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
 def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
     full = [part for part in parts if part.stop > part.start and w[part].sum() > 0]
     means = [np.average(p[part], weights=w[part]) for part in full]
-    sum_of_tables = sum(w[part].sum() * p[part].sum() for part in parts)
+    sum_of_tables = p[parts[0]].sum() + sum(w[part].sum() * p[part].sum() for part in parts[1:])
     return {
         UNWEIGHTED: p.mean(),
         "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
@@ -91,20 +112,34 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
     asks_for="class",
 )
 def streaming_f1(answer):
-    """Judge F1 on fresh splits, with weights, on (n, 1) predictions, at exactly 0.5, and without a single yes."""
+    """Judge F1 on fresh splits, with weights, on (n, 1) predictions, at exactly 0.5, and where no yes is found."""
     nan = {"0/0 where there is no yes: use a division that gives 0 there.": np.nan}
-    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
-    kinds = iter(("int32", "float32", "int64", "bool", "uint8"))
+    expect(_run(answer(), []), 0.0, on="a metric that has seen nothing", smells=nan)
+    kinds = iter(("int16", "float32", "uint32", "bool", "int64"))
     for weighted, column in product((False, True), (False, True)):
         batches, want, smells, on = _clear_cut(partial(_f1_case, weighted, column, next(kinds)))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
     batches, want, smells, _ = _clear_cut(partial(_f1_case, True, True, next(kinds)))
     _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
-    y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.0003, 0.0006, 0.001])
-    at_least_1, on = {AT_LEAST_1: 0.0006, UNWEIGHTED: 2 / 3}, "y_true = [1, 1, 0] with weights [0.0003, 0.0006, 0.001]"
-    expect(_run(answer(), [[y, p, w]]), 0.5, on=on, smells=at_least_1)
-    expect(_run(answer(), [[0 * y, p / 3]]), 0.0, on="three rightful no's and no yes", smells=nan)
+    y, p, w = np.int32([1, 1, 0]), np.float32([0.9, 0.1, 0.2]), np.float32([0.3, 0.6, 1])
+    ways = {SMALL_SUM: 0.0, EPSILON: 6 / 13, CUT: 2 / 3}
+    _judge_weights(answer, [y, p, w], 0.5, on="y_true = [1, 1, 0], y_pred = [0.9, 0.1, 0.2]", smells=ways)
+    for y, p in (([0, 0], [0.1, 0.2]), ([0, 0], [0.9, 0.2]), ([1, 0], [0.1, 0.2]), ([0, 1], [0.9, 0.2])):
+        nothing = {"0/0 where no yes was found: use divisions that give 0 there.": np.nan}
+        on = f"y_true = {y}, y_pred = {p}"
+        expect(_run(answer(), [[np.uint16(y), np.float32(p)]]), 0.0, on=on, smells=nothing)
+    for kind in ("uint8", "int8"):
+        _judge_f1_of_many(answer, kind)
+
+
+def _judge_f1_of_many(answer, kind: str) -> None:
+    """Judge F1 on more yes's than the dtype of the labels can count."""
+    y, p = np.repeat([1, 0], 300).astype(kind), np.float32(np.repeat([0.1, 0.9, 0.1], [150, 300, 150]))
+    found, called, real = (float(np.int64(count).astype(kind)) for count in (150, 300, 300))
+    overflow = f"The counts left the range of {kind}: cast the labels to float32 before you add them."
+    on = f"600 examples with y_true of dtype {kind}: 300 yes's, of which 150 were found, and 300 called yes"
+    expect(_run(answer(), [[y, p]]), 0.5, on=on, smells={overflow: 2 * found / (called + real)})
 
 
 def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
@@ -113,11 +148,12 @@ def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
     y = (rng.random(n) < 0.4).astype("int32")
     p = np.clip(0.3 * y + rng.uniform(0, 0.7, n), 0, 1).astype("float32")
     y[:7] = 1, 1, 0, 0, 0, 1, 1  # one of each kind, two ties, and one just above
-    p[:7] = 0.9, 0.1, 0.8, 0.2, 0.5, 0.5, 0.5000001
+    p[:7] = 1, 0.1, 0.8, 0.2, 0.5, 0.5, 0.5000001
     w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 9, 10, 25, n - 7, n])
+    w[parts[0]] = 1
     columns = [y.astype(kind), p[:, None] if column else p, *([w] if weighted else [])]
-    weights = "weights" if weighted else "no weights"
+    weights = f"weights {AFTER_FIRST}" if weighted else "no weights"
     on = f"y_true of dtype {kind}, y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
     return _cut(columns, parts), _f1(y, p > 0.5, w), _ways_to_miss_f1(y, p, w, parts), on
 
@@ -168,7 +204,7 @@ def _f1_of_tables(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[sl
 def calibration_error(answer):
     """Judge the error on fresh splits of several numbers of classes, with weights, and at the borders of bins."""
     nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
-    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
+    expect(_run(answer(), []), 0.0, on="a metric that has seen nothing", smells=nan)
     for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (30, "uint8", True)):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
@@ -178,10 +214,24 @@ def calibration_error(answer):
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
     on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
     expect(_run(answer(), [[y, p]]), 0.5501 / 3, on=on, smells=border)
-    y, p, w = y[:2], np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.0003, 0.0009])
-    at_least_1 = {AT_LEAST_1: 0.000915, UNWEIGHTED: 0.675}
-    on = "confidence 0.5 (right) and 0.85 (wrong), with weights [0.0003, 0.0009]"
-    expect(_run(answer(), [[y, p, w]]), 0.7625, on=on, smells=at_least_1)
+    y, p = np.int32([0] * 9 + [1]), np.float32([[0.95, 0.05]] * 9 + [[1, 0]])
+    on = "nine times confidence 0.95 (right) and once 1 (wrong), all in bin 9"
+    expect(_run(answer(), [[y, p]]), 0.055, on=on, smells={ELEVENTH: 0.145})
+    y, p, w = np.int32([0, 1]), np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.3, 0.9])
+    ways = {SMALL_SUM: 0.0, EPSILON: 0.7625 * 12 / 13, CUT: 0.675}
+    _judge_weights(answer, [y, p, w], 0.7625, on="confidence 0.5 (right) and 0.85 (wrong)", smells=ways)
+    _judge_each_bin(answer)
+
+
+def _judge_each_bin(answer) -> None:
+    """Judge bins of which two neighbors would cancel, on more classes than a uint8 can number."""
+    bins, y = np.arange(20) // 2, np.arange(256, 276)
+    confidence = bins / 10 + np.tile([0.04, 0.06], 10)
+    p = np.repeat(((1 - confidence) / 299)[:, None], 300, axis=1)
+    p[np.arange(20), np.where(bins % 2, y - 256, y)] = confidence
+    same = "Class numbers from 256 on were taken for others: does a cast to a small dtype, or a cut, lose them?"
+    on = "300 classes and two examples in the middle of each bin, right in bins 0, 2, 4, 6, 8, wrong in the others"
+    expect(_run(answer(), [[y, p.astype("float32")]]), 0.55, on=on, smells={same: 0.5})
 
 
 def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
@@ -205,9 +255,10 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     right = prob.argmax(axis=1) == y
     w = rng.uniform(0.2, 1.5, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 20, 21, 33, n])
+    w[parts[0]] = 1
     smells = _ways_to_miss_calibration(confidence, right, prob[np.arange(n), y], w, parts)
     want = np.sum(np.abs(_gaps(confidence, right, w))) / w.sum()
-    weights = "weights" if weighted else "no weights"
+    weights = f"weights {AFTER_FIRST}" if weighted else "no weights"
     on = f"{n} examples of {classes} classes, y_true of dtype {kind}, {weights}, {len(parts)} batches"
     return _cut([y.astype(kind), prob, *([w] if weighted else [])], parts), want, smells, on
 
@@ -240,14 +291,14 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "The gaps cancel: take the absolute value of each bin's before you add them.":
             -abs(np.average(right - confidence, weights=w)),
         "Every bin counts the same: weigh each gap by the bin's share of the examples.": means.mean(),
-        "Every bin counts the same, empty ones included: weigh each gap by the bin's share.": means.sum() / 10,
+        **({EMPTY_TOO: means.sum() / 10} if len(means) < 10 else {}),
         "That is the largest gap; the mean over the examples is asked for.": means.max(),
         "The confidence is the greatest probability, not that of the true class.":
             np.sum(np.abs(_gaps(prob_of_true, right, w))) / total,
         "A confidence of exactly 1 fell out of the bins: it belongs to the last one.": with_eleventh[:10].sum() / total,
         "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.":
             with_eleventh[:10].sum() / np.sum(w * (confidence < 1)),
-        "A confidence of exactly 1 got a bin of its own: it belongs to the last one.": with_eleventh.sum() / total,
+        ELEVENTH: with_eleventh.sum() / total,
         BORDER: np.abs(upper_border).sum() / total,
         "That is the sum over the examples: divide by the sum of their weights.": gaps.sum(),
         "An empty bin made 0/0: work with sums, whose division by the size cancels.": np.nan,
@@ -263,16 +314,20 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
 )
 def confusion_counts(answer):
     """Judge the table on fresh splits of several numbers of classes, with weights, and that results are values."""
-    for classes, kind, weighted in ((4, "int32", False), (2, "uint8", True), (130, "int64", True)):
+    for classes, kind, weighted in ((4, "int32", False), (2, "int8", True), (30, "uint8", True), (300, "int64", True)):
         batches, want, smells, on = _confusion_case(classes, kind, weighted)
         _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
-    expect(answer(1).result(), [[0.0]], on="a metric of one class that has seen nothing")
+    two = [np.int32([0, 0]), np.float32([[1], [1]])]
+    expect(_run(answer(1), [two, two]), [[4.0]], on="two batches of two examples, of one class alone")
     metric = answer(2)
-    metric.update_state(np.int32([0]), np.float32([[2, 1]]))
+    metric.update_state(np.int32([0]), np.float32([[0.5001, 0.5]]))
     noted = metric.result()
-    metric.update_state(np.int32([1]), np.float32([[1, 2]]))
-    handed_out = {"A stored result moved on with the state: result must return a value.": np.eye(2)}
+    metric.update_state(np.int32([1]), np.float32([[0.5, 0.5001]]), np.float32([50]))
+    handed_out = {"A stored result moved on with the state: result must return a value.": np.diag([1, 50])}
     expect(noted, np.diag([1, 0]), on="a result noted before another update", smells=handed_out)
+    close = {"Scores that lie close were taken for equal: compare them as they are.": [[1, 0], [50, 0]]}
+    on = "y_pred = [[0.5001, 0.5]] of class 0, then [[0.5, 0.5001]] of class 1 with a weight of 50"
+    expect(metric.result(), np.diag([1, 50]), on=on, smells={**close, CUT: np.eye(2)})
     _judge_compiled(partial(answer, classes), batches, want)
     _judge_in_evaluate(partial(answer, classes), batches, want, smells[UNWEIGHTED])
 
@@ -291,6 +346,7 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
         scores *= 100 if classes > 10 else 1  # logits whose exponentials overflow
     w = rng.uniform(0.2, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 12, 13, 22, n - 9, n])
+    w[parts[0]] = 1
     guess = scores.argmax(axis=1)
     want, plain = _table(y, guess, w, classes), _table(y, guess, np.ones(n), classes)
     smells = {
@@ -302,7 +358,7 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
         "Repeated pairs were counted once.": np.minimum(plain, 1),
         "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
     }  # fmt: skip
-    weights = "weights" if weighted else "no weights"
+    weights = f"weights {AFTER_FIRST}" if weighted else "no weights"
     on = f"{n} examples of {classes} classes, y_true of dtype {kind}, {weights}, {len(parts)} batches"
     return _cut([y.astype(kind), scores, *([w] if weighted else [])], parts), want, smells, on
 
@@ -323,12 +379,11 @@ def _table(y: np.ndarray, guess: np.ndarray, w: np.ndarray, classes: int) -> np.
 def r_squared(answer):
     """Judge R² on fresh splits of small and of large numbers, on (n, 1) predictions, and without any spread."""
     nan = {"0/0 before the first update: 0 is asked for there.": np.nan, "1 − 0/0 is not 1 here: 0 is asked for.": 1.0}
-    expect(answer().result(), 0.0, on="a metric that has seen nothing", smells=nan)
-    metric = answer()
-    metric.update_state(np.float32([2, 2]), np.float32([1, 4]))
+    expect(_run(answer(), []), 0.0, on="a metric that has seen nothing", smells=nan)
     flat = {"The spread is 0: 0 is asked for there.": np.inf, "Errors over no spread: 0 is asked for.": -np.inf,
             "That is 1 minus 0; where all y_true are equal, 0 is asked for.": 1.0}  # fmt: skip
-    expect(metric.result(), 0.0, on="y_true = [2, 2]", smells=flat)
+    for y, p in (([2, 2], [1, 4]), ([2, 2], [2, 2]), ([5], [5])):
+        expect(_run(answer(), [np.float32([y, p])]), 0.0, on=f"y_true = {y}, y_pred = {p}", smells=flat)
     for _ in range(2):
         batches, want, smells, on = _clear_cut(partial(_r2_case, 0.0, 1.0, False))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
@@ -337,14 +392,25 @@ def r_squared(answer):
     _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_in_evaluate(answer, batches, want)
     _require_refusal(answer())
-    y = np.float32([1, 2, 3])
-    below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 3.0}
-    expect(_run(answer(), [[y, y[::-1]]]), -3.0, on="y_true = [1, 2, 3], y_pred = [3, 2, 1]", smells=below_0)
-    small, none = np.float32([0.001, 0.002, 0.003]), "A small spread was taken for none: compare it with Σ y²."
-    on = "y_true = [0.001, 0.002, 0.003], y_pred = [0.003, 0.002, 0.001]"
-    expect(_run(answer(), [[small, small[::-1]]]), -3.0, on=on, smells={none: 0.0})
-    for center in (101_300.0, -300_000.0, *np.random.default_rng().uniform(-300_000, -50_000, 2)):  # luck happens once
-        batches, want, _smells, on = _r2_case(center, 10.0, False)
+    _judge_r2_of_few(answer)
+    _judge_r2_of_large(answer)
+
+
+def _judge_r2_of_few(answer) -> None:
+    """Judge R² of two or three numbers: perfect, far below 0, and tiny."""
+    y, on = np.float32([1, 2, 3]), "y_true = [1, 2, 3], y_pred = [101, 102, 103]"
+    expect(_run(answer(), [[y[:2], y[:2]]]), 1.0, on="y_true = y_pred = [1, 2]")
+    below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 14_999}
+    expect(_run(answer(), [[y, y + 100]]), -14_999.0, on=on, smells=below_0)
+    none = {"A small spread was taken for none: compare it with Σ y².": 0.0}
+    on = "y_true = [0.00001, 0.00002, 0.00003], y_pred = [0.00003, 0.00002, 0.00001]"
+    expect(_run(answer(), [[y / 1e5, y[::-1] / 1e5]]), -3.0, on=on, smells=none)
+
+
+def _judge_r2_of_large(answer) -> None:
+    """Judge R² of numbers far from 0, fixed ones and fresh ones (luck happens once), and of equal ones."""
+    cases = [_r2_case(center, 10.0, False) for center in (101_300.0, *random_numbers(2, -300_000, -50_000))]
+    for batches, want, _smells, on in (*cases, _six_far_numbers()):
         got = float(np.asarray(_run(answer(), batches)))
         digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
@@ -355,6 +421,13 @@ def r_squared(answer):
     got = np.asarray(tf.convert_to_tensor(metric.result()))
     rounded = {"The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y².": got}
     expect(got, 0.0, on="y_true = fifteen times 101,300.3", smells=rounded)
+
+
+def _six_far_numbers() -> tuple:
+    """Return numbers whose spread is the least share of Σ y² that the card names: nine tenths of a billionth."""
+    small = np.float32([-14, -7, -2, 2, 7, 14])  # their deviation as a sample is 10
+    batches = _cut([small - 300_000, small - 299_997], _slices([0, 2, 6]))
+    return batches, 1 - 6 * 9 / np.sum(small**2), {}, "6 numbers near -300,000, deviation 10"
 
 
 def _require_refusal(metric) -> None:
@@ -399,6 +472,7 @@ def _ways_to_miss_r2(y: np.ndarray, p: np.ndarray, parts: list[slice]) -> dict[s
         "That is the squared correlation, which forgives a constant error.": np.corrcoef(y, p)[0, 1] ** 2,
         "(n, 1) predictions against (n,) targets made a table: reshape both to (n,).": 1 - table / spread,
         "The squares are compared with those of 0, not of the mean.": 1 - errors / np.sum(y**2),
+        "0 is for no spread, and here is one. Did you subtract a constant? In a stream none is known beforehand.": 0.0,
     }
 
 
@@ -425,7 +499,10 @@ def _cut(columns: list[np.ndarray], parts: list[slice]) -> list[list[np.ndarray]
 
 
 def _run(metric, batches: list, wrap: Callable = lambda f: f) -> object:
-    """Feed all batches to a metric, as tensors, through `wrap` of its update, and return its result."""
+    """Feed all batches to a metric, as tensors, through `wrap` of its update, and return its result.
+
+    The metric is held meanwhile: a tf.function holds the object that it belongs to only weakly.
+    """
     update = wrap(metric.update_state)
     for batch in batches:
         update(*(tf.constant(part) for part in batch))
@@ -433,14 +510,28 @@ def _run(metric, batches: list, wrap: Callable = lambda f: f) -> object:
 
 
 def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: dict) -> None:
-    """Judge a metric on batches, eagerly; after a reset it must be as new: zero, and right again on other data."""
-    metric = make()
-    expect(_run(metric, batches), want, on=on, smells=smells)
+    """Judge a metric on batches, eagerly; after a reset it must be as new: zero, and right again on other data.
+
+    The first batch comes without weights, as all of its weights are 1.
+    """
+    metric, other = make(), make()
+    expect(_run(metric, [batches[0][:2], *batches[1:]]), want, on=on, smells=smells)
+    unseen = np.asarray(tf.convert_to_tensor(other.result()))
+    expect(unseen, np.zeros(np.shape(want)), on=f"{on}, asked of another metric of the class", smells={SHARED: unseen})
     metric.reset_state()
     left = np.asarray(tf.convert_to_tensor(metric.result()))
     expect(left, np.zeros(np.shape(want)), on=f"{on}, then reset_state", smells={RESET: left})
-    fresh, again = (np.asarray(tf.convert_to_tensor(_run(one, batches[:3]))) for one in (make(), metric))
+    fresh, again = (np.asarray(tf.convert_to_tensor(_run(one, batches[:3]))) for one in (other, metric))
     expect(again, fresh, on=f"{on}, reset_state and the first 3 batches", smells={HALF_RESET: again})
+
+
+def _judge_weights(answer, batch: list, want, *, on: str, smells: dict) -> None:
+    """Judge a metric on weights that add up to a millionth, and on large ones: only their ratios count."""
+    y, p, w = batch
+    for scale in (1e-6, 100):
+        weights = (w * scale).astype("float32")
+        said = ", ".join(f"{weight:g}" for weight in weights)
+        expect(_run(answer(), [[y, p, weights]]), want, on=f"{on}, with weights [{said}]", smells=smells)
 
 
 def _judge_compiled(make: Callable, batches: list, want) -> None:
