@@ -122,8 +122,9 @@ def mean_by_ragged(embedded, ids):
 
 
 def mean_by_layer(embedded, ids):
-    mean = tf.keras.layers.GlobalAveragePooling1D()(embedded, mask=ids != 0)
-    return tf.where(tf.reduce_any(ids != 0, axis=1, keepdims=True), mean, 0.0)
+    some = tf.reduce_any(ids != 0, axis=1, keepdims=True)  # of none, Keras before 3.15 makes a slope of nan
+    mean = tf.keras.layers.GlobalAveragePooling1D()(embedded, mask=(ids != 0) | ~some)
+    return tf.where(some, mean, 0.0)
 
 
 def mean_at_the_end(embedded, ids, start=False):
