@@ -347,6 +347,7 @@ def _judge_heads(answer, x_unit: float, y_unit: float, y_mean: float) -> None:
         "on the way in, and the mean back to the units of y, both by numbers from x_train and y_train? If so, it is "
         "the spread that holds it back: is its head one of its own, and in units of y?": error >= 12,
     })  # fmt: skip
+    _require_same_alone(model, np.float32(x_new * x_unit), outputs, allowed=0.1 * deviation)
     for side, here in {"left": x_new < 33, "right": x_new > 67}.items():
         inside = np.mean((np.abs(y_new / y_unit - mean) < 2 * spread)[here])
         ours, truth = np.mean(spread[here]) * y_unit, np.mean(5 + 0.4 * x_new[here]) * y_unit
@@ -354,7 +355,6 @@ def _judge_heads(answer, x_unit: float, y_unit: float, y_mean: float) -> None:
         told = f"{share} The spread there is {ours:.3g}, that of the noise {truth:.3g}. Is x scaled on the way in by "
         told += "numbers from x_train, the spread in units of y, and its floor small?"
         require(0.89 < inside < 0.988, told)
-    _require_same_alone(model, np.float32(x_new * x_unit), outputs, allowed=0.1 * deviation)
 
 
 def _require_two_columns(model: tf.keras.Model, x: np.ndarray) -> None:
