@@ -812,7 +812,7 @@ class R2OfAWideShare(R2):
 
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
-        return tf.where(spread > 1e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+        return tf.where(spread > 1.2e-9 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
 class R2ByRange(R2):

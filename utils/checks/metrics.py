@@ -424,8 +424,8 @@ def _judge_r2_of_large(answer) -> None:
 
 
 def _six_far_numbers() -> tuple:
-    """Return numbers whose spread is the least share of Σ y² that the card names: nine tenths of a billionth."""
-    small = np.float32([-14, -7, -2, 2, 7, 14])  # their deviation as a sample is 10
+    """Return numbers whose spread is the least share of Σ y² that the card names: a little above a billionth."""
+    small = np.float32([-14, -10, -2, 2, 10, 14])  # their standard deviation is 10
     batches = _cut([small - 300_000, small - 299_997], _slices([0, 2, 6]))
     return batches, 1 - 6 * 9 / np.sum(small**2), {}, "6 numbers near -300,000, deviation 10"
 
