@@ -59,7 +59,7 @@ def tests_of(file: str, function: str = "") -> list[tuple[str, ...]]:
         named = re.compile(rf'NOTEBOOKS\[{NOTEBOOKS.index(path)}\]|{path.stem}|"{path.stem[:2]}"')
         theirs = [test for test, text in texts.items() if "definitions(" in text and named.search(text)]
         takers = re.compile(rf"from tests\.({'|'.join(Path(test).stem for test in theirs)}) import")
-        theirs += [test for test, text in texts.items() if theirs and takers.search(text)]
+        theirs += [test for test, text in texts.items() if takers.search(text)]
         return [(*NBVAL, file), (COPIES, *theirs)]
     if path == ROOT / "utils" / "__init__.py":
         return [("tests/test_setup.py",)]  # every import of a helper runs it

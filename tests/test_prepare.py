@@ -9,33 +9,23 @@ import io
 import numpy as np
 import pytest
 
-from tests.notebooks import NOTEBOOKS, read
+from tests.environment import SCRATCH
+from tests.notebooks import NOTEBOOKS, definitions, module_of
 from utils import session  # noqa: F401  (before TensorFlow)
 
 # isort: split
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image
 
 from utils.data.digits import draw_digits
 from utils.data.garments import draw_garments
 
-(NOTEBOOK,) = [path for path in NOTEBOOKS if path.stem.startswith("09")]
 TOOLS = ["open_picture", "refuse_if", "on_paper", "colors_of", "resized", "greatest_around", "ink_of", "box_of"]
 TOOLS += ["with_usual_pen", "centered", "refuse_strange", "prepare"]
-
-
-def functions_of_the_notebook() -> dict:
-    """Return the functions by which the notebook prepares a picture, run in a namespace that holds nothing else."""
-    trees = [ast.parse(cell.source) for cell in read(NOTEBOOK).cells if cell.cell_type == "code"]
-    found = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in TOOLS]
-    assert sorted(node.name for node in found) == sorted(TOOLS)
-    namespace = {"np": np, "tf": tf, "Image": Image, "ImageOps": ImageOps}
-    exec(compile(ast.Module(found, []), "<prepare>", "exec"), namespace)
-    return namespace
-
-
-NAMES = functions_of_the_notebook()
-prepare, open_picture = NAMES["prepare"], NAMES["open_picture"]
+IMPORTS = ast.parse("from PIL import Image, ImageOps").body
+PARTS = definitions(NOTEBOOKS[8])
+LESSON = module_of([*IMPORTS, *(PARTS[name] for name in TOOLS)], SCRATCH / "prepare_lesson.py")
+prepare, open_picture = LESSON.prepare, LESSON.open_picture
 
 
 @pytest.fixture(scope="module")
