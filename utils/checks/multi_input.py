@@ -609,8 +609,8 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
         }
         expect(logs["excess"], metric, on=f"the reported metric, {where}", tolerance=1e-3, smells=smells)
         told = (
-            f"the metrics were shown {float(logs['rows']):g} rows in place of {len(y)}: update each once with each row, "
-            "and without weights."
+            f"the metrics were shown {float(logs['rows']):g} rows in place of {len(y)}: update each once with "
+            "each row, and without weights."
         )
         refuse({told: float(logs["rows"]) != len(y)}, on=where)
         return len(y), loss, metric
