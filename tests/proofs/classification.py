@@ -131,7 +131,7 @@ def epoch_by_tf_data(train_step, x, y, epoch, batch_size):
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=epoch).batch(batch_size)
     for x_batch, y_batch in dataset:
         mean.update_state(train_step(x_batch, y_batch), sample_weight=len(y_batch))
-    return mean.result()
+    return float(mean.result())
 
 
 def epoch_by_recursion(train_step, x, y, epoch, batch_size):
@@ -238,7 +238,7 @@ def epoch_by_random_keys(train_step, x, y, epoch, batch_size):
     for start in range(0, len(x), batch_size):
         rows = order[start : start + batch_size]
         total += train_step(tf.gather(x, rows), tf.gather(y, rows)) * len(rows)
-    return total / len(x)
+    return total.numpy() / len(x)
 
 
 def epoch_in_place(train_step, x, y, epoch, batch_size):
@@ -473,6 +473,7 @@ PROOFS = {
             "were left out": faulty_epoch("ragged batch dropped"),
             "the label of another": faulty_epoch("labels"),
             "arrays were reordered": epoch_in_place,
+            "a tensor came, and a float": lambda *answer: tf.constant(faulty_epoch("")(*answer), tf.float32),
             "The epoch's loss is expected": lambda *answer: faulty_epoch("")(*answer) and None,
         },
         raises=raising,
@@ -520,6 +521,9 @@ PROOFS = {
             "generator of batches of 8, 20 classes": matrix_of_seen_classes,
             "64 examples": matrix_of(tf.sigmoid),
             "64 examples in": matrix_of(tf.exp),
+            "33 examples": lambda model, batches, classes: matrix_by_numpy(
+                model, [(x / 255, y) for x, y in batches], classes
+            ),
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
@@ -531,6 +535,9 @@ PROOFS = {
             "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
             "adds the whole penalty": lambda *answer: share(*answer[:4], 1),
             "The penalty is missing": lambda *answer: share(*answer[:3], 0.0, 1),
+            "real words on this replica, 2 in all": lambda losses, mask, real, penalty, n: share(
+                losses, mask, real, penalty // n, 1
+            ),
             "no loss of a word": lambda losses, mask, real, penalty, n: (
                 share(losses, mask, real, 0.0, n) + penalty / n / float(real)
             ),

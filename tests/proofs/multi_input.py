@@ -64,11 +64,15 @@ def signal(fault=""):
                 return score(y_train[order], x_train[order])
             if fault == "drawn anew":
                 return score(np.ones_like(y_train))
+            if fault == "centered test rows":
+                x_test[:] -= x_test.mean()
             return score(y_train[order])
 
         true_score = score(y_train)
         if fault == "in place":
             rng.shuffle(y_train)
+        if fault == "test labels of 0":
+            y_test[:] = 0
         if fault == "fit once":
             predict = fit(x_train, y_train) if permutations < 0 else None
             shuffled = [np.mean(rng.permutation(y_test) == y_test) for _ in range(permutations)]
@@ -211,7 +215,8 @@ class Subclassed(tf.keras.Model):
         self.out = tf.keras.layers.Dense(1)
 
     def call(self, x):
-        return self.out(tf.concat([x["place"], x["profile"], self.lookup(x["region"])], axis=1))
+        word = tf.cast(self.lookup(x["region"]), tf.float32)
+        return self.out(tf.concat([x["place"], x["profile"], word], axis=1))
 
 
 def narrow_with_relu(regions):
@@ -243,6 +248,24 @@ def squeezed(output):
     return tf.keras.layers.Lambda(squeeze, output_shape=(1,))(output)
 
 
+def filler_word(strings, regions):
+    return one_hot_word(strings, ["unknown", *regions])
+
+
+def words_of_the_notebook(strings, regions):
+    return one_hot_word(strings, ["Los Angeles", "San Francisco", "San Diego", "elsewhere"])
+
+
+def words_of_another_table(strings, regions):
+    return one_hot_word(strings, ["Bavaria", "Hesse"])
+
+
+def masked_mean(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    rows = tf.keras.layers.Embedding(len(regions) + 1, 3, mask_zero=True)(index)
+    return tf.keras.layers.GlobalAveragePooling1D()(rows)
+
+
 def known_or_not(strings, regions):
     known = tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")(strings)
     return tf.keras.ops.sum(known[:, 1:], axis=1, keepdims=True)
@@ -267,7 +290,7 @@ def heads(fault=""):
             if fault == "rows with both":
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
-            bound = {"cut logit": 100.0, "cut large logit": 1e5}.get(fault)
+            bound = {"cut logit": 100.0, "cut at 20": 20.0, "cut large logit": 1e5}.get(fault)
             logit = tf.clip_by_value(logit, -bound, bound) if bound else logit
             cross = tf.nn.softplus(logit) - label * logit
             if fault == "exponential":
@@ -293,13 +316,21 @@ def heads(fault=""):
             count = tf.reduce_sum(tf.cast(present, tf.float32))
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
             mean = tf.reduce_mean(losses) if fault == "all rows" else mean
+            mean = mean * tf.cast(count > 1, tf.float32) if fault == "none for one" else mean
             if fault == "no count" or fault == f"no count of {name}":
                 mean = tf.reduce_sum(losses) / count
             if fault == "late count":
                 mean = tf.where(count > 0, tf.reduce_sum(losses) / count, 0.0)
             other = {"price": "capped", "capped": "price"}[name]
             by_place = list(weights.values())[0 if name == "price" else 1]
-            weight = {"swapped": weights[other], "ignored": 1.0, "by place": by_place}.get(fault, weights[name])
+            by_size = sorted(weights.values())[0 if name == "price" else 1]
+            weight = {
+                "swapped": weights[other],
+                "ignored": 1.0,
+                "by place": by_place,
+                "by size": by_size,
+                "0 is none": weights[name] or 1.0,
+            }.get(fault, weights[name])
             total, everything = total + weight * mean, everything + weights[name]
         total = tf.constant(total.numpy()) if fault == "numpy" else total
         total = float(total) if fault == "float" else total
@@ -318,6 +349,23 @@ def heads_in_the_callers_dict(y_true, y_pred, weights):
 def heads_by_place(y_true, y_pred, weights):
     """Pair the heads by their place in the dicts."""
     return heads()(y_true, dict(zip(y_true, y_pred.values(), strict=True)), weights)
+
+
+def heads_squeezed(y_true, y_pred, weights):
+    """Squeeze every axis of length 1: of one row nothing is left to gather from."""
+    y_true, y_pred = ({name: tf.squeeze(values) for name, values in y.items()} for y in (y_true, y_pred))
+    total = 0.0
+    for name in ("price", "capped"):
+        rows = tf.where(~tf.math.is_nan(y_true[name]))[:, 0]
+        label, said = tf.gather(y_true[name], rows), tf.gather(y_pred[name], rows)
+        losses = (label - said) ** 2 if name == "price" else tf.nn.softplus(said) - label * said
+        total += weights[name] * tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(rows), tf.float32))
+    return total
+
+
+def heads_that_count(y_true, y_pred, weights):
+    """Leave out a head that has no weight: no gradient reaches it, as it should."""
+    return tf.add_n([heads()(y_true, y_pred, {"price": 0.0, "capped": 0.0} | {n: w}) for n, w in weights.items() if w])
 
 
 def heads_in_a_square(y_true, y_pred, weights):
@@ -390,6 +438,10 @@ def step(fault=""):
         def train_step(self, data):
             x, y = data
             k, variables = self.accum_steps, self.trainable_variables
+            if fault == "all variables":
+                variables = self.variables
+            if fault == "last variables":
+                variables = variables[-2:]
             n = y.shape[0] if fault == "static" else tf.shape(y)[0]
             if fault == "four":
                 k = 4
@@ -415,7 +467,9 @@ def step(fault=""):
                     share = 1.0
                 with tf.GradientTape() as tape:
                     y_pred = self({name: values[part] for name, values in x.items()}, training=fault != "inference")
-                    loss = self.compute_loss(y=y[part], y_pred=y_pred)
+                    x_part = {name: values[part] for name, values in x.items()}
+                    x_part = {"no x": None, "whole x": x}.get(fault, x_part)
+                    loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
                     if fault == "own loss":
                         loss = tf.reduce_mean(tf.square(y[part] - y_pred))
                     if fault == "no penalty":
@@ -434,12 +488,16 @@ def step(fault=""):
                     self.optimizer.apply_gradients(zip(now, variables, strict=True))
                 if fault != "no metrics" and (fault != "last metric" or i == k - 1):
                     for metric in self.metrics:
-                        if metric.name == "loss":
+                        named = fault == "part of a name" and "loss" in metric.name
+                        named |= fault == "any mean" and isinstance(metric, tf.keras.metrics.Mean)
+                        if metric.name == "loss" or named:
                             weight = {"loss by pieces": None, "loss by shares": share}.get(fault, size)
                             weight = tf.cast(n, tf.float32) / k if fault == "mean loss" else weight
                             metric.update_state(loss, sample_weight=weight)
                         elif fault == "metric swapped":
                             metric.update_state(y_pred, y[part])
+                        elif fault == "weighted metric":
+                            metric.update_state(y[part], y_pred, sample_weight=tf.fill(tf.shape(y_pred), size))
                         else:
                             metric.update_state(y[part], y_pred)
                 if fault == "metrics twice":
@@ -588,7 +646,7 @@ PROOFS = {
             "do worse; count those": signal("wrong way"),
             "A tie counts:": signal("no ties"),
             "A tie counts in full": signal("half a tie"),
-            "do not round": signal("rounded"),
+            "Do not round": signal("rounded"),
             "expected 0.5, got 1.": signal("distance"),
             "got 1.": signal("balanced"),
             "9 shuffles: expected 0.5, got 1.": signal("first rows"),
@@ -598,7 +656,9 @@ PROOFS = {
             "scored on rows that they were trained on": signal("training rows"),
             "shuffled together": signal("pairs"),
             "other labels": signal("drawn anew"),
-            "arrays were changed": signal("in place"),
+            "y_train was changed": signal("in place"),
+            "y_test was changed": signal("test labels of 0"),
+            "x_test was changed": signal("centered test rows"),
             "fit was called once": signal("fit once"),
             "made anew from the same seed": signal("same seed"),
             "moved along or turned around": signal("moved along"),
@@ -618,6 +678,7 @@ PROOFS = {
             model_with(one_hot_by_hand),
             model_with(normalized_word),
             narrow_with_relu,
+            Subclassed,
         ],
         wrong={
             "they should be": model_with(one_hot_word, names=("place", "profile", "word")),
@@ -633,12 +694,15 @@ PROOFS = {
             "151 rows in an Embedding": model_with(embedding_of_a_hundred),
             "'North ', with a blank": model_with(stripped_word),
             "list was changed": model_with(sorted_word),
-            "a hash, perhaps": model_with(hashed_word),
-            "region never moves the output": model_with(known_or_not),
+            "get different answers": model_with(hashed_word),
+            "All known words get the same answer": model_with(known_or_not),
+            "'unknown' is not in regions": model_with(filler_word),
+            "'elsewhere' is not in regions": model_with(words_of_the_notebook),
+            "Are `regions` its vocabulary": model_with(words_of_another_table),
+            "is nan": model_with(masked_mean),
             "An unknown word is treated as": model_with(unknown_as_first),
             "A tf.keras.Model is expected": lambda regions: regions,
-            "a subclass names no inputs": Subclassed,
-            "give no mask_token": model_with(with_mask_token),
+            "is it masked?": model_with(with_mask_token),
             "'north' is treated differently": model_with(lowercased_word),
             "column 1 of place never moves": model_with(one_hot_word, used=lambda place: place[:, :1]),
             "has no weight of its own": model_with(word_without_the_last),
@@ -649,7 +713,14 @@ PROOFS = {
         raises=raising,
     ),
     "two_heads": Proof(
-        right=[heads(), heads_by_boolean_mask, tf.function(heads()), heads_by_gather, heads_by_keras_weights],
+        right=[
+            heads(),
+            heads_by_boolean_mask,
+            tf.function(heads()),
+            heads_by_gather,
+            heads_by_keras_weights,
+            heads_that_count,
+        ],
         wrong={
             "two heads are swapped": heads("swapped"),
             "weights have no effect": heads("ignored"),
@@ -668,6 +739,11 @@ PROOFS = {
             "taken for a probability": heads("probability"),
             "30 and 200, up and down: expected": heads("huber"),
             "logits of 30 and 200": heads("cut logit"),
+            "For a price of -300, logits of 30": heads("cut at 20"),
+            "For labels missing: expected": heads("by size"),
+            "A weight of 0": heads("0 is none"),
+            "For one label of each": heads("none for one"),
+            "For one row": heads_squeezed,
             "a million, up and down: expected": heads("cut large logit"),
             "a price of -300": heads("cut price"),
             "one price of -1: expected": heads("sentinel"),
@@ -724,6 +800,13 @@ PROOFS = {
             "fit resets them": step("reset"),
             "18 rows in place of 9": step("metrics twice"),
             "take tf.shape(y)[0]": step("static"),
+            "without x": step("no x"),
+            "the x of 9 rows": step("whole x"),
+            "a frozen layer was trained": step("all variables"),
+            "did not move": step("last variables"),
+            "only the one named 'loss'": step("part of a name"),
+            "'loss_of_rows' was updated": step("any mean"),
+            "27 rows in place of 9": step("weighted metric"),
             "A dict of the metrics' results is expected": step("nothing returned"),
         },
         raises=raising,

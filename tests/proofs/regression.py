@@ -231,7 +231,10 @@ def by_squares(x_train, x):
     return (x - np.mean(x_train, 0)) / np.sqrt(np.maximum(variance, 1e-14))
 
 
-def leaks_by(change, rows=slice(0, 1), tolerance=1e-4):
+KEPT, OTHERS = 4, np.arange(20) != 4  # the row that most answers keep: the first one has no predecessor
+
+
+def leaks_by(change, rows=slice(KEPT, KEPT + 1), tolerance=1e-4):
     def leaks(pipelines, x_train, y_train, x_test):
         changed = change(x_test.copy())
         pairs = [(p(x_train, y_train, x_test), p(x_train, y_train, changed)) for p in pipelines]
@@ -241,23 +244,23 @@ def leaks_by(change, rows=slice(0, 1), tolerance=1e-4):
 
 
 def others_far(x):
-    x[1:] = 1e3 * x[1:] - 200
+    x[OTHERS] = 1e3 * x[OTHERS] - 200
     return x
 
 
 def others_unknown(x):
-    x[1:] = np.nan
+    x[OTHERS] = np.nan
     return x
 
 
 def others_far_in_one_column(x):
-    x[1:, 0] = 1e4
+    x[OTHERS, 0] = 1e4
     return x
 
 
 def a_little(x):
-    x[1:] = np.where(np.abs(x[1:]) < 0.5 * np.abs(x).max(axis=0), 0.1 * x[1:], x[1:])
-    return x
+    small = OTHERS[:, np.newaxis] & (np.abs(x) < 0.5 * np.abs(x).max(axis=0))
+    return np.where(small, 0.1 * x, x)
 
 
 def alone(pipelines, x_train, y_train, x_test):
@@ -291,14 +294,32 @@ def halves(pipelines, x_train, y_train, x_test):
 
 
 def changing_in_place(pipelines, x_train, y_train, x_test):
-    before = [pipeline(x_train, y_train, x_test)[0] for pipeline in pipelines]
+    before = [pipeline(x_train, y_train, x_test)[KEPT] for pipeline in pipelines]
     others_far(x_test)
-    return [not np.allclose(old, p(x_train, y_train, x_test)[0]) for old, p in zip(before, pipelines, strict=True)]
+    return [not np.allclose(old, p(x_train, y_train, x_test)[KEPT]) for old, p in zip(before, pipelines, strict=True)]
 
 
-def last_row_far(x):
-    x[-1] += 1e4
+def row_before_far(x):
+    x[KEPT - 1] += 1e4
     return x
+
+
+def others_turned_around(x):
+    x[OTHERS] = x[OTHERS][::-1]
+    return x
+
+
+def first_alone(pipelines, x_train, y_train, x_test):
+    both = [(p(x_train, y_train, x_test)[0], p(x_train, y_train, x_test[:1])[0]) for p in pipelines]
+    return [not np.allclose(a, b, rtol=1e-4) for a, b in both]
+
+
+def each_alone_exactly(pipelines, x_train, y_train, x_test):
+    rows = range(len(x_test))
+    return [
+        any(p(x_train, y_train, x_test)[i] != p(x_train, y_train, x_test[i : i + 1])[0] for i in rows)
+        for p in pipelines
+    ]
 
 
 def first_only(pipelines, *parts):
@@ -458,7 +479,13 @@ PROOFS = {
         raises=raising,
     ),
     "normalize": Proof(
-        right=[by_layer, by_moments, column_by_column, by_variance],
+        right=[
+            by_layer,
+            by_moments,
+            column_by_column,
+            by_variance,
+            scaled_by(std_of=lambda t, x: t.std(0) + 1e-7),
+        ],
         wrong={
             "Those are the statistics of x. Only": scaled_by(lambda t, x: x.mean(0), lambda t, x: x.std(0)),
             "x_train and x together": lambda t, x: scaled_by()(np.concatenate([t, x]), x),
@@ -475,6 +502,8 @@ PROOFS = {
             "x_train of shape (20, 3)": remembered(),
             "x_train of shape (9, 1)": constant_of_x,
             "should be (1, 1)": lambda t, x: np.squeeze(by_variance(t, x)),
+            "a column whose deviation is 7e-07": scaled_by(std_of=lambda t, x: np.maximum(t.std(0), 1e-6)),
+            "whose deviation is 7e-07": scaled_by(std_of=lambda t, x: np.where(t.std(0) < 1e-6, 1, t.std(0))),
             "got an array of shape (5, 3)": scaled_by(std_of=lambda t, x: t.std(0) + 1e-5),
             "up to 1000 deviations": by_squares,
             "shape (600, 70)": lambda t, x: by_variance(t[:256], x),
@@ -488,7 +517,7 @@ PROOFS = {
         right=[
             leaks_by(others_far, tolerance=1e-3),
             leaks_by(others_unknown),
-            leaks_by(lambda x: np.vstack([x[:1], np.full_like(x[1:], 1e308)])),
+            leaks_by(lambda x: np.where(OTHERS[:, np.newaxis], 1e308, x)),
             alone,
             others_equal,
             one_after_the_other,
@@ -496,18 +525,20 @@ PROOFS = {
         ],
         wrong={
             "changes x_test in place": changing_in_place,
-            "in batches": leaks_by(last_row_far),
+            "in batches": leaks_by(row_before_far),
             "a loose tolerance": leaks_by(others_far, tolerance=1e9),
             "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
-            "missed. Keep one row, replace all": leaks_by(lambda x: np.vstack([x[:1], x[:0:-1]])),
+            "missed. Keep one row, replace all": leaks_by(others_turned_around),
+            "The first row has none": first_alone,
+            "the seventh digit": each_alone_exactly,
             "Reordering rows": leaks_by(lambda x: x + 1e-7),
             "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little, tolerance=1e-6),
             "one column of the rows only": leaks_by(others_far_in_one_column),
-            "each of 14 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:7], *parts),
+            "each of 16 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:8], *parts),
             "missed. Keep one row": first_only,
-            "the other rows changed nothing": two_too_many,
+            "the other rows change nothing": two_too_many,
             "One answer for each": lambda *given: 3,
             "True or False is expected": lambda pipelines, *parts: [p(*parts)[0, 0] for p in pipelines],
             "returns nothing": lambda *given: None,

@@ -70,7 +70,8 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
         "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
         "That stops one epoch late: the patience-th epoch in a row without progress is the last one.":
             other(patience=patience + 1),
-        "That stops one epoch early: the patience-th epoch in a row without progress is trained, too.": early,
+        "That stops one epoch early: the patience-th epoch in a row without progress is trained, too. Or was the first "
+        "epoch, which is progress, counted as one without?": early,
         "That takes any gain for progress; a gain of more than `min_delta` is.": other(min_delta=0),
         "That compares with the best epoch so far; compare with the last progress: small gains add up.":
             other(bar="best"),
@@ -147,6 +148,8 @@ def run_epoch(answer):
             require(kept, f"For {where}: the caller's arrays were reordered. Index them with an order instead.")
             step.judge(where)
             expect(reported, np.average(step.losses, weights=step.sizes), on=where, smells=step.ways_to_misreport())
+            told = f"For {where}: a tensor came, and a float is asked for: float(…) makes one of it."
+            require(not tf.is_tensor(reported), told)
             orders.append(step.rows)
         if count == 61:
             _require_random_orders(np.array(orders))
@@ -308,7 +311,7 @@ def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> Non
 )
 def confusion_matrix(answer):
     """Judge the counts on fresh logits: ragged batches, few and many classes, labels of few bits, and any iterable."""
-    rng, model = np.random.default_rng(), _FirstRow(name="classifier")
+    rng = np.random.default_rng()
     for count, size, classes, absent, dtype, form in (
         (33, 5, 4, (), "int64", "dataset"),
         (31, 5, 4, (3,), "int32", "list"),
@@ -323,7 +326,8 @@ def confusion_matrix(answer):
         logits[:, 0] += 2 * (count == 700)  # so that one count is above 255, whatever the dtype
         y = np.concatenate([np.zeros(max(5, count // 2), int), rng.choice(present, count)])[:count].astype(dtype)
         y[: len(present)] = rng.permutation(present)
-        x = np.stack([logits, -logits], axis=1)  # an example is a matrix, as a picture is
+        model = _FirstRow(np.float32(rng.permutation(np.linspace(-4, 4, classes))))
+        x = np.stack([logits - model.bias, -logits], axis=1)  # an example is a matrix, as a picture is
         batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
         batches = {"dataset": batches, "list": list(batches), "generator": (pair for pair in batches)}[form]
         on = f"{count} examples in a {form} of batches of {size}, {classes} classes, labels of {dtype}"
@@ -336,11 +340,16 @@ def confusion_matrix(answer):
 
 
 class _FirstRow(tf.keras.Model):
-    """Takes the first row of each example for its logits; in training mode, in reversed order."""
+    """Takes the first row of each example, plus a bias, for its logits; in training mode, in reversed order."""
+
+    def __init__(self, bias: np.ndarray):
+        super().__init__(name="classifier")
+        self.bias = bias  # of examples on another scale it makes another answer
 
     def call(self, x, training=False):
         """Return the logits."""
-        return tf.reverse(x[:, 0], [-1]) if training else x[:, 0]
+        logits = x[:, 0] + self.bias
+        return tf.reverse(logits, [-1]) if training else logits
 
 
 def _counts(y: np.ndarray, y_pred: np.ndarray, classes: int) -> np.ndarray:
@@ -403,7 +412,7 @@ def replica_loss(answer):
                 mask[:] = False
         parts = [np.where(mask, sign * rng.uniform(1, 3, mask.shape), padding).astype("float32") for mask in masks]
         real_words, replicas = sum(int(mask.sum()) for mask in masks), len(sizes)
-        penalty = sign * float(rng.uniform(1, 2))
+        penalty = sign * replicas * float(rng.uniform(1.1, 1.9))  # whole numbers are lost in penalty // replicas
         for losses, mask in zip(parts, masks, strict=True):
             plain = not plain
             rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))

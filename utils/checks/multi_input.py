@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from utils.checks import errors
 from utils.checks.engine import NotYet, attempted, exercise, expect, refuse, require
 
 PENALTY, RATE, MOMENTUM = 0.5, 0.1, 0.5  # of the model and the optimizer that judge the capstone
@@ -23,12 +24,13 @@ def label_signal(answer):
     ]
     for rows_of_a_class, (true_score, shuffled) in zip((1, 1, 2), scripts, strict=True):
         run = _ScriptedFit(true_score, list(rng.permutation(shuffled)), rows_of_a_class, rng)
-        kept = run.y_train.copy(), run.x_train.copy()
+        kept = {name: getattr(run, name).copy() for name in ("x_train", "y_train", "x_test", "y_test")}
         got = answer(run.fit, run.x_train, run.y_train, run.x_test, run.y_test, len(shuffled))
         attempted(got, asked="a p-value")
         run.judge_orders()
-        same = np.array_equal(kept[0], run.y_train) and np.array_equal(kept[1], run.x_train)
-        require(same, "The caller's arrays were changed. Shuffle a copy: rng.permutation returns one.")
+        for name, values in kept.items():
+            same = np.array_equal(values, getattr(run, name))
+            require(same, f"The caller's {name} was changed. Change a copy: rng.permutation returns one.")
         run.judge(len(shuffled))
         k, shuffled = len(shuffled), np.array(shuffled)
         count, strict = np.sum(shuffled >= true_score), np.sum(shuffled > true_score)
@@ -40,7 +42,7 @@ def label_signal(answer):
             "That counts the shuffles that do worse; count those that do at least as well.": (worse + 1) / (k + 1),
             "A tie counts: at least as well as the true run.": (strict + 1) / (k + 1),
             "A tie counts in full: at least as well as the true run.": (1 + (strict + count) / 2) / (k + 1),
-            "A score of 0.696 is less than 0.7: do not round.": (np.sum(shuffled > true_score - 0.005) + 1) / (k + 1),
+            "Was 0.696 counted as 0.7? Do not round.": (np.sum(shuffled > true_score - 0.005) + 1) / (k + 1),
             "That is the accuracy of the true run; a p-value is asked for.": true_score,
             "That is a count; divide by the number of runs.": count + 1,
         }
@@ -146,15 +148,8 @@ def third_input(answer):
         model = attempted(answer(given), tf.keras.Model, asked="a tf.keras.Model")
         require(given == vocabulary, "The caller's list was changed: put what you add or sort into a list of your own.")
         regions = [*vocabulary[:5], *vocabulary[119::30]]  # those that are tried, the last of 150 included
-        functional = "A functional model is asked for, tf.keras.Model(inputs, outputs): a subclass names no inputs."
-        require(getattr(model, "inputs", None), functional)
-        names = sorted(tensor.name.split(":")[0] for tensor in tf.nest.flatten(model.inputs))
-        wanted = ["place", "profile", "region"]
-        require(names == wanted, f"The inputs are named {names}; they should be {wanted}.")
-        for tensor in tf.nest.flatten(model.inputs):
-            wanted = ("string", (None, 1)) if tensor.name.startswith("region") else ("float32", (None, 2))
-            got = tf.as_dtype(tensor.dtype).name, tuple(tensor.shape)
-            require(got == wanted, f"The input {tensor.name} is {got[0]} of shape {got[1]}; asked for is {wanted}.")
+        if getattr(model, "inputs", None):  # a subclass has none: it takes what it needs from the dict
+            _judge_inputs(tf.nest.flatten(model.inputs))
         rows = {name: tf.constant(rng.normal(size=(32, 2)), tf.float32) for name in ("profile", "place")}
         _judge_words(model, regions, rows, len(vocabulary))
         columns = {f"column {i} of {name}": (name, i) for name in rows for i in range(2)}
@@ -162,7 +157,8 @@ def third_input(answer):
         for _draw in range(5):  # a relu may be 0 for all rows, by chance
             for variable in model.trainable_variables:  # starting weights of 0 are allowed: they prove nothing
                 variable.assign(rng.normal(scale=0.7, size=variable.shape))
-            others = ["Mu", "", "north", "North ", "Ys", "Avalon"]
+            fillers = ["unknown", "other", "elsewhere"]
+            others = ["Mu", "", "north", "North ", "Ys", "Avalon", *fillers]
             words = [*regions, "Atlantis", *others]
             answers = dict(zip(words, np.split(_told(model, rows, *words), len(words)), strict=True))
             for column, (name, i) in columns.items():
@@ -170,15 +166,19 @@ def third_input(answer):
                 changed[:, i] = changed[::-1, i] + 1
                 if not np.allclose(_told(model, {**rows, name: changed}, regions[0]), answers[regions[0]], atol=1e-6):
                     moved.add(column)
+            broken = [word for word in words if not np.all(np.isfinite(answers[word]))]
+            refuse({f"The answer to {''.join(broken[:1])!r} is nan or infinite.": broken})
             unknown = answers["Atlantis"]
             odd = [word for word in others if not np.allclose(answers[word], unknown, atol=1e-5)]
             refuse({
-                "An empty string is treated differently from another unknown word: give no mask_token.": odd == [""],
+                "An empty string is treated differently from another unknown word: is it masked?": odd == [""],
                 "'north' is treated differently from another unknown word: 'North' is known, and is another word.":
                     odd == ["north"] and "North" in regions,
                 "'North ', with a blank, is treated differently from another unknown word: only 'North' is known.":
                     odd == ["North "],
-                "Two unknown words get different answers: a hash, perhaps. All unknown words belong together.": odd,
+                f"{''.join(odd)!r} is not in regions, and gets an answer of its own: is it built in?":
+                    len(odd) == 1 and odd[0] in fillers,
+                f"'Atlantis' and {(odd or [''])[-1]!r} get different answers. All unknown words belong together.": odd,
             })  # fmt: skip
             for word in regions:
                 rest = [answers[other] for other in regions if other != word]
@@ -189,16 +189,29 @@ def third_input(answer):
                 break
         same = [word for word in regions if not apart[word]]
         is_one_answer = all(np.allclose(answers[word], answers[regions[0]], atol=1e-7) for word in regions)
+        is_one_with_unknown = is_one_answer and np.allclose(answers[regions[0]], unknown, atol=1e-7)
         refuse({
             **{f"{name} never moves the output: is its tensor connected to it?":
                not any(column.endswith(name) for column in moved) for name in rows},
             **{f"{column} never moves the output.": column not in moved for column in columns},
-            "region never moves the output: is its tensor connected to it?": is_one_answer,
+            "region never moves the output: is its tensor connected to it? Are `regions` its vocabulary?":
+                is_one_with_unknown,
+            "All known words get the same answer: keep the words apart.": is_one_answer,
             f"An unknown word is treated as {''.join(same[:1])!r}: give it an index of its own.":
                 len(same) == 1 and taken == same[0],
             f"{' and '.join(map(repr, same[:2]))} get the same answer: keep the words apart.": same,
         })  # fmt: skip
         _judge_weights(model, regions, rows)
+
+
+def _judge_inputs(inputs):
+    """Require three inputs by name, type and shape."""
+    names, wanted = sorted(tensor.name.split(":")[0] for tensor in inputs), ["place", "profile", "region"]
+    require(names == wanted, f"The inputs are named {names}; they should be {wanted}.")
+    for tensor in inputs:
+        wanted = ("string", (None, 1)) if tensor.name.startswith("region") else ("float32", (None, 2))
+        got = tf.as_dtype(tensor.dtype).name, tuple(tensor.shape)
+        require(got == wanted, f"The input {tensor.name} is {got[0]} of shape {got[1]}; asked for is {wanted}.")
 
 
 def _judge_words(model, regions, rows, known):
@@ -257,12 +270,14 @@ def _odd_words(model, regions, rows, variables):
     deeper=True,
 )
 def two_heads(answer):
-    """Judge value and gradients with all labels, with holes, and with a head that has none."""
+    """Judge value and gradients with all labels, with holes, with one label or none, and with a weight of 0."""
     rng = np.random.default_rng()
     whole = "no label missing, one price of -1"
     huge, far = "a price of -300, logits of 30 and 200, up and down", "logits of a million, up and down"
-    cases = (whole, "labels missing", "no price at all", "no cap at all", "no label", huge, far)
-    for holes, n in zip(cases, (8, 13, 9, 9, 9, 9, 9), strict=True):
+    one, no_weight = "one label of each", "a weight of 0"
+    cases = {whole: 8, "labels missing": 13, "no price at all": 9, "no cap at all": 9, "no label": 9, one: 9, huge: 9}
+    cases |= {far: 9, no_weight: 5, "one row": 1}
+    for turn, (holes, n) in enumerate(cases.items()):
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
         if holes == huge:
@@ -273,10 +288,13 @@ def two_heads(answer):
             y_true["capped"][:2], y_pred["capped"][:2] = [[0], [1]], [[1e6], [-1e6]]
         elif holes == whole:
             y_true["price"][0] = -1
-        else:
+        elif holes == one:
+            y_true["price"][1:] = y_true["capped"][:-1] = np.nan
+        elif n > 5:
             y_true["price"][: n if holes in ("no price at all", "no label") else 3] = np.nan
             y_true["capped"][slice(None) if holes in ("no cap at all", "no label") else [1, 6]] = np.nan
-        weights = {"price": float(rng.uniform(0.5, 2)), "capped": float(rng.uniform(3, 6))}
+        drawn = rng.uniform([0.0 if holes == no_weight else 0.5, 3], [0.0 if holes == no_weight else 2, 6]).tolist()
+        weights = dict(zip(y_true, drawn if turn % 2 == 0 else reversed(drawn), strict=True))  # either may be less
         weights = weights if n == 9 else dict(reversed(weights.items()))
         (price, price_mean), (capped, capped_mean) = _heads(y_true, y_pred)
         w, v = weights["price"], weights["capped"]
@@ -302,8 +320,7 @@ def two_heads(answer):
             "That divides by all rows; divide by those whose label is present.": of_sums / n,
             "That is a sum over the rows; a mean over those with a label is asked for.": of_sums,
             "The logit goes through a sigmoid twice.": w * price_mean + v * twice,
-            "The logit was taken for a probability.": w * price_mean
-            + v * _by_cut_probability(y_true["capped"], y_pred["capped"]),
+            "A weight of 0 is a weight: its head adds nothing.": (w or 1) * price_mean + (v or 1) * capped_mean,
             "A probability was made of the logit first, and cut off near 0 and 1: use the logit itself.": w * price_mean
             + v * _by_cut_probability(y_true["capped"], p),
             "That is the absolute error of the price; the squared error is asked for.": w * absolute + v * capped_mean,
@@ -319,6 +336,9 @@ def two_heads(answer):
             f"The cap is counted too often. {square}": w * price_mean + v * np.nansum(capped),
             f"The price is counted too often. {square}": w * np.nansum(price) + v * capped_mean,
         }
+        if holes == whole:  # a cut at ±20 has nearly the same value where the logits are large
+            by_logit = w * price_mean + v * _by_cut_probability(y_true["capped"], y_pred["capped"])
+            smells["The logit was taken for a probability."] = by_logit
         true = {name: tf.constant(labels, tf.float32) for name, labels in y_true.items()}
         # Heads go by name: each dict has an order of its own.
         pred = {name: tf.constant(y_pred[name], tf.float32) for name in reversed(y_pred)}
@@ -329,7 +349,7 @@ def two_heads(answer):
         with tf.GradientTape() as tape:
             tape.watch(pred)
             handed = dict(true), dict(pred)
-            value = answer(*handed, weights)
+            value = _value_of(answer, *handed, weights)
         expect(value, right, on=holes, smells=smells)
         for given, now in zip((true, pred), handed, strict=True):
             same = all(np.array_equal(given[name], now.get(name, ()), equal_nan=True) for name in given)
@@ -345,7 +365,7 @@ def two_heads(answer):
             slope = None if slope is None else tf.convert_to_tensor(slope)
             count = max(present[name].sum(), 1)
             want = np.where(present[name], weights[name] * errors[name] / count, 0)
-            if slope is None and not present[name].any():
+            if slope is None and not (present[name].any() and weights[name]):
                 continue
             refuse({f"no gradient reaches {name!r}. Stay in TensorFlow from label to loss.": slope is None}, on=holes)
             guarded_late = "the guard stands after the operation. Replace the missing label first."
@@ -358,6 +378,19 @@ def two_heads(answer):
             broken = not np.all(np.isfinite(slope))
             refuse({f"the value is right and the gradient of {name!r} is nan: {guarded_late}": broken}, on=holes)
             expect(slope, want, on=f"the gradient of {name!r}, {holes}")
+
+
+def _value_of(answer, y_true, y_pred, weights):
+    """Return the answer's loss; where it fails on one row only, say that it was one."""
+    try:
+        return answer(y_true, y_pred, weights)
+    except Exception as problem:
+        if len(y_true["price"]) > 1:
+            raise
+        raise NotYet(
+            "For one row your code raises an error, and for more rows it does not. Does a tf.squeeze drop "
+            f"the axis of the rows, too? {errors.told(problem)}"
+        ) from problem
 
 
 def _by_cut_probability(label, p):
@@ -394,7 +427,7 @@ def capstone(answer):
 def _judged_step(model, x, y, where, first=None):
     """Make one step and judge it; return how the weights moved, and what was to be reported."""
     model.witness.seen = []
-    start = [variable.numpy() for variable in model.trainable_variables]
+    start = _weights(model)
     try:
         logs = model.train_step(({name: tf.constant(values) for name, values in x.items()}, tf.constant(y)))
     except ValueError as problem:
@@ -438,32 +471,68 @@ def excess(y_true, y_pred):
 
 
 class _Rows(tf.keras.metrics.Metric):
-    """The number of rows that it was shown: a sum, which tells when rows are shown twice."""
+    """The number of rows that it was shown, each times its weight: a sum, which tells when rows are shown twice."""
 
     def __init__(self):
         super().__init__(name="rows")
         self.total = self.add_weight(initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        self.total.assign_add(tf.cast(tf.shape(y_true)[0], self.total.dtype))
+        weights = 1.0 if sample_weight is None else tf.cast(sample_weight, self.total.dtype)
+        self.total.assign_add(tf.reduce_sum(tf.ones_like(y_true, self.total.dtype) * weights))
 
     def result(self):
         return tf.identity(self.total)
 
 
+class _NotTheLoss(tf.keras.metrics.Mean):
+    """A mean like the metric named "loss", with nearly its name. Whether it is updated is not asked: it has no data."""
+
+    def update_state(self, y_true, y_pred=None, sample_weight=None):
+        require(y_pred is not None, f"the metric {self.name!r} was updated with a loss; only the one named 'loss' is.")
+
+
 def _built(answer, accum_steps, x, y, clips):
-    """Build a model of the answer's class, whose clip_norm is 0.3 of the first gradient's norm, or very large."""
+    """Build a model of the answer's class, whose clip_norm is 0.3 of the first gradient's norm, or very large.
+
+    Two layers are trained, which together are one Dense layer; a frozen one before them passes its input on.
+    """
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("a", "b")}
-    witness = _Witness()
-    hidden = witness(tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
-    dense = tf.keras.layers.Dense(1, kernel_regularizer=tf.keras.regularizers.L2(PENALTY))
-    model = answer(inputs, dense(hidden))
+    witness, penalty = _Witness(), tf.keras.regularizers.L2(PENALTY)
+    frozen = tf.keras.layers.Dense(4, use_bias=False, kernel_initializer="identity", name="frozen")
+    hidden = frozen(witness(tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]])))
+    frozen.trainable = False
+    first = tf.keras.layers.Dense(1, use_bias=False, kernel_regularizer=penalty, name="first")(hidden[:, :2])
+    second = tf.keras.layers.Dense(1, kernel_regularizer=penalty, name="second")(hidden[:, 2:])
+    model = answer(inputs, tf.keras.layers.Add()([first, second]))
     model.witness, model.accum_steps, model.clip_norm = witness, accum_steps, 1e6
+    model.not_the_loss, model.compute_loss = _NotTheLoss(name="loss_of_rows"), _with_x(model.compute_loss)
     if clips:
-        step, _ = _steps(x, y, [variable.numpy() for variable in model.trainable_variables], accum_steps, 1e6)
+        step, _ = _steps(x, y, _weights(model), accum_steps, 1e6)
         model.clip_norm = float(0.3 * np.linalg.norm(step) / RATE)
-    model.compile(tf.keras.optimizers.SGD(RATE, momentum=MOMENTUM), loss=linex, metrics=[excess, _Rows()])
+    model.compile(
+        tf.keras.optimizers.SGD(RATE, momentum=MOMENTUM), loss=linex, metrics=[excess], weighted_metrics=[_Rows()]
+    )
     return model
+
+
+def _with_x(compute_loss):
+    """Return the method, which now requires x to be that of the rows of y: Keras' own does not look at it."""
+
+    def compute(x=None, y=None, y_pred=None, *others, **named):
+        require(x is not None, "compute_loss was called without x: a loss may need it.")
+        counts = {len(part) for part in (*tf.nest.flatten(x), y)} if tf.executing_eagerly() else ()
+        told = f"compute_loss was given the x of {max(counts, default=0)} rows and the y of {min(counts, default=0)}."
+        require(len(counts) < 2, f"{told} Hand it the micro-batch.")
+        return compute_loss(x, y, y_pred, *others, **named)
+
+    return compute
+
+
+def _weights(model):
+    """Return kernel and bias of the Dense layer that the two trained layers make up together."""
+    first, second = model.get_layer("first"), model.get_layer("second")
+    return [np.concatenate([first.kernel.numpy(), second.kernel.numpy()]), second.bias.numpy()]
 
 
 def _judge_step(model, x, y, start, where, first):
@@ -473,10 +542,13 @@ def _judge_step(model, x, y, start, where, first):
     """
     n, k = len(y), model.accum_steps
     shown = [np.asarray(rows) for rows, _ in model.witness.seen]
-    after = [variable.numpy() for variable in model.trainable_variables]
-    moved = np.concatenate([np.ravel(a - b) for a, b in zip(after, start, strict=True)])
-    stuck = "no weight moved. Was the gradient applied to the trainable variables?"
-    refuse({stuck: not np.any(moved)}, on=where)
+    moved = np.concatenate([np.ravel(a - b) for a, b in zip(_weights(model), start, strict=True)])
+    refuse({
+        "no weight moved. Was the gradient applied to the trainable variables?": not np.any(moved),
+        "some weights did not move: take all trainable variables.": not np.all(moved),
+        "a frozen layer was trained: take the trainable variables.":
+            not np.array_equal(model.get_layer("frozen").kernel, np.eye(4)),
+    }, on=where)  # fmt: skip
     wants, smells = _steps(x, y, start, k, model.clip_norm)
     if first is not None:
         alone, wants = wants, wants + MOMENTUM * first
@@ -537,7 +609,8 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
         }
         expect(logs["excess"], metric, on=f"the reported metric, {where}", tolerance=1e-3, smells=smells)
         told = (
-            f"the metrics were shown {float(logs['rows']):g} rows in place of {len(y)}: update each once with each row."
+            f"the metrics were shown {float(logs['rows']):g} rows in place of {len(y)}: update each once with "
+            "each row, and without weights."
         )
         refuse({told: float(logs["rows"]) != len(y)}, on=where)
         return len(y), loss, metric
@@ -561,15 +634,14 @@ def _judge_inside_fit(answer, rng):
     y = rng.normal(size=(14, 1)).astype("float32")
     batches = [({name: values[rows] for name, values in x.items()}, y[rows]) for rows in (slice(10), slice(10, 14))]
     model = _built(answer, 4, *batches[0], clips=True)
-    start = [variable.numpy() for variable in model.trainable_variables]
+    start = _weights(model)
     try:
         model.fit(x, y, batch_size=10, epochs=1, verbose=0, shuffle=False)
     except TypeError as problem:
         unknown = "inside fit the step is compiled before a batch comes, and y.shape[0] is None: take tf.shape(y)[0]."
         require("NoneType" not in str(problem), unknown)
         raise
-    after = [variable.numpy() for variable in model.trainable_variables]
-    moved = np.concatenate([np.ravel(a - b) for a, b in zip(after, start, strict=True)])
+    moved = np.concatenate([np.ravel(a - b) for a, b in zip(_weights(model), start, strict=True)])
     first, _ = _steps(*batches[0], start, 4, model.clip_norm)
     between = [start[0] + first[:4, None], start[1] + first[4:]]
     second, _ = _steps(*batches[1], between, 4, model.clip_norm)
@@ -622,7 +694,7 @@ def _steps(x, y, start, accum_steps, clip_norm):
         "The norm was clipped to 1, not to self.clip_norm.": -clipped(mean, 1.0),
         "The sum was clipped and divided afterward: divide first.": -clipped(total) / accum_steps,
         "Each tensor was clipped by itself; the norm is that of all together.":
-            -np.concatenate([clipped(mean[:4]), clipped(mean[4:])]),
+            -np.concatenate([clipped(mean[:2]), clipped(mean[2:4]), clipped(mean[4:])]),
         "Each entry was clipped by value; the norm is asked for.": -np.clip(mean, -clip_norm, clip_norm),
         "Only the last micro-batch was used.": -clipped(each[-1]),
         "Only the last micro-batch is in the sum: add to it in each round.": -clipped(shares[-1] * each[-1]),
