@@ -1,5 +1,6 @@
 """Every check is proven on the stub, the solution, other right answers, misconceptions, and code that raises."""
 
+import ast
 import functools
 import importlib
 import re
@@ -17,11 +18,11 @@ from utils.checks.verdict import CORRECT, NOT_ATTEMPTED, NOT_YET, RAISED
 
 NAMES = {"np": np, "tf": tf, "checks": checks, "data": data, "plotting": plotting}
 EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
-PROOFS = {
-    name: proof
+TOPICS = {
+    path.stem: importlib.import_module(f"tests.proofs.{path.stem}").PROOFS
     for path in sorted((ROOT / "tests" / "proofs").glob("[a-z]*.py"))
-    for name, proof in importlib.import_module(f"tests.proofs.{path.stem}").PROOFS.items()
 }
+PROOFS = {name: proof for proofs in TOPICS.values() for name, proof in proofs.items()}
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: f"{e.number}-{e.check}")
 
 
@@ -92,3 +93,23 @@ def test_no_verdict_prints_the_solution(exercise):
     for said in (*right, *wrong.values(), *raising):
         own = re.sub(r"\(line \d+: `.*`\)", "", said.message)  # without the line of the answer that it names
         assert not any(line in own for line in solution_lines - set(exercise.stub.splitlines()))
+
+
+def sentences(topic):
+    """Return the sentences, and ends of sentences, that the checks of a topic can say of an answer."""
+    tree = ast.parse((ROOT / "utils" / "checks" / f"{topic}.py").read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    aside = [node for function in functions for decorator in function.decorator_list for node in ast.walk(decorator)]
+    aside += [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]  # docstrings
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in aside]
+    return [text.strip() for text in texts if isinstance(text, str) and re.search(r"\S \S.*[.?]\s*$", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_sentence_is_said_to_an_answer(topic):
+    """A sentence that no answer of the proofs gets may be true of none."""
+    said = ""
+    for name in TOPICS[topic]:
+        _, wrong, raising = judged(name)
+        said += "\n".join(verdict.message for verdict in (*wrong.values(), *raising))
+    assert [sentence for sentence in sentences(topic) if sentence not in said] == []
