@@ -214,6 +214,7 @@ def faulty_epoch(fault):
             "sum": np.sum(losses),
             "total": total,
             "total over batches": total / len(losses),
+            "total over full batches": total / (len(losses) * batch_size),
             "means over examples": np.sum(losses) / len(x),
             "all full": np.sum(losses) * batch_size / len(x),
             "digits": round(total / len(x), 2),
@@ -312,6 +313,14 @@ def matrix_by_bincount(model, batches, classes, cast=True):
         y = tf.cast(y_batch, tf.int64) if cast else y_batch
         at = tf.cast(y * tf.cast(classes, y.dtype), tf.int64) + tf.argmax(model(x_batch), axis=1)
         counts += tf.math.bincount(tf.cast(at, tf.int32), minlength=classes**2)
+    return tf.reshape(counts, (classes, classes))
+
+
+def matrix_in_dtype_of_labels(model, batches, classes):
+    counts = 0
+    for x_batch, y in batches:
+        at = y * tf.cast(classes, y.dtype) + tf.cast(tf.argmax(model(x_batch), axis=1), y.dtype)
+        counts += tf.math.bincount(tf.cast(at, tf.int32) % classes**2, minlength=classes**2)
     return tf.reshape(counts, (classes, classes))
 
 
@@ -463,6 +472,10 @@ PROOFS = {
         wrong={
             "a batch that holds no example": epoch_of_an_empty_batch,
             "used exactly once": faulty_epoch("with replacement"),
+            "cut both alike": lambda step, x, y, *rest: faulty_epoch("")(
+                lambda x_batch, _: step(x_batch, y), x, y, *rest
+            ),
+            "examples of full batches": faulty_epoch("total over full batches"),
             "A batch's loss is a mean": faulty_epoch("means over examples"),
             "divided by the number of batches": faulty_epoch("total over batches"),
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
@@ -526,6 +539,7 @@ PROOFS = {
     "confusion_matrix": Proof(
         right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once, matrix_by_variable],
         wrong={
+            "The answers, too.": matrix_in_dtype_of_labels,
             "shares of the columns": lambda *answer: (
                 matrix_by_numpy(*answer) / np.maximum(matrix_by_numpy(*answer).sum(axis=0), 1)
             ),
