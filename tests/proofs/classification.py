@@ -8,7 +8,7 @@ from tests.proofs import Proof
 
 def stop_by_counter(
     val_losses, patience, min_delta, *, exactly=False, bar="", in_a_row=True, extra=0, start=np.inf, nan=False,
-    rise=False, share=False,
+    rise=False, share=False, left_out=False,
 ):  # fmt: skip
     mark, waited, epoch = start, 0, 0
     for loss in val_losses:
@@ -17,9 +17,9 @@ def stop_by_counter(
         enough = min_delta * (mark if share and epoch > 1 else 1)
         if gain > enough or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
             mark, waited = loss, 0 if in_a_row else waited
-        else:
+        elif not (left_out and np.isnan(loss)):
             waited += 1
-        mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
+        mark = {"before": loss, "best": min(mark, loss), "nan": loss if np.isnan(loss) else mark}.get(bar, mark)
         if waited == patience + extra:
             break
     return np.int64(epoch), np.nanargmin(val_losses[:epoch]) + 1
@@ -167,8 +167,17 @@ def epoch_without_a_single_row(train_step, x, y, epoch, batch_size):
     return total / len(x)
 
 
+def epoch_of_an_empty_batch(train_step, x, y, epoch, batch_size):
+    order, total = np.random.default_rng(epoch).permutation(len(x)), 0.0
+    for i in range(len(x) // batch_size + 1):
+        rows = order[i * batch_size : (i + 1) * batch_size]
+        total += float(train_step(x[rows], y[rows])) * len(rows)
+    return total / len(x)
+
+
 def faulty_epoch(fault):
     orders = {  # of n examples, in an epoch
+        "with replacement": lambda n, epoch: np.random.default_rng(epoch).integers(0, n, n),
         "same order": lambda n, epoch: np.random.default_rng(1).permutation(n),
         "no shuffle": lambda n, epoch: np.arange(n),
         "every fifth order": lambda n, epoch: np.random.default_rng(epoch % 5).permutation(n),
@@ -204,6 +213,9 @@ def faulty_epoch(fault):
             "means": np.mean(losses),
             "sum": np.sum(losses),
             "total": total,
+            "total over batches": total / len(losses),
+            "total over full batches": total / (len(losses) * batch_size),
+            "means over examples": np.sum(losses) / len(x),
             "all full": np.sum(losses) * batch_size / len(x),
             "digits": round(total / len(x), 2),
         }
@@ -304,6 +316,14 @@ def matrix_by_bincount(model, batches, classes, cast=True):
     return tf.reshape(counts, (classes, classes))
 
 
+def matrix_in_dtype_of_labels(model, batches, classes):
+    counts = 0
+    for x_batch, y in batches:
+        at = y * tf.cast(classes, y.dtype) + tf.cast(tf.argmax(model(x_batch), axis=1), y.dtype)
+        counts += tf.math.bincount(tf.cast(at, tf.int32) % classes**2, minlength=classes**2)
+    return tf.reshape(counts, (classes, classes))
+
+
 def matrix_of_all_at_once(model, batches, classes):
     labels, answers = [], []
     for x_batch, y_batch in batches:
@@ -399,6 +419,12 @@ PROOFS = {
     "stop_and_best": Proof(
         right=[stop_by_counter, stop_by_list_of_progress, stop_by_keras, stop_by_recursion],
         wrong={
+            "best epoch is one too early": stop_keeping(
+                lambda losses, trained, min_delta: np.nanargmin(losses[:trained]) - 1
+            ),
+            "not how many losses there are": lambda losses, *rest: (len(losses), stop_by_counter(losses, *rest)[1]),
+            "An epoch whose loss is nan was left out": stop_with(left_out=True),
+            "After a nan nothing was progress again": stop_with(bar="nan"),
             "stops one epoch late": stop_with(extra=1),
             "any gain": lambda losses, patience, min_delta: stop_by_counter(losses, patience, 0),
             "compares with the epoch before": stop_with(bar="before"),
@@ -444,6 +470,14 @@ PROOFS = {
     "run_epoch": Proof(
         right=[epoch_by_legacy_shuffle, epoch_by_tf_data, epoch_by_random_keys, epoch_by_recursion],
         wrong={
+            "a batch that holds no example": epoch_of_an_empty_batch,
+            "used exactly once": faulty_epoch("with replacement"),
+            "cut both alike": lambda step, x, y, *rest: faulty_epoch("")(
+                lambda x_batch, _: step(x_batch, y), x, y, *rest
+            ),
+            "examples of full batches": faulty_epoch("total over full batches"),
+            "A batch's loss is a mean": faulty_epoch("means over examples"),
+            "divided by the number of batches": faulty_epoch("total over batches"),
             "Most examples follow their neighbor": epoch_by_shuffled_batches,
             "Most examples follow": faulty_epoch("pairs"),
             "In one epoch most": faulty_epoch("threes in one epoch"),
@@ -506,6 +540,10 @@ PROOFS = {
     "confusion_matrix": Proof(
         right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once, matrix_by_variable],
         wrong={
+            "The answers, too.": matrix_in_dtype_of_labels,
+            "shares of the columns": lambda *answer: (
+                matrix_by_numpy(*answer) / np.maximum(matrix_by_numpy(*answer).sum(axis=0), 1)
+            ),
             "swapped": lambda *answer: matrix_by_numpy(*answer).T,
             "last batch alone": last_matrix,
             "last batch is missing": full_batches_only,
@@ -532,6 +570,9 @@ PROOFS = {
     "replica_loss": Proof(
         right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows],
         wrong={
+            "do not divide it by them": lambda losses, mask, real, penalty, n: (
+                (tf.reduce_sum(losses[mask]) + penalty) / float(real)
+            ),
             "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
             "adds the whole penalty": lambda *answer: share(*answer[:4], 1),
             "The penalty is missing": lambda *answer: share(*answer[:3], 0.0, 1),

@@ -866,6 +866,7 @@ PROOFS = {
     "skip_nonfinite": Proof(
         right=[skip_by_cond, skip_by_if, skip_by_difference, skip_by_max, skip_by_concat],
         wrong={
+            "and not the skipped ones": skip_and(lambda finite, gradients: tf.cast(finite, tf.int32)),
             "no longer finite": apply_anyway,
             "The step was applied": skip_only_nan,
             "squares overflow in a norm": skip_by_norm,
@@ -941,6 +942,11 @@ PROOFS = {
             accumulating(),
         ],
         wrong={
+            "never called with an example": lambda gradient_fn, x, y, size: [
+                g for start in range(len(x), size) for g in gradient_fn(x[start:], y[start:])
+            ],
+            "a piece that holds no example": accumulating(first=lambda gradient_fn, x, y: gradient_fn(x[:0], y[:0])),
+            "other numbers than those of x": accumulating(x_of=lambda x: x / 2),
             "sum over the pieces": weighted(lambda k, size, n, pieces: 1.0),
             "Every piece counts the same": weighted(lambda k, size, n, pieces: 1 / pieces),
             "divide by the number of examples": weighted(lambda k, size, n, pieces: float(k)),
@@ -992,6 +998,7 @@ PROOFS = {
             order_by_tensordot,
         ],
         wrong={
+            "That is the sum, not clipped": lambda micro, sizes, c: sum_of(micro),
             "clipped before the mean": lambda micro, sizes, c: mean_of([clip(g, c) for g in micro], sizes),
             "all count the same: accumulate": lambda micro, sizes, c: (
                 mean_of([clip(g, c) for g in micro[:]], [1] * len(sizes))

@@ -358,6 +358,12 @@ class F1Averaged(F1BySums):
         return tf.math.divide_no_nan(found, count)
 
 
+class F1AveragedBySize(F1Averaged):
+    def parts(self, y_true, y_pred, w):
+        parts, n = super().parts(y_true, y_pred, w), tf.cast(tf.size(y_true), tf.float32)
+        return {**parts, "found": n * parts["found"], "all": n}
+
+
 class F1OfTables(F1BySums):
     def parts(self, y_true, y_pred, w):
         y, says = tf.cast(y_true, tf.float32), tf.cast(y_pred > 0.5, tf.float32)
@@ -636,6 +642,13 @@ class CalibrationOfEleven(CalibrationByScatter):
         return {"gap": gap, "weight": tf.reduce_sum(w)}
 
 
+class CalibrationOfTenOfEleven(CalibrationOfEleven):
+    """Adds up ten bins, and counts what lies in the 11th."""
+
+    def result(self):
+        return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(self.sums["gap"][:10])), self.sums["weight"])
+
+
 class CalibrationOfNine(Calibration):
     """Puts the lowest bin and the next one together."""
 
@@ -854,6 +867,12 @@ class R2Unrefused(R2):
         super().update_state(y_true, y_pred)
 
 
+class R2RefusingByAssert(R2):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        assert sample_weight is None, "no weights here"
+        super().update_state(y_true, y_pred)
+
+
 class R2WithoutWeights(R2):
     """Has no argument for weights, so that `fit` cannot use it."""
 
@@ -897,6 +916,16 @@ class R2Averaged(R2):
         return tf.math.divide_no_nan(errors, n)
 
 
+class R2AveragedOverAll(R2Averaged):
+    def parts(self, y_true, y_pred, _):
+        return {**super().parts(y_true, y_pred, _), "n": 1.0}
+
+
+class R2Unsigned(R2):
+    def answer(self, **sums):
+        return tf.abs(super().answer(**sums))
+
+
 class R2OneIfPerfect(R2):
     """Without any spread, 1 where there are no errors either."""
 
@@ -921,6 +950,15 @@ def r2_with(answer):
     return Changed
 
 
+def r2_unguarded(answer):
+    """Return a metric that is 0 before the first update, and not guarded against a spread of 0."""
+
+    def guarded(self, n, **sums):
+        return tf.where(n > 0, answer(n, **sums), 0.0)
+
+    return type("R2Unguarded", (R2,), {"answer": guarded})
+
+
 class Raising(Metric):
     def __init__(self, *args, **kwargs):
         raise ValueError("no")
@@ -930,6 +968,9 @@ PROOFS = {
     "mean_prediction": Proof(
         right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning, recorded(MeanBySums)],
         wrong={
+            "sum of the weighted predictions": type(
+                "MeanOfNone", (MeanBySums,), {"result": lambda self: tf.convert_to_tensor(self.sums["total"])}
+            ),
             "before the first update": MeanNan,
             "The weights are ignored": MeanUnweighted,
             "mean of the batches' means": MeanOfMeans,
@@ -961,6 +1002,12 @@ PROOFS = {
     "streaming_f1": Proof(
         right=[F1BySums, F1FromParts, F1FromTable, F1ByMasks, recorded(F1BySums)],
         wrong={
+            "weighed by their sizes": F1AveragedBySize,
+            "F1 of the no's": f1_with(
+                lambda found, called, real, right, all: tf.math.divide_no_nan(
+                    2 * (right - found), 2 * all - called - real
+                )
+            ),
             "0/0 where there is no yes": F1Nan,
             "mean of the batches' F1s": F1Averaged,
             "The weights are ignored": F1Unweighted,
@@ -1035,6 +1082,15 @@ PROOFS = {
     "calibration_error": Proof(
         right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps, recorded(Calibration)],
         wrong={
+            "empty ones included": calibration_with(
+                lambda c, r, n: tf.reduce_mean(tf.math.divide_no_nan(tf.abs(r - c), n))
+            ),
+            "fell out of the bins: it belongs": CalibrationOfTenOfEleven,
+            "An empty bin made 0/0": calibration_with(
+                lambda c, r, n: tf.where(
+                    tf.reduce_sum(n) > 0, tf.reduce_sum(n * tf.abs(r / n - c / n)) / tf.reduce_sum(n), 0.0
+                )
+            ),
             "batch by batch and averaged": CalibrationAveraged,
             "absolute value was taken batch by batch": CalibrationSummed,
             "gap of the whole": calibration_with(
@@ -1074,6 +1130,14 @@ PROOFS = {
     "r_squared": Proof(
         right=[R2, R2Shifted, R2FromFirst, R2ByRange, recorded(R2)],
         wrong={
+            "before the first update": type(
+                "R2Nan", (R2,), {"answer": lambda self, n, y, y2, errors, **_: 1 - errors / (y2 - y * y / n)}
+            ),
+            "Errors over no spread": r2_unguarded(lambda n, y, y2, errors, **_: 1 - errors / (y2 - y * y / n)),
+            "The spread is 0: 0 is asked for": r2_unguarded(lambda n, y, y2, errors, **_: errors / (y2 - y * y / n)),
+            "The sign is lost": R2Unsigned,
+            "a ValueError is asked for": R2RefusingByAssert,
+            "a batch of one counted as 0": R2AveragedOverAll,
             "mean of the batches' R²s": R2Averaged,
             "last batch alone": R2Last,
             "each batch's own mean": R2Within,
