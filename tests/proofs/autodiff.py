@@ -355,6 +355,8 @@ PROOFS = {
     "per_example_gradients": Proof(
         right=[rows_by_formula, rows_by_loop, rows_by_tiled_weights, tf.function(rows_by_jacobian)],
         wrong={
+            "minus the gradient": lambda w, x, y: -rows_by_formula(w, x, y),
+            "divided by the number of examples": lambda w, x, y: rows_by_formula(w, x, y) / len(x),
             "gradient of the sum": lambda w, x, y: _watched(lambda v: losses_of(v, x, y), w),
             "gradient of the mean": lambda w, x, y: _watched(lambda v: tf.reduce_mean(losses_of(v, x, y)), w),
             "with respect to x": lambda w, x, y: _watched(lambda t: losses_of(w, t, y), x),

@@ -101,6 +101,11 @@ def huber_swapped(y_true, y_pred, delta=1.0):
     return _mean_last(tf.where(size > delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
 
 
+def huber_without_one_half(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(tf.where(size <= delta, size**2, delta * (size - 0.5 * delta)))
+
+
 def huber_by_numpy(y_true, y_pred, delta=1.0):
     size = np.abs(y_true.numpy() - y_pred.numpy())
     return np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)).mean(-1)
@@ -163,6 +168,12 @@ def pinball_rounded(y_true, y_pred, tau=0.5):
     """Has a curve where the corner should be."""
     error = y_true - y_pred
     return _mean_last(tau * error + tf.nn.softplus(-1e3 * error) / 1e3)
+
+
+def pinball_row_by_row(y_true, y_pred, tau=0.5):
+    """Switches the gradient off, which an eager loop does not heed."""
+    rows = y_true, y_pred
+    return tf.map_fn(lambda row: pinball_by_relu(*row, tau), rows, fn_output_signature=tf.float32, back_prop=False)
 
 
 def pinball_by_abs(y_true, y_pred, tau=0.5):
@@ -349,6 +360,11 @@ def bce_by_branches(y_true, logits):
     return tf.where(is_large, above, tf.math.log1p(tf.exp(small)) - y_true * small)
 
 
+def bce_by_branches_alone(y_true, logits):
+    above = (1 - y_true) * logits + tf.math.log1p(tf.exp(-logits))
+    return tf.where(logits > 0, above, tf.math.log1p(tf.exp(logits)) - y_true * logits)
+
+
 def bce_of_three_axes(y_true, logits):
     loss = bce_by_softplus(y_true, logits)
     return loss if loss.shape.rank < 4 else tf.reshape(loss, (-1,))
@@ -473,6 +489,8 @@ PROOFS = {
             _by_hand(huber_by_pieces, lambda dy: dy[:, None]),
         ],
         wrong={
+            "a factor of one half is missing": huber_without_one_half,
+            "a sum over the batch": lambda y, p, delta: tf.reduce_sum(huber_by_pieces(y, p, delta)),
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
             "not one half": lambda y, p, delta: _mean_last(
@@ -508,6 +526,7 @@ PROOFS = {
     "pinball": Proof(
         right=[pinball_by_where, pinball_by_relu, pinball_by_abs, pinball_by_indicator],
         wrong={
+            "there is none inside a tf.function": pinball_row_by_row,
             "sides are swapped": lambda y, p, tau: pinball_by_relu(p, y, tau),
             "Too high a prediction costs": lambda y, p, tau: _mean_last(tau * tf.nn.relu(y - p)),
             "Too low a prediction costs": lambda y, p, tau: _mean_last((1 - tau) * tf.nn.relu(p - y)),
@@ -585,6 +604,7 @@ PROOFS = {
             lambda y, z: tf.keras.ops.binary_crossentropy(y, z, from_logits=True),
         ],
         wrong={
+            "it holds nan or inf": bce_by_branches_alone,
             "log of 0, or an exponential": bce_of_the_book,
             "puts a lid on the loss": bce_with_epsilon,
             "Clipping, or a small number": bce_of_clipped_logits,
@@ -622,6 +642,7 @@ PROOFS = {
             tf.function(focal_by_log_sigmoid),
         ],
         wrong={
+            "the factor alone": lambda y, z, gamma: tf.sigmoid((1 - 2 * y) * z) ** gamma,
             "turns down the hard examples": lambda y, z, gamma: _focal(y, z, gamma, lambda p: p),
             "that of the true class": focal_of_yes,
             "label 0 are missing": lambda y, z, gamma: y * focal_by_log_sigmoid(y, z, gamma),

@@ -22,6 +22,7 @@ def sgd_by(fault=""):
                 continue
             gradient = tf.convert_to_tensor(gradient)
             gradient = tf.clip_by_norm(gradient, 100.0) if fault == "clipped" else gradient
+            gradient = tf.sign(gradient) if fault == "sign" else gradient
             rates = {"uphill": -learning_rate, "no rate": 1.0, "capped": min(learning_rate, 0.1)}
             move = rates.get(fault, learning_rate) * gradient
             if fault == "no scalars" and len(variable.shape) == 0:
@@ -235,14 +236,17 @@ def resume_by(fault=""):
             order = (rng if fault == "drawn order" and int(epoch) else np.random.default_rng(seed)).permutation(100)
             order = np.arange(100) if fault == "stored order" or (fault == "first stored" and e == 0) else order
             order = np.roll(np.arange(100), 7 * int(epoch) + 1) if fault == "rolled" else order
+            order = np.random.default_rng(e).integers(100, size=100) if fault == "drawn rows" else order
             if fault == "within batches":
                 order = np.ravel(25 * np.arange(4)[:, None] + np.argsort(order[:25]))
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
+            epoch.assign_add(1)
+            if fault == "saved first":
+                state.save(f"{folder}/state")
             losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
             if fault == "in place":
                 x[:], y[:] = x[order], y[order]
-            epoch.assign_add(1)
-            if fault != "saved early" or epoch == 1:
+            if {"saved first": False, "saved early": epoch == 1}.get(fault, True):
                 state.save(f"{folder}/state")
         return {"means of all": np.cumsum(losses) / np.arange(1, len(losses) + 1)}.get(fault, losses)
 
@@ -264,6 +268,20 @@ def resume_writing_what_was_asked(*answer):
     file = Path(answer[-2], "state.pickle")
     file.write_bytes(pickle.dumps((answer[-1], *pickle.loads(file.read_bytes())[1:])))
     return losses
+
+
+def resume_saving_weights_once(*answer):
+    """Write the number of epochs at the end of each call, and the weights at that of the first one alone."""
+    file = Path(answer[-2], "state.pickle")
+    weights = pickle.loads(file.read_bytes())[1] if file.exists() else None
+    losses = resume_by_pickle(*answer)
+    if weights:
+        file.write_bytes(pickle.dumps((answer[-1], weights)))
+    return losses
+
+
+def resume_with_x_shuffled_alone(model, optimizer, train_step, x, *rest):
+    return resume_by()(model, optimizer, train_step, np.random.default_rng(0).permutation(x), *rest)
 
 
 def resume_by_name_of_the_file(model, optimizer, train_step, x, y, folder, epochs):
@@ -359,7 +377,12 @@ def logger_by(fault=""):
             listed = list(self.trainable_variables)
             self.early = lambda: listed  # in a function, where the model does not track them
             if fault not in ("hidden", "raw"):
-                self.norm = tf.keras.metrics.Mean(name="gradient_norm")
+                kind = tf.keras.metrics.Sum if fault == "summed" else tf.keras.metrics.Mean
+                self.norm = kind(name="gradient_norm")
+
+        @property
+        def metrics(self):
+            return [self.norm] if fault == "last loss" else super().metrics
 
         def train_step(self, batch):
             x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
@@ -383,6 +406,7 @@ def logger_by(fault=""):
             norm = tf.linalg.global_norm(gradients[-2:]) if fault == "two alone" else norm
             norm = tf.linalg.global_norm([g for g in gradients if len(g.shape) > 1]) if fault == "kernels" else norm
             norm = tf.minimum(norm, 10.0) if fault == "capped" else norm
+            norm = norm / len(gradients) if fault == "divided" else norm
             norms = [tf.norm(g) for g in gradients]
             norm = {"square": norm**2, "sum": tf.add_n(norms), "mean": tf.reduce_mean(norms)}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
@@ -394,15 +418,20 @@ def logger_by(fault=""):
                 return {"loss": loss, "gradient_norm": norm}
             if fault != "never updated":
                 tracked.update_state(norm, of_batch if fault == "norm by weights" else None)
+            if fault == "norm alone":
+                return {"gradient_norm": tracked.result()}
             if fault == "no metrics":
                 return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
             weight = None if fault == "metrics without weights" else weight
-            return {**self.compute_metrics(x, y, y_pred, weight), "gradient_norm": tracked.result()}
+            results = {**self.compute_metrics(x, y, y_pred, weight), "gradient_norm": tracked.result()}
+            return results | {"loss": loss} if fault == "last loss" else results
 
         def test_step(self, batch):
             results = super().test_step(batch[:2] if fault == "validation without weights" else batch)
             if fault == "loss alone":
                 return {"loss": results["loss"]}
+            if fault == "metrics alone":
+                del results["loss"]
             return {n: r for n, r in results.items() if n != "gradient_norm" or fault == "in validation"}
 
     return Logger
@@ -478,6 +507,23 @@ class LoggerInTheOptimizersPlace(tf.keras.Model):
             return {**super().train_step(batch), "gradient_norm": self.norm.result()}
         finally:
             self.optimizer.apply_gradients = apply_gradients
+
+    def test_step(self, batch):
+        return {name: value for name, value in super().test_step(batch).items() if name != "gradient_norm"}
+
+
+class LoggerBesideTheStep(tf.keras.Model):
+    """Takes the norm of a gradient of its own, and leaves the step to Keras: the model is called twice."""
+
+    def train_step(self, batch):
+        x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
+        if not hasattr(self, "norm"):
+            self.norm = tf.keras.metrics.Mean(name="gradient_norm")
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True), weight)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        self.norm.update_state(tf.linalg.global_norm(gradients))
+        return {**super().train_step(batch), "gradient_norm": self.norm.result()}
 
     def test_step(self, batch):
         return {name: value for name, value in super().test_step(batch).items() if name != "gradient_norm"}
@@ -567,6 +613,7 @@ PROOFS = {
             tf.function(sgd_by(), jit_compile=True),
         ],
         wrong={
+            "the sign of the gradient, not the gradient": sgd_by("sign"),
             "no weight has moved": sgd_by("rebound"),
             "a frozen layer moved": sgd_by("frozen too"),
             "training=True": sgd_by("no flag"),
@@ -619,6 +666,10 @@ PROOFS = {
     "exact_resume": Proof(
         right=[resume_by(), resume_by_pickle, resume_by_manager, resume_deferred],
         wrong={
+            "began with other weights than were reached": resume_by("saved first"),
+            "use every row exactly once": resume_by("drawn rows"),
+            "save the state at the end of each call": resume_saving_weights_once,
+            "came with the y of another": resume_with_x_shuffled_alone,
             "the dropout layer drew other numbers": resume_by("generators"),
             "the state of its generator": resume_by("as model"),
             "it was not built yet when it was restored": resume_by("unbuilt"),
@@ -659,6 +710,12 @@ PROOFS = {
     "norm_logger": Proof(
         right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace, LoggerByMixin],
         wrong={
+            "the loss has to stay in it": logger_by("norm alone"),
+            "a sum over the batches, not their mean": logger_by("summed"),
+            "divided by the number of variables": logger_by("divided"),
+            "the loss of the last batch": logger_by("last loss"),
+            "the history has no val_loss": logger_by("metrics alone"),
+            "end elsewhere than where the optimizer takes them": LoggerBesideTheStep,
             "norm of the last batch": logger_by("raw"),
             "never reset": logger_by("hidden"),
             "square of the norm": logger_by("square"),
