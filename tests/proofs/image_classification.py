@@ -130,6 +130,10 @@ def pipeline_of_mixed_batches(x_train, y_train):
     return pipeline(buffer=100)(x_train, y_train).shuffle(1000)
 
 
+def pipeline_of_mixed_groups(x_train, y_train):
+    return pipeline(buffer=750, batch=8)(x_train, y_train).shuffle(1000)
+
+
 def pipeline_shuffled_twice(outside):
     """Shuffled once for all outside, then in each pass: with a small buffer, which is too little, or a large one."""
 
@@ -432,6 +436,13 @@ def unfreeze_a_copy(model, base, count, learning_rate):
     return tf.keras.models.clone_model(model)
 
 
+def unfreeze_under_a_new_head(model, base, count, learning_rate):
+    """Let the head start again, at 0."""
+    head = model.layers[-1]
+    head.kernel.assign(tf.zeros_like(head.kernel))
+    return unfreeze()(model, base, count, learning_rate)
+
+
 def unfreeze_at_a_falling_rate(model, base, count, learning_rate):
     unfreeze(compiled=False)(model, base, count, learning_rate)
     model.compile(tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, 9)), model.loss)
@@ -493,6 +504,10 @@ def saliency_one_by_one(model, x, labels, rivals):
 def saliency_of_absolutes(model, x, labels, rivals):
     label, rival = (_greatest(_slope(model, x, lambda logits, c=c: _picked(logits, c))) for c in (labels, rivals))
     return tf.abs(label - rival)
+
+
+def saliency_times_picture(model, x, labels, rivals):
+    return saliency(_difference, after=lambda slope: _greatest(slope * x))(model, x, labels, rivals)
 
 
 def saliency_unwatched(model, x, labels, rivals):
@@ -561,6 +576,7 @@ PROOFS = {
             lambda picture, kernel, bias: np.float32(convolve_in_float64(picture, kernel, bias)),
         ],
         wrong={
+            "once for each channel": lambda x, k, b: convolve_by_loops(x, k, x.shape[-1] * b),
             "kernel is flipped": lambda x, k, b: convolve_by_loops(x, k[::-1, ::-1], b),
             "padded with zeros": convolve_padded,
             "bias is missing": lambda x, k, b: convolve_by_loops(x, k, 0 * b),
@@ -591,6 +607,12 @@ PROOFS = {
             pipeline_shuffled_twice(1),
         ],
         wrong={
+            "are not those that were given": lambda x, y: pipeline()(x, y).map(lambda x, y: (x, y / 255)),
+            "should be a pair (x_batch, y_batch)": lambda x, y: pipeline()(x, y).map(lambda x, y: x),
+            "the ink was lost": pipeline(scale=1 // 255),
+            "The data set is empty": pipeline_without_the_rest(60_000),
+            "float64; float32 is asked for": pipeline_with(lambda x: tf.cast(x, tf.float64)),
+            "chance: groups of neighbors were shuffled": pipeline_of_mixed_groups,
             "divided by 255 twice": pipeline(scale=1 / 255),
             "not divided by 255": pipeline(scale=255),
             "mirrored": pipeline(move=_mirror),
@@ -638,6 +660,8 @@ PROOFS = {
     "allowed_augmentations": Proof(
         right=[allowed_by_comprehension, allowed_by_tensorflow, allowed_one_digit_at_a_time, allowed_by_a_loop],
         wrong={
+            "asks whether one digit survives": allowed_by(lambda right, shares, least: max(shares) >= least),
+            "None is allowed there, though": allowed_by(lambda right, shares, least: min(shares) >= 100 * least),
             "All are allowed there": lambda augmentations, *_: set(augmentations),
             "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),
             "nine good digits hide": allowed_by(lambda right, shares, least: np.mean(shares) >= least),
@@ -670,6 +694,8 @@ PROOFS = {
             unfreeze_by_partial,
         ],
         wrong={
+            "weights were changed": unfreeze_under_a_new_head,
+            "The head does not learn any more": unfreeze_chosen(_top, freeze=lambda model, base: model.layers[-1:]),
             "not compiled again": unfreeze_by_rate_only,
             "Was the model compiled again": unfreeze(compiled=False),
             "0.005 was asked for": unfreeze(rate=0.1),
@@ -703,6 +729,7 @@ PROOFS = {
     "pixel_saliency": Proof(
         right=[saliency(_difference), saliency_by_variable, saliency_one_by_one, saliency_by_jacobian],
         wrong={
+            "gradient times picture": saliency_times_picture,
             "sign was kept": saliency(_difference, after=lambda slope: tf.reduce_max(slope, axis=-1)),
             "label's logit alone": saliency(lambda logits, labels, rivals: _picked(logits, labels)),
             "rival's logit alone": saliency(lambda logits, labels, rivals: _picked(logits, rivals)),

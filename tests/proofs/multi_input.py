@@ -19,6 +19,8 @@ def _p_value(true_score, shuffled, fault=""):
         "half a tie": (1 + (np.sum(shuffled > true_score) + above) / 2) / (runs + 1),
         "rounded": (1 + np.sum(shuffled.round(2) >= round(true_score, 2))) / (runs + 1),
         "score": true_score,
+        "numerator only": (1 + above) / runs,
+        "count": 1 + above,
     }.get(fault, (1 + above) / (runs + 1))
 
 
@@ -27,6 +29,8 @@ def signal(fault=""):
         rng = np.random.default_rng()
 
         def score(labels, x=x_train):
+            if fault == "all rows":
+                x, labels = np.concatenate([x_train, x_test]), np.concatenate([labels, y_test])
             predict = fit(x, labels)
             if fault == "training rows":
                 return np.mean(predict(x_train) == y_train)
@@ -68,7 +72,7 @@ def signal(fault=""):
                 x_test[:] -= x_test.mean()
             return score(y_train[order])
 
-        true_score = score(y_train)
+        true_score = shuffled_score() if fault == "no true run" else score(y_train)
         if fault == "in place":
             rng.shuffle(y_train)
         if fault == "test labels of 0":
@@ -77,7 +81,8 @@ def signal(fault=""):
             predict = fit(x_train, y_train) if permutations < 0 else None
             shuffled = [np.mean(rng.permutation(y_test) == y_test) for _ in range(permutations)]
             return _p_value(true_score, shuffled, str(predict))
-        return _p_value(true_score, [shuffled_score() for _ in range(permutations)], fault)
+        shuffles = permutations - (fault == "one run less")
+        return _p_value(true_score, [shuffled_score() for _ in range(shuffles)], fault)
 
     return label_signal
 
@@ -175,6 +180,11 @@ def multi_hot_word(strings, regions):
 def one_hot_by_hand(strings, regions):
     index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
     return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, len(regions) + 1), (-1, len(regions) + 1))
+
+
+def one_hot_of_a_hundred(strings, regions):
+    index = tf.keras.layers.StringLookup(vocabulary=regions)(strings)
+    return tf.keras.ops.reshape(tf.keras.ops.one_hot(index, 100), (-1, 100))
 
 
 def normalized_word(strings, regions):
@@ -317,6 +327,7 @@ def heads(fault=""):
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
             mean = tf.reduce_mean(losses) if fault == "all rows" else mean
             mean = mean * tf.cast(count > 1, tf.float32) if fault == "none for one" else mean
+            mean = tf.reduce_sum(losses) if fault == "sum" else mean
             if fault == "no count" or fault == f"no count of {name}":
                 mean = tf.reduce_sum(losses) / count
             if fault == "late count":
@@ -332,6 +343,10 @@ def heads(fault=""):
                 "0 is none": weights[name] or 1.0,
             }.get(fault, weights[name])
             total, everything = total + weight * mean, everything + weights[name]
+            if fault == "returned in the loop":
+                return total
+            if fault == "overwritten":
+                total = weight * mean
         total = tf.constant(total.numpy()) if fault == "numpy" else total
         total = float(total) if fault == "float" else total
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
@@ -375,6 +390,14 @@ def heads_in_a_square(y_true, y_pred, weights):
     losses = tf.keras.losses.binary_crossentropy(label, y_pred["capped"], from_logits=True)
     mean = tf.math.divide_no_nan(tf.reduce_sum(losses * present), tf.reduce_sum(present))
     return heads()(y_true, y_pred, {"price": weights["price"], "capped": 0.0}) + weights["capped"] * mean
+
+
+def heads_in_a_square_of_prices(y_true, y_pred, weights):
+    present = tf.cast(~tf.math.is_nan(y_true["price"]), tf.float32)
+    label = tf.where(present > 0, y_true["price"], 0.0)
+    losses = tf.keras.losses.MeanSquaredError(reduction="none")(label, y_pred["price"])
+    mean = tf.math.divide_no_nan(tf.reduce_sum(losses * present), tf.reduce_sum(present))
+    return heads()(y_true, y_pred, {"price": 0.0, "capped": weights["capped"]}) + weights["price"] * mean
 
 
 def heads_of_the_first_rows(y_true, y_pred, weights):
@@ -453,15 +476,17 @@ def step(fault=""):
                 part = slice(n * i // k, n * (i + 1) // k)
                 if fault == "same batch":
                     part = slice(0, n // k)
-                if fault == "remainder":
+                if fault in ("remainder", "rest for metrics"):
                     part = slice(i * (n // k), (i + 1) * (n // k))
+                if fault == "every k-th":
+                    part = slice(i, None, k)
                 if fault == "rounded up":
                     part = slice(i * (-(-n // k)), (i + 1) * (-(-n // k)))
                 if fault == "rest to the last":
                     part = slice(i * (n // k), (i + 1) * (n // k) if i < k - 1 else n)
                 size = tf.cast(tf.shape(y[part])[0], tf.float32)
                 share = size / tf.cast(n, tf.float32)
-                if fault in ("equal shares", "remainder"):
+                if fault in ("equal shares", "remainder", "rest for metrics"):
                     share = 1.0 / k
                 if fault in ("sum", "divide after clip"):
                     share = 1.0
@@ -491,6 +516,8 @@ def step(fault=""):
                         named = fault == "part of a name" and "loss" in metric.name
                         named |= fault == "any mean" and isinstance(metric, tf.keras.metrics.Mean)
                         if metric.name == "loss" or named:
+                            if fault == "no loss":
+                                continue
                             weight = {"loss by pieces": None, "loss by shares": share}.get(fault, size)
                             weight = tf.cast(n, tf.float32) / k if fault == "mean loss" else weight
                             metric.update_state(loss, sample_weight=weight)
@@ -498,11 +525,15 @@ def step(fault=""):
                             metric.update_state(y_pred, y[part])
                         elif fault == "weighted metric":
                             metric.update_state(y[part], y_pred, sample_weight=tf.fill(tf.shape(y_pred), size))
-                        else:
+                        elif fault != "last of the others" or i == k - 1:
                             metric.update_state(y[part], y_pred)
                 if fault == "metrics twice":
                     self.compute_metrics(x, y[part], y_pred)
-            if fault.startswith("apply "):
+            if fault == "rest for metrics" and n % k:
+                rest = slice(n // k * k, n)
+                y_pred = self({name: values[rest] for name, values in x.items()}, training=True)
+                self.compute_metrics(x, y[rest], y_pred)
+            if fault.startswith("apply ") or fault == "not applied":
                 return self.get_metrics_result()
             if fault == "kept sums":
                 self.kept = sums
@@ -521,7 +552,9 @@ def step(fault=""):
                 return self.get_metrics_result()
             for _ in range(2 if fault == "twice" else 1):
                 self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
-            return None if fault == "nothing returned" else self.get_metrics_result()
+            if fault in ("nothing returned", "loss returned"):
+                return {"loss": loss} if fault == "loss returned" else None
+            return self.get_metrics_result()
 
     if fault == "of a graph":
         Answer.train_step = tf.function(Answer.train_step)
@@ -641,6 +674,11 @@ PROOFS = {
     "label_signal": Proof(
         right=[signal(), signal_by_counter, signal_true_run_last, signal_of_shuffled_rows, signal_of_floats],
         wrong={
+            "in the numerator only": signal("numerator only"),
+            "divide by the number of runs": signal("count"),
+            "rows other than the 40 training rows": signal("all rows"),
+            "No run was trained on the true labels": signal("no true run"),
+            "runs are asked for": signal("one run less"),
             "The true run is missing": signal("no plus one"),
             "in the denominator only": signal("denominator only"),
             "do worse; count those": signal("wrong way"),
@@ -681,6 +719,7 @@ PROOFS = {
             Subclassed,
         ],
         wrong={
+            "get the same answer: keep the words apart": model_with(one_hot_of_a_hundred),
             "they should be": model_with(one_hot_word, names=("place", "profile", "word")),
             "it should be (32, 1)": model_with(one_hot_word, outputs=2),
             "region never moves": model_with(one_hot_word, leave_out=("region",)),
@@ -722,6 +761,10 @@ PROOFS = {
             heads_that_count,
         ],
         wrong={
+            "That is a sum over the rows": heads("sum"),
+            "Only the price counts": heads("returned in the loop"),
+            "Only the cap counts": heads("overwritten"),
+            "The price is counted too often": heads_in_a_square_of_prices,
             "two heads are swapped": heads("swapped"),
             "weights have no effect": heads("ignored"),
             "mean over the heads": heads("mean over heads"),
@@ -766,6 +809,12 @@ PROOFS = {
     "capstone": Proof(
         right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph")],
         wrong={
+            "no weight moved": step("not applied"),
+            "every row must be shown once": step("every k-th"),
+            "the results of all metrics, by name": step("loss returned"),
+            "the metric of the last micro-batch": step("last of the others"),
+            "The metric named loss was not updated": step("no loss"),
+            "A remainder of the rows was left out": step("rest for metrics"),
             "each counts by its share": step("sum"),
             "different sizes, and count alike": step("equal shares"),
             "a remainder was left out": step("remainder"),

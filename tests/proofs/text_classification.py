@@ -79,6 +79,11 @@ def negation_joined(text):
     return tf.strings.reduce_join(negation(text), separator=" ", keepdims=True)
 
 
+def negation_of_some(text):
+    """Leave an empty tensor as it is: inside tf.function the number of texts is None."""
+    return negation(text) if text.shape.num_elements() else text
+
+
 def _real(embedded, ids):
     return tf.cast(ids != 0, embedded.dtype)[..., tf.newaxis]
 
@@ -413,6 +418,9 @@ PROOFS = {
             Negation(),
         ],
         wrong={
+            "Inside tf.function it says something else": negation_of_some,
+            "no is a negation too": faulty(words="not|never"),
+            "does not know not_good": lambda text: tf.strings.regex_replace(negation(text), r"\s+", "\u00a0"),
             "Lower the case": faulty(lower=None),
             "Only English letters become lower case": faulty(lower="utf-8"),
             "finds n't inside a word": faulty(ends=""),
@@ -462,6 +470,10 @@ PROOFS = {
     "masked_mean": Proof(
         right=[mean_by_where, mean_by_matmul, mean_by_loop, mean_by_ragged, mean_by_layer, mean_by_map],
         wrong={
+            "one vector for the batch": lambda embedded, ids: tf.reduce_mean(tf.boolean_mask(embedded, ids != 0), 0),
+            "where is the mask?": lambda embedded, ids: (
+                tf.reduce_sum(embedded, 1) / tf.maximum(tf.reduce_sum(_real(embedded, ids), 1), 1)
+            ),
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
             "words, padding ": mean_of_a_shape(),
@@ -504,6 +516,7 @@ PROOFS = {
             copies_beside_a_busy_thread,
         ],
         wrong={
+            "and one number came": lambda a, b: len(copies(a, b)),
             "changes the arrays": copies_in_place,
             "casefold does more": by_key(lambda text: plain(text.casefold())),
             "élan is not elan": by_key(lambda text: plain(unicodedata.normalize("NFKD", text))),
@@ -555,6 +568,7 @@ PROOFS = {
     "word_saliency": Proof(
         right=[saliency_in_a_batch, saliency_by_scaling, saliency_by_jacobian, saliency_by_slices],
         wrong={
+            "not for each word of the vocabulary": lambda *given: tf.reduce_sum(slope_of_table(*given) * given[1], -1),
             "float32 is expected": saliency(
                 lambda e, g, ids: tf.cast(_masked(tf.reduce_sum(g * e, -1), ids), tf.float64)
             ),
