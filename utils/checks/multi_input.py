@@ -414,7 +414,7 @@ def capstone(answer):
     rng = np.random.default_rng()
     for n, fewer, accum_steps, clips in ((9, 6, 3, False), (9, 6, 3, True), (13, 5, 5, False)):
         x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("a", "b")}
-        y = (0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
+        y = (-0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
         y[0] += 8  # a loss of its own for the first micro-batch, which may be the smaller one
         model = _built(answer, accum_steps, x, y, clips)
         where = f"{n} rows, accum_steps {accum_steps}, clip_norm {model.clip_norm:.3g}"
@@ -605,7 +605,6 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
         smells = {
             "That is the metric of the last micro-batch: show it all rows.": over[-1],
             "y and y_pred are swapped.": shares @ swapped,
-            "The metric was not updated.": 0.0,
         }
         expect(logs["excess"], metric, on=f"the reported metric, {where}", tolerance=1e-3, smells=smells)
         told = (
