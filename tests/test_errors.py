@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from utils.checks import errors
 
@@ -41,3 +42,16 @@ CHECK, READER = str(errors.CHECKS / "planted.py"), str(Path.home() / "planted.py
 )
 def test_an_error_is_born_in_a_check_unless_it_passed_the_reader_or_a_library_behind_it(files, wanted):
     assert errors.born_in_check(passing(*files)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (lambda: tf.keras.metrics.Mean().add_weight(name="total"), 'initializer="zeros"'),
+        (lambda: tf.constant(1.0) + None, "often a gradient"),
+    ],
+)
+def test_a_state_without_an_initializer_is_not_taken_for_a_lost_gradient(make, cause):
+    with pytest.raises((ValueError, TypeError)) as raised:
+        make()
+    assert cause in errors.cause(raised.value)

@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 05 whose verdict is known."""
 
 import collections
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +68,10 @@ def clip_by_concat(gradients, clip_norm):
 def clip(gradients, clip_norm):
     """Clip a list of tensors, among them None."""
     return tf.clip_by_global_norm(gradients, clip_norm)[0]
+
+
+def in_float64(gradients):
+    return [g if g is None else tf.cast(g, tf.float64) for g in gradients]
 
 
 def on_dense(answer):
@@ -172,8 +177,8 @@ def threshold_from_the_end(norms, window, quantile):
     for norm in reversed(norms):
         kept += [norm] if np.isfinite(norm) else []
         if len(kept) == window:
-            return tf.constant(np.percentile(kept, 100 * quantile))
-    return tf.constant(np.inf)
+            return float(np.percentile(kept, 100 * quantile))
+    return math.inf
 
 
 def threshold_by_deque(norms, window, quantile):
@@ -756,6 +761,7 @@ PROOFS = {
             "was made longer": on_dense(lambda g, c: (scaled(g, c / tf.maximum(norm_of(g), 1e-9)), norm_of(g))),
             "must stay in its place": on_dense(clip_without_none),
             "the None became a tensor": on_dense(clip_none_to_zero),
+            "float64 came": clipping(after=in_float64),
             "Norms do not add up": on_dense(clip_by_sum_of_norms),
             "Is it the norm itself": on_dense(clip_by_compared_square),
             "the norm after clipping": on_dense(clip_with_norm_after),
@@ -827,6 +833,8 @@ PROOFS = {
             "Too few finite norms": threshold_of_few(quantile_of_finite),
             "quantile of nothing": threshold_of_few(lambda norms, q: np.nan if not norms else np.inf),
             "list was changed": threshold_in_place,
+            "EagerTensor came. Return a float": lambda *asked: tf.constant(threshold_by_numpy(*asked), tf.float64),
+            "ndarray came. Return a float": lambda *asked: np.array(threshold_by_numpy(*asked)),
             "expected 1.e+25": finite_with(lambda x: x < 20),
             "1e+25": finite_with(lambda x: x < 1e6),
             "A norm of 0 is finite": finite_with(lambda x: x > 0.1),
@@ -869,7 +877,7 @@ PROOFS = {
             "and not the skipped ones": skip_and(lambda finite, gradients: tf.cast(finite, tf.int32)),
             "no longer finite": apply_anyway,
             "The step was applied": skip_only_nan,
-            "squares overflow in a norm": skip_by_norm,
+            "in a norm or in a small dtype": skip_by_norm,
             "A variable without a gradient moved": skip_and_fill,
             "a zero gradient is still a step": mend_entries,
             "optimizer's state changed": zero_instead,
@@ -982,7 +990,11 @@ PROOFS = {
             "are expected": accumulating(y_of=lambda y: tf.reshape(y, [-1])),
             "y as float32, and it is int64": accumulating(y_of=lambda y: tf.cast(y, tf.float32)),
             "x as float32, and it is float64": accumulating(x_of=lambda x: tf.cast(x, tf.float32)),
-            "gradient_fn returns float32": accumulating(result=lambda total: [tf.cast(g, tf.float64) for g in total]),
+            "float64 came": accumulating(result=in_float64),
+            "gradient_fn was never called": lambda gradient_fn, x, y, size: (
+                None if len(x) < size else accumulate_slices(gradient_fn, x, y, size)
+            ),
+            "returns nothing": accumulating(result=lambda total: None),
             "10 examples at once": lambda gradient_fn, x, y, size: (
                 gradient_fn(x, y) if len(x) == 10 else accumulate_slices(gradient_fn, x, y, size)
             ),
@@ -1051,6 +1063,7 @@ PROOFS = {
             "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
             "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),
             "got 2 parts. A list of 3 gradients is": order_like(lambda m, s: mean_of(m, s)[:2]),
+            "float64 came": order_like(shorten=lambda gradients, c: in_float64(clip(gradients, c))),
             "list of sizes was changed": order_with_caller_changed(lambda micro, sizes: sizes.append(0)),
         },
         raises=raising,

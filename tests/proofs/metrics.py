@@ -55,14 +55,30 @@ def recorded(metric):
     return type(f"{metric.__name__}Recorded", (metric,), methods)
 
 
-def cutting(metric):
-    """Return a metric that takes weights of at most 3."""
+def reweighed(metric, change):
+    """Return a metric that takes other weights than those that are given."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        cut = None if sample_weight is None else tf.minimum(sample_weight, 3.0)
-        metric.update_state(self, y_true, y_pred, cut)
+        metric.update_state(self, y_true, y_pred, None if sample_weight is None else change(sample_weight))
 
-    return type(f"{metric.__name__}Cuts", (metric,), {"update_state": update_state})
+    return type(f"{metric.__name__}Reweighed", (metric,), {"update_state": update_state})
+
+
+def at_most_3(w):
+    return tf.minimum(w, 3.0)
+
+
+def zeros_as_ones(w):
+    return tf.where(w == 0, 1.0, w)
+
+
+def zero_batch_as_ones(w):
+    return tf.where(tf.reduce_any(w != 0), w, tf.ones_like(w))
+
+
+def by_share_of_batch(w):
+    """0/0 in a batch whose weights are all 0."""
+    return w / tf.reduce_sum(w) * tf.reduce_sum(w)
 
 
 class MeanByKeras(tf.keras.metrics.Mean):
@@ -242,6 +258,39 @@ class MeanOfStaticSize(MeanBySums):
     def parts(self, y_true, y_pred, w):
         parts = super().parts(y_true, y_pred, w)
         return parts if w is not None else {**parts, "count": float(y_pred.shape[0])}
+
+
+class MeanOfTwoDtypes(MeanBySums):
+    """Eagerly, 0.0 becomes a float64; in a graph it stays a float32."""
+
+    dtype_of_state = "float64"
+
+    def result(self):
+        total, count = (tf.convert_to_tensor(self.sums[key]) for key in ("total", "count"))
+        return tf.where(count == 0, 0.0, total / tf.where(count == 0, tf.ones_like(count), count))
+
+
+class MeanOnSelf(MeanInPython):
+    """Keeps tensors on self, from one step to the next."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        parts = self.parts(y_true, y_pred, sample_weight)
+        self.seen = [self.seen[0] + parts["total"], self.seen[1] + parts["count"]]
+
+    def result(self):
+        return tf.math.divide_no_nan(*self.seen)
+
+
+class MeanAfterUpdates(MeanBySums):
+    """Is on its guard before the first update alone."""
+
+    shapes: ClassVar = {**MeanBySums.shapes, "updates": ()}
+
+    def parts(self, y_true, y_pred, w):
+        return {**super().parts(y_true, y_pred, w), "updates": 1.0}
+
+    def result(self):
+        return tf.where(self.sums["updates"] > 0, self.sums["total"] / self.sums["count"], 0.0)
 
 
 class MeanNameless(MeanBySums):
@@ -775,10 +824,12 @@ class R2FromFirst(Sums):
 
     shapes: ClassVar = {"n": (), "first": (), "y": (), "y2": (), "errors": ()}
 
+    started_by = "n"
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         refuse(sample_weight)
         y, p = flat(y_true), flat(y_pred)
-        self.sums["first"].assign(tf.where(self.sums["n"] > 0, self.sums["first"], y[0]))
+        self.sums["first"].assign(tf.where(self.sums[self.started_by] > 0, self.sums["first"], y[0]))
         small = y - self.sums["first"]
         sums = {"n": tf.ones_like(y), "y": small, "y2": small**2, "errors": (y - p) ** 2}
         for key, value in sums.items():
@@ -860,6 +911,66 @@ class R2OfRounding(R2):
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
         return tf.where(spread != 0, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+
+
+class R2Merged(Metric):
+    """R2Shifted in float32, whose mean of equal numbers need not be one of them."""
+
+    def __init__(self, name="r2", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.n, self.mean, self.spread, self.errors = (self.add_weight(name=key, initializer="zeros") for key in "nmse")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
+        y, p = flat(y_true), flat(y_pred)
+        count, mean = tf.cast(tf.size(y), tf.float32), tf.reduce_mean(y)
+        gap, total = mean - self.mean, self.n + count
+        self.spread.assign_add(tf.reduce_sum((y - mean) ** 2) + gap**2 * self.n * count / total)
+        self.mean.assign_add(gap * count / total)
+        self.n.assign(total)
+        self.errors.assign_add(tf.reduce_sum((y - p) ** 2))
+
+    def result(self):
+        return tf.where(self.spread == 0, 0.0, 1 - tf.math.divide_no_nan(self.errors, self.spread))
+
+
+class R2ByRangeFrom0(R2ByRange):
+    """Takes the reset of Keras, which writes 0 into the least and the greatest."""
+
+    def reset_state(self):
+        Metric.reset_state(self)
+
+
+class R2FromVeryFirst(R2FromFirst):
+    """Counts from the first number that it ever saw, after a reset, too."""
+
+    shapes: ClassVar = {**R2FromFirst.shapes, "seen": ()}
+    started_by = "seen"
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        self.sums["seen"].assign(1.0)
+
+
+class R2UnrefusedZero(R2):
+    """Takes a weight of 0 for none."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight if sample_weight else None)
+
+
+class R2OfSingleSums(R2):
+    """Squares in float64, and adds in float32."""
+
+    def __init__(self, name="r2", **kwargs):
+        self.dtype_of_state = "float32"
+        super().__init__(name=name, **kwargs)
+        self.dtype_of_state = "float64"
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
+        for key, value in self.parts(y_true, y_pred, None).items():
+            self.sums[key].assign_add(tf.cast(value, tf.float32))
 
 
 class R2Unrefused(R2):
@@ -973,6 +1084,9 @@ PROOFS = {
             ),
             "before the first update": MeanNan,
             "The weights are ignored": MeanUnweighted,
+            "A weight of 0 was taken for 1": reweighed(MeanBySums, zeros_as_ones),
+            "A batch whose weights are all 0": reweighed(MeanBySums, zero_batch_as_ones),
+            "0/0 where all weights are 0": MeanAfterUpdates,
             "mean of the batches' means": MeanOfMeans,
             "last batch alone": MeanLast,
             "divided by the number of examples": MeanByCount,
@@ -980,7 +1094,7 @@ PROOFS = {
             "made a table": MeanOfTables,
             "A small sum of weights": MeanAtLeast1,
             "A small number was added": MeanWithEpsilon,
-            "were cut or rounded": cutting(MeanBySums),
+            "were cut or rounded": reweighed(MeanBySums, at_most_3),
             "which has none": MeanDecidesOnce,
             "share a state": MeanShared,
             "expected 0.6, got 0.9": MeanOfNonzero,
@@ -990,7 +1104,9 @@ PROOFS = {
             "For y_pred of shape": MeanOfThe32,
             "got nan": MeanTouchedByLabels,
             "weights [3e-07, 6e-07]": MeanAtLeast001,
-            "inside a compiled step": MeanOfStaticSize,
+            "Something is None: often a size": MeanOfStaticSize,
+            "inside a compiled step it raised": MeanOfTwoDtypes,
+            "kept for the next one": MeanOnSelf,
             '"asked", is lost': MeanNameless,
             "wrong in tf.function": MeanInPython,
             "must bring back all of the state": forgetting(MeanBySums, "count"),
@@ -1011,6 +1127,9 @@ PROOFS = {
             "0/0 where there is no yes": F1Nan,
             "mean of the batches' F1s": F1Averaged,
             "The weights are ignored": F1Unweighted,
+            "A weight of 0 was taken for 1": reweighed(F1BySums, zeros_as_ones),
+            "A batch whose weights are all 0": reweighed(F1BySums, zero_batch_as_ones),
+            "got nan": reweighed(F1BySums, by_share_of_batch),
             "That is the precision": f1_with(lambda found, called, **_: tf.math.divide_no_nan(found, called)),
             "That is the recall": f1_with(lambda found, real, **_: tf.math.divide_no_nan(found, real)),
             "That is the accuracy": f1_with(lambda right, all, **_: tf.math.divide_no_nan(right, all)),
@@ -1036,7 +1155,7 @@ PROOFS = {
             "left the range of uint8": F1InDtypeOfLabels,
             "For 600 examples": F1OfThe256,
             "A small number was added": f1_with(lambda found, called, real, **_: 2 * found / (called + real + 1e-7)),
-            "were cut or rounded": cutting(F1BySums),
+            "were cut or rounded": reweighed(F1BySums, at_most_3),
             "A small sum of weights": f1_with(
                 lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)
             ),
@@ -1053,6 +1172,9 @@ PROOFS = {
         right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras, recorded(CountsByOneHot)],
         wrong={
             "The weights are ignored": CountsUnweighted,
+            "A weight of 0 was taken for 1": reweighed(CountsByOneHot, zeros_as_ones),
+            "A batch whose weights are all 0": reweighed(CountsByOneHot, zero_batch_as_ones),
+            "nan or inf": reweighed(CountsByOneHot, by_share_of_batch),
             "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
             "last batch alone": CountsLast,
             "shares of each row": counts_with(
@@ -1064,7 +1186,7 @@ PROOFS = {
             ),
             "must return a value": counts_with(result=lambda self: self.table),
             "survived reset_state": counts_with(reset_state=lambda self: None),
-            "then reset_state": CountsForgetting,
+            "one of your own must reset all of it": CountsForgetting,
             "should be (2, 2)": CountsOfFour,
             "of 30 classes": CountsByExponentials,
             "examples of 30 classes": CountsInDtypeOfLabels,
@@ -1072,7 +1194,7 @@ PROOFS = {
             "should be (300, 300)": CountsOf200,
             "of one class alone": CountsOneForOne,
             "close were taken for equal": CountsOfRoundedScores,
-            "got [[1., 0.], [0., 3.]]": cutting(CountsByOneHot),
+            "got [[1., 0.], [0., 3.]]": reweighed(CountsByOneHot, at_most_3),
             "should be (1, 1)": counts_with(result=lambda self: tf.squeeze(tf.convert_to_tensor(self.table))),
             "There is no number yet": in_numbers(CountsByOneHot),
         },
@@ -1107,7 +1229,7 @@ PROOFS = {
             "got a bin of its own": CalibrationOfEleven,
             "in the middle of each bin": CalibrationOfNine,
             "from 256 on": CalibrationOfUint8,
-            "were cut or rounded": cutting(Calibration),
+            "were cut or rounded": reweighed(Calibration, at_most_3),
             "A small number was added": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / (tf.reduce_sum(n) + 1e-7)
             ),
@@ -1116,6 +1238,9 @@ PROOFS = {
             "examples of 30 classes": CalibrationWrapsOne,
             "just below a border": CalibrationAlmost,
             "The weights are ignored": CalibrationUnweighted,
+            "A weight of 0 was taken for 1": reweighed(Calibration, zeros_as_ones),
+            "A batch whose weights are all 0": reweighed(Calibration, zero_batch_as_ones),
+            "or weights that add up to 0": reweighed(Calibration, by_share_of_batch),
             "divided by the number of examples": CalibrationByNumber,
             "must bring back all of the state": forgetting(CalibrationByScatter, "weight"),
             "There is no number yet": in_numbers(Calibration),
@@ -1149,7 +1274,8 @@ PROOFS = {
             "those of 0, not of the mean": r2_with(lambda y2, errors, **_: 1 - errors / y2),
             "made a table": R2OfTables,
             "Right for small numbers": R2Single,
-            "Cast before you square": R2SquaredTooEarly,
+            "cast before you square": R2SquaredTooEarly,
+            "keep sums of squares in float64": R2OfSingleSums,
             "do not clip": type("R2Clipped", (R2,), {"result": lambda self: tf.maximum(R2.result(self), 0.0)}),
             "1 − 0/0": type(
                 "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}
@@ -1164,11 +1290,15 @@ PROOFS = {
             ),
             "expected -14999": type("R2From10", (R2,), {"result": lambda self: tf.maximum(R2.result(self), -10.0)}),
             "rounding made a little of it": R2OfRounding,
+            "compare it with a tiny share": R2Merged,
+            "then y_true = 3 times 7.7": R2ByRangeFrom0,
+            "For numbers far from them": forgetting(R2FromVeryFirst, "first", "seen"),
             "small spread was taken for none": R2FromLargeSpread,
             "passes for no spread": R2OfAWideShare,
             "must bring back all of the state": forgetting(R2, "n"),
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,
+            "sample_weight=[0.0]": R2UnrefusedZero,
             "hand it over by name": R2WithoutWeights,
         },
         raises=Raising,

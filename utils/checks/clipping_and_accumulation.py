@@ -1,6 +1,7 @@
 """The checks of notebook 05."""
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,7 @@ from utils.checks.engine import (
     random_numbers,
     refuse,
     require,
+    require_dtype,
 )
 from utils.checks.values import as_array, written
 
@@ -60,7 +62,9 @@ def clip_global_norm(answer):
         ways = _of_all(present, _ways_to_miss_clipping(given, arrays, clip_norm))
         for i, part in enumerate(present):
             smells = {message: wrong[i] for message, wrong in ways.items()}
-            expect(part, _clipped(arrays, clip_norm)[i], on=f"gradient {i}, None not counted, of {on}", smells=smells)
+            where = f"gradient {i}, None not counted, of {on}"
+            expect(part, _clipped(arrays, clip_norm)[i], on=where, smells=smells)
+            _require_float32(part, where)
         ways = _ways_to_miss_the_norm(given, arrays, clip_norm)
         expect(got_norm, norm, on=f"the norm of {on}", smells=ways, tolerance=1e-4 if norm else 1e-5)
         _require_same_list(handed, given, on)
@@ -134,6 +138,12 @@ def _require_places(clipped: list, forms: list[str], on: str) -> None:
         "a gradient came back as None.": nones_missing < 0,
         "a None must stay in its place, and it stands in another.": got != want,
     }, on=on)  # fmt: skip
+
+
+def _require_float32(got, on: str) -> None:
+    """Require a tensor to be float32, as the given ones: others do not mix with it. NumPy's arrays do."""
+    if tf.is_tensor(got):
+        require_dtype(got, tf.float32, on)
 
 
 def _require_same_list(handed: list, given: list, on: str) -> None:
@@ -226,6 +236,10 @@ def adaptive_threshold(answer):
         listed = ", ".join(f"{norm:.3g}" for norm in shown)
         on = f"norms [{'' if shown is norms else f'{len(norms)} in all, the last are '}{listed}], window {window}"
         expect(got, want, on=f"{on}, quantile {quantile}", smells=smells)
+        told = (
+            f"For {on}: the number is right, and {type(got).__name__} came. Return a float: float(...) makes one of it."
+        )
+        require(isinstance(got, Real), told)
         unchanged = np.array_equal(given, norms, equal_nan=True)
         require(unchanged, f"For {on}: the caller's list was changed. Work on a copy.")
 
@@ -327,7 +341,10 @@ _BROKEN = {  # what becomes of the gradients of a step; each gets the list of th
     "entries of 1e25": lambda gs: gs[0].put(0, 1e25),  # finite; the square of one is not, in float32
     "entries of 3e38": lambda gs: [g.fill(3e38) for g in gs],  # the sum of two is not; Adam's second moment neither
 }
-_OVERFLOW = "Entries of 1e25 are finite, and the step was skipped: their squares overflow in a norm. Ask each entry."
+_OVERFLOW = (
+    "Entries of 1e25 are finite, and the step was skipped. Ask each entry, as it is: in a norm or in a small dtype "
+    "they overflow; a limit is not asked for."
+)
 
 
 class _Skips:
@@ -500,6 +517,8 @@ def accumulate(answer):
         handed = _Handed(_examples(n, x_form), _examples(n, y_form), shapes.split())
         got = answer(handed.gradient_fn, make(handed.x.copy()), make(handed.y.copy()), size)
         asked = f"a list of {counted(len(handed.tables), 'gradient')}, as gradient_fn returns them,"
+        if got is None:  # where gradient_fn was never called, nothing can have come of it
+            handed.judge(size, on)
         attempted(got, list, tuple, asked=asked, on=on)
         handed.judge(size, on)
         attempted(got, asked=asked, length=len(handed.tables), on=on)
@@ -509,8 +528,7 @@ def accumulate(answer):
             if handed.forms[i] == "slices":
                 smells["Of several entries of a row only the last one counts: they add up."] = handed.overwritten[i]
             expect(got[i], table.mean(axis=0), on=f"gradient {i} of {on}", smells=smells)
-            wide = tf.is_tensor(got[i]) and got[i].dtype == tf.float64
-            require(not wide, f"For gradient {i} of {on}: float64 came, and gradient_fn returns float32.")
+            _require_float32(got[i], f"gradient {i} of {on}")
 
 
 def _examples(n: int, form: str) -> np.ndarray:
@@ -657,7 +675,9 @@ def accumulate_then_clip(answer):
         ways = _of_all(got, ways)
         for i, want in enumerate(_clipped(mean, clip_norm)):
             smells = {smell: wrong[i] for smell, wrong in ways.items()}
-            expect(got[i], want, on=f"gradient {i} of {on}", smells=smells, tolerance=1e-4 * min(1, clip_norm))
+            where = f"gradient {i} of {on}"
+            expect(got[i], want, on=where, smells=smells, tolerance=1e-4 * min(1, clip_norm))
+            _require_float32(got[i], where)
         _require_same_list(handed, outer, on)
         for part, kept in zip(outer, given, strict=True):
             _require_same_list(part, kept, on)

@@ -17,6 +17,7 @@ NO_FILE = r"<(frozen|string|__array_function__|decorator-gen|attrs generated)"
 NAMED_LINE = r'File "(?P<file>.+?)", line (?P<line>\d+), in '  # in the text of an error of tf.function
 
 _SIGNATURE = "The signature was changed: the check gives other arguments. Keep those of the stub."
+_NO_INITIALIZER = 'add_weight of a metric has no initializer of its own: give it one, as initializer="zeros".'
 _CALL = "A function was called with arguments that it does not take: look at its signature."
 
 # For each error that learners meet, what usually causes it. The first pattern found in "Type: message" decides.
@@ -67,6 +68,8 @@ def told(problem: BaseException) -> str:
 def cause(problem: BaseException) -> str:
     """Return a sentence on what usually causes such an error, or nothing."""
     said = f"{type(problem).__name__}: {essence(problem)}"
+    if "NoneType" in said and _passed_add_weight_of_a_metric(problem):
+        return _NO_INITIALIZER
     found = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), "")
     return _CALL if found == _SIGNATURE and line_of(problem) else found
 
@@ -122,6 +125,11 @@ def whose(file: str) -> str:
     if CHECKS in parents:
         return "check"
     return "library" if CHECKS.parent in parents else "reader"
+
+
+def _passed_add_weight_of_a_metric(problem: BaseException) -> bool:
+    places = [(frame.name, Path(frame.filename).parts[-2:]) for frame in _frames(problem)]
+    return ("add_weight", ("metrics", "metric.py")) in places
 
 
 def _after_last_check(files: list[str]) -> str:

@@ -1,7 +1,8 @@
 """The checks of notebook 04."""
 
 import contextlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise, product
 
@@ -21,9 +22,14 @@ from utils.checks.engine import (
     require,
 )
 
-RESET = "The state survived reset_state: make it with add_weight, which the inherited reset finds."
+RESET = (
+    "The state, or a part of it, survived reset_state. The inherited one resets what add_weight made; one of your own "
+    "must reset all of it."
+)
 HALF_RESET = "A used metric differs from a new one: reset_state must bring back all of the state, not a part of it."
 UNWEIGHTED = "The weights are ignored."
+ZERO_WEIGHT = "A weight of 0 was taken for 1: such an example counts as if it were absent."
+ZERO_BATCH = "A batch whose weights are all 0 was taken for one without weights: it counts as if it were absent."
 SHARED = "Two metrics of your class share a state: make it in __init__, with add_weight."
 SMALL_SUM = "A small sum of weights was replaced by a greater one, or taken for none: guard against 0 alone."
 EPSILON = "A small number was added to the denominator; weights may be smaller still: guard against 0 alone."
@@ -36,10 +42,17 @@ TRACED = (
     "Right in eager mode, wrong in tf.function, where Python runs once, while tracing: keep all state in add_weight."
 )
 IN_A_STEP = (
-    "right in eager mode, and inside a compiled step, where `fit` and `evaluate` run update_state and result, it "
-    "raised. There is no number yet for float(), .numpy() or a Python `if`: use tf operations."
+    "right in eager mode, and inside a compiled step it raised: there `fit` and `evaluate` run update_state and result."
 )
+# What usually causes an error there, and there alone. The first pattern found decides.
+CAUSES_IN_A_STEP = {
+    "out of scope|InaccessibleTensor": "A tensor of a step was kept for the next one: keep all state in add_weight.",
+    "NoneType": "Something is None: often a size such as y_pred.shape[0], which is open there. tf.shape knows it.",
+    r"a symbolic|numpy\(\)|attribute '_?numpy'|(float|int)\(\) argument|OperatorNotAllowed|Input 'pred'":
+        "There is no number yet for float(), .numpy() or a Python `if`: use tf operations.",
+}  # fmt: skip
 NOT_TAKEN = "update_state must take sample_weight: `fit` and `evaluate` hand it over by name, if only as None."
+ROUNDED = "The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y²."
 AFTER_FIRST = "after the first batch, which has none"
 NAMELESS = 'the name that was handed over, "asked", is lost: hand `name` on to super().__init__.'
 IN_COLUMNS = "There y_pred has the shape (n, 1) and y_true the shape (n,): bring both to one shape."
@@ -63,6 +76,7 @@ def mean_prediction(answer):
     p, w = np.float32([0, 0.9]), np.float32([0.3, 0.6])
     ways = {SMALL_SUM: 0.0, EPSILON: 0.54, CUT: 0.45}
     _judge_weights(answer, [p, p, w], 0.6, on="p = [0, 0.9]", smells=ways)
+    nan = {"0/0 where all weights are 0: use a division that gives 0 there.": np.nan}
     expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
     expect(_run(answer(), [[p, 1000 * p]]), 450.0, on="p = [0, 900]")
 
@@ -75,9 +89,8 @@ def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
     rng = np.random.default_rng()
     n = int(rng.integers(90, 100))
     p = (rng.uniform(-4, -1, n) + np.linspace(-1, 3, n)).astype("float32")
-    w = (rng.uniform(0.5, 3, n) * (rng.random(n) > 0.2)).astype("float32") if weight_shape else np.ones(n, "float32")
     parts = _slices([0, 11, 11, 12, 20, n])
-    w[parts[0]] = 1
+    w = _weights(parts, 0.5, 3) if weight_shape else np.ones(n, "float32")
     columns = [
         np.full((n, 2), np.nan, "float32"),
         p.reshape(shape),
@@ -94,6 +107,7 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
     sum_of_tables = p[parts[0]].sum() + sum(w[part].sum() * p[part].sum() for part in parts[1:])
     return {
         UNWEIGHTED: p.mean(),
+        **{smell: np.average(p, weights=taken) for smell, taken in _weights_taken_for_1(w, parts).items()},
         "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
         "That is the last batch alone: add to the state, do not assign it.": means[-1],
         "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.":
@@ -149,9 +163,9 @@ def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
     p = np.clip(0.3 * y + rng.uniform(0, 0.7, n), 0, 1).astype("float32")
     y[:7] = 1, 1, 0, 0, 0, 1, 1  # one of each kind, two ties, and one just above
     p[:7] = 1, 0.1, 0.8, 0.2, 0.5, 0.5, 0.5000001
-    w = rng.uniform(0.5, 3, n).astype("float32") if weighted else np.ones(n, "float32")
+    y[25], p[25] = 1, 0.1  # in the batch whose weights are all 0: taken for others, they show
     parts = _slices([0, 9, 10, 25, n - 7, n])
-    w[parts[0]] = 1
+    w = _weights(parts, 0.5, 3) if weighted else np.ones(n, "float32")
     columns = [y.astype(kind), p[:, None] if column else p, *([w] if weighted else [])]
     weights = f"weights {AFTER_FIRST}" if weighted else "no weights"
     on = f"y_true of dtype {kind}, y_pred of shape {columns[1].shape}, {weights}, {len(parts)} batches"
@@ -165,6 +179,7 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
     precision, recall = found / called, found / real
     return {
         UNWEIGHTED: _f1(y, says),
+        **{smell: _f1(y, says, taken) for smell, taken in _weights_taken_for_1(w, parts).items()},
         "That is the mean of the batches' F1s: keep three counts, and divide once.": np.mean(each),
         "That is the batches' F1s weighed by their sizes, which does not repair it: keep three counts.":
             np.average(each, weights=sizes),
@@ -208,8 +223,6 @@ def calibration_error(answer):
     for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (30, "uint8", True)):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
-    _judge_compiled(answer, batches, want)
-    _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
     y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
     on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
@@ -221,6 +234,8 @@ def calibration_error(answer):
     ways = {SMALL_SUM: 0.0, EPSILON: 0.7625 * 12 / 13, CUT: 0.675}
     _judge_weights(answer, [y, p, w], 0.7625, on="confidence 0.5 (right) and 0.85 (wrong)", smells=ways)
     _judge_each_bin(answer)
+    _judge_compiled(answer, batches, want)
+    _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
 
 
 def _judge_each_bin(answer) -> None:
@@ -243,19 +258,23 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     if classes > 10:  # then a greatest probability can lie in the lowest bins
         confidence[5:9] = 0.07, 0.08, 0.15, 0.16
     guess = rng.integers(0, classes, n)
-    chance = np.where(confidence < 0.7, 0.9, 0.5)  # unsure answers are right more often than sure ones: gaps cancel
+    chance = np.select(
+        [confidence < 0.7, confidence < 0.9], [0.9, 0.5], 0.2
+    )  # unsure answers are right more often than sure ones: gaps cancel
     y = np.where(rng.random(n) < chance, guess, (guess + 1) % classes)
     y[:3] = (guess[:3] + np.array([0, 1, 1])) % classes
+    y[5:9] = guess[5:9] if classes > 10 else y[5:9]
     prob = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
     prob[np.arange(n), guess] = confidence
     if classes == 2:  # at 0.5 the two would tie
         confidence[3], prob[3] = 0.65, np.where(np.arange(2) == guess[3], 0.65, 0.35)
-    order = np.argsort(confidence + rng.normal(size=n))  # roughly rising, so that batches differ
+    late = np.where(np.arange(n) < 9, 9, rng.normal(size=n))  # the nine come last, where their weights are kept
+    order = np.argsort(confidence + late)  # roughly rising, so that batches differ
     confidence, y, prob = confidence[order], y[order], prob[order].astype("float32")
     right = prob.argmax(axis=1) == y
-    w = rng.uniform(0.2, 1.5, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 20, 21, 33, n])
-    w[parts[0]] = 1
+    w = _weights(parts, 0.2, 1.5) if weighted else np.ones(n, "float32")
+    w[-9:] = 1
     smells = _ways_to_miss_calibration(confidence, right, prob[np.arange(n), y], w, parts)
     want = np.sum(np.abs(_gaps(confidence, right, w))) / w.sum()
     weights = f"weights {AFTER_FIRST}" if weighted else "no weights"
@@ -274,12 +293,15 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
     bins = np.minimum((10 * confidence + 1e-9).astype(int), 9)
     gaps, sizes = np.abs(_gaps(confidence, right, w)), np.bincount(bins, w, minlength=11)
     means = gaps[sizes > 0] / sizes[sizes > 0]
-    weights = [w[part].sum() for part in parts]
-    each = [np.sum(np.abs(_gaps(confidence[part], right[part], w[part]))) / w[part].sum() for part in parts]
+    weights = [max(w[part].sum(), 1e-9) for part in parts]
+    each_gap = [np.sum(np.abs(_gaps(confidence[part], right[part], w[part]))) for part in parts]
+    each = np.divide(each_gap, weights)
     with_eleventh = np.abs(_gaps(confidence, right, w, top=10))
     upper_border = np.bincount(np.ceil(10 * confidence - 1e-9).astype(int) - 1, w * (right - confidence))
     return {
         UNWEIGHTED: np.sum(np.abs(_gaps(confidence, right, np.ones(n)))) / n,
+        **{smell: np.sum(np.abs(_gaps(confidence, right, taken))) / taken.sum()
+           for smell, taken in _weights_taken_for_1(w, parts).items()},
         "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
@@ -301,7 +323,8 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         ELEVENTH: with_eleventh.sum() / total,
         BORDER: np.abs(upper_border).sum() / total,
         "That is the sum over the examples: divide by the sum of their weights.": gaps.sum(),
-        "An empty bin made 0/0: work with sums, whose division by the size cancels.": np.nan,
+        "An empty bin, or weights that add up to 0, made 0/0: work with sums, whose division by the size cancels.":
+            np.nan,
     }  # fmt: skip
 
 
@@ -344,13 +367,13 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
         scores[:5] = 5 * np.eye(classes, dtype="float32")[[0, 0, 1, 1, 0]]
         y[n - 8 : n - 6] = classes - 1  # a rare class, late, and never predicted
         scores *= 100 if classes > 10 else 1  # logits whose exponentials overflow
-    w = rng.uniform(0.2, 3, n).astype("float32") if weighted else np.ones(n, "float32")
     parts = _slices([0, 12, 13, 22, n - 9, n])
-    w[parts[0]] = 1
+    w = _weights(parts, 0.2, 3) if weighted else np.ones(n, "float32")
     guess = scores.argmax(axis=1)
     want, plain = _table(y, guess, w, classes), _table(y, guess, np.ones(n), classes)
     smells = {
         UNWEIGHTED: plain,
+        **{smell: _table(y, guess, taken, classes) for smell, taken in _weights_taken_for_1(w, parts).items()},
         "Rows and columns are swapped: the row is the true class.": want.T,
         "That is the last batch alone: add to the state, do not assign it.":
             _table(*(column[parts[-1]] for column in (y, guess, w)), classes),
@@ -394,6 +417,8 @@ def r_squared(answer):
     _require_refusal(answer())
     _judge_r2_of_few(answer)
     _judge_r2_of_large(answer)
+    _judge_r2_of_equal(answer)
+    _judge_r2_again(answer)
 
 
 def _judge_r2_of_few(answer) -> None:
@@ -408,19 +433,42 @@ def _judge_r2_of_few(answer) -> None:
 
 
 def _judge_r2_of_large(answer) -> None:
-    """Judge R² of numbers far from 0, fixed ones and fresh ones (luck happens once), and of equal ones."""
+    """Judge R² of numbers far from 0, fixed ones and fresh ones (luck happens once)."""
     cases = [_r2_case(center, 10.0, False) for center in (101_300.0, *random_numbers(2, -300_000, -50_000))]
     for batches, want, _smells, on in (*cases, _six_far_numbers()):
         got = float(np.asarray(_run(answer(), batches)))
-        digits = "float32 keeps 7 digits, and the difference of two huge sums needs more. Cast before you square."
-        wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}"
+        digits = "float32 keeps 7 digits, and the difference of two huge sums needs more"
+        cure = "cast before you square, and keep sums of squares in float64, too."
+        wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}: {cure}"
         wrong += " Or too large a share of Σ y² passes for no spread." if got == 0 else ""
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
-    metric = answer()
-    metric.update_state(np.full(15, 101_300.3, "float32"), np.linspace(101_290, 101_310, 15, dtype="float32"))
-    got = np.asarray(tf.convert_to_tensor(metric.result()))
-    rounded = {"The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y².": got}
-    expect(got, 0.0, on="y_true = fifteen times 101,300.3", smells=rounded)
+
+
+def _judge_r2_of_equal(answer) -> None:
+    """Judge R² of equal numbers whose sum of squares, or whose mean, is rounded, in one batch and in several."""
+    for count, number in (15, 101_300.3), (3, 7.7), (7, 0.1), (3, 101_300.3), (7, -300_000.7):
+        y = np.full(count, number, "float32")
+        p = y + np.linspace(-1, 1, count, dtype="float32")
+        for parts in [slice(0, count)], _slices([0, 2, count]), _slices(range(count + 1)):
+            got = np.asarray(tf.convert_to_tensor(_run(answer(), _cut([y, p], parts))))
+            rounded = {ROUNDED: got} if np.isfinite(got) else {}
+            expect(
+                got,
+                0.0,
+                on=f"y_true = {count} times {number:,}, in {len(parts)} batch{'' if len(parts) == 1 else 'es'}",
+                smells=rounded,
+            )
+
+
+def _judge_r2_again(answer) -> None:
+    """Judge R² after a reset, on numbers that are far from those before: whatever is left of them shows."""
+    metric, y = answer(), np.full(3, 7.7, "float32")
+    _run(metric, _r2_case(101_300.0, 10.0, False)[0])
+    batches, want, _smells, on = _r2_case(0.0, 1.0, False)
+    for given, right, now in ((batches, want, on), ([[y, y + 1]], 0.0, "y_true = 3 times 7.7")):
+        metric.reset_state()
+        got = np.asarray(tf.convert_to_tensor(_run(metric, given)))
+        expect(got, right, on=f"numbers far from them, reset_state, then {now}", smells={HALF_RESET: got})
 
 
 def _six_far_numbers() -> tuple:
@@ -431,15 +479,17 @@ def _six_far_numbers() -> tuple:
 
 
 def _require_refusal(metric) -> None:
-    y = np.float32([1, 2])
-    try:
-        metric.update_state(y, y, sample_weight=np.ones_like(y))
-    except ValueError:
-        return
-    except Exception as problem:
-        told = f"with weights it raised {type(problem).__name__}; a ValueError is asked for."
-        raise NotYet(f"For sample_weight=[1, 1]: {told}") from problem
-    raise NotYet("For sample_weight=[1, 1]: nothing was raised. Weights that are ignored in silence are a trap.")
+    """Require a ValueError for weights of several shapes: one of them is 0, which Python takes for false."""
+    for weights in np.float32([1, 1]), np.float32([0]), tf.zeros(1), np.float32([[1], [1]]):
+        y, on = np.ones(len(weights), "float32"), f"sample_weight={np.array(weights).tolist()}"
+        try:
+            metric.update_state(y, y, sample_weight=weights)
+        except ValueError:
+            continue
+        except Exception as problem:
+            told = f"with weights it raised {type(problem).__name__}; a ValueError is asked for."
+            raise NotYet(f"For {on}: {told}") from problem
+        raise NotYet(f"For {on}: nothing was raised. Weights that are ignored in silence are a trap.")
 
 
 def _r2_case(center: float, deviation: float, column: bool) -> tuple:
@@ -490,7 +540,23 @@ def _clear_cut(draw: Callable[[], tuple]) -> tuple:
     return case
 
 
-def _slices(borders: list[int]) -> list[slice]:
+def _weights(parts: list[slice], low: float, high: float) -> np.ndarray:
+    """Draw weights: 1 in the first batch, which can come without them, 0 in the last but one and here and there."""
+    rng, n = np.random.default_rng(), parts[-1].stop
+    w = (rng.uniform(low, high, n) * (rng.random(n) > 0.2)).astype("float32")
+    w[parts[0]], w[parts[-2]] = 1, 0
+    return w
+
+
+def _weights_taken_for_1(w: np.ndarray, parts: list[slice]) -> dict[str, np.ndarray]:
+    """Return, for each way to take a weight of 0 for 1, the weights that it leads to."""
+    by_batch = w.copy()
+    for part in parts:
+        by_batch[part] = w[part] if w[part].any() else 1
+    return {ZERO_WEIGHT: np.where(w == 0, 1, w), ZERO_BATCH: by_batch}
+
+
+def _slices(borders: Iterable[int]) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(borders)]
 
 
@@ -575,5 +641,8 @@ def _told_as_compiled(on: str):
     except (NotAttempted, NotYet):
         raise
     except Exception as problem:
-        cause = NOT_TAKEN if "argument 'sample_weight'" in str(problem) else IN_A_STEP
-        raise NotYet(f"For {on}: {cause} {errors.told(problem)}") from problem
+        told = errors.told(problem)
+        fits = (cause for pattern, cause in CAUSES_IN_A_STEP.items() if re.search(pattern, told))
+        cause = f"{IN_A_STEP} {next(fits, errors.cause(problem))}".rstrip()
+        not_taken = "argument 'sample_weight'" in str(problem)
+        raise NotYet(f"For {on}: {NOT_TAKEN if not_taken else cause} {told}") from problem
