@@ -104,6 +104,11 @@ def norm_where(is_zero):
     return norm
 
 
+@tf.function
+def norm_with_a_branch(x):
+    return tf.norm(x) if tf.reduce_any(x != 0) else 0 * tf.reduce_sum(x)
+
+
 def norm_right_when_eager(x):
     return norm_with()(x) if tf.executing_eagerly() else tf.sqrt(tf.reduce_sum(x * x))
 
@@ -168,6 +173,13 @@ def wrong_one_with(h):
         return int(np.argmax(errors))
 
     return answer
+
+
+def wrong_one_with_step_of_the_mean(functions, x):
+    """Let the step grow with the mean, which is below 0 or near it where the entries are large."""
+    judged = [_judge(f, x, 1e-5 * max(np.mean(x), 1.0)) for f in functions]
+    wrong = [abs(_slopes(f, x) - j).max() > 1e-2 * abs(j).max() for f, j in zip(functions, judged, strict=True)]
+    return wrong.index(True) if sum(wrong) == 1 else -1
 
 
 def wrong_one_by_bare_allclose(functions, x):
@@ -400,6 +412,7 @@ PROOFS = {
                 lambda up, x, length: up * x / (length + tf.cast(length == 0, x.dtype)) / (1 + length / 1e16)
             ),
             "inside tf.function": norm_right_when_eager,
+            "@tf.function around a branch": norm_with_a_branch,
             "It cannot be compiled with XLA": lambda x: tf.py_function(norm_with(), [x], x.dtype),
             "expected 2.8284": norm_where(lambda x: tf.reduce_sum(x) == 0),
             "expected 1": norm_where(lambda x: tf.reduce_sum(x**2) < 1.1e-30),
@@ -429,6 +442,7 @@ PROOFS = {
             "The step is too large": wrong_one_with(0.1),
             "is left": wrong_one_with(1e-12),
             "Let h grow with |x|": wrong_one_with(1e-5),
+            "x + h is x, or nearly so": wrong_one_with_step_of_the_mean,
             "expected": wrong_one_in_float32,
             "the last one of 20": lambda functions, x: _errors(
                 functions, x, lambda a, b: abs(a - b)[:16].max() / abs(b).max()

@@ -924,7 +924,8 @@ PROOFS = {
             "entries of 1e25: A step was taken": skipping(
                 change=lambda gs, _: [g if g is None else tf.clip_by_value(g, -1e10, 1e10) for g in gs]
             ),
-            "the optimizer was not called: it takes the step": descend_by_hand,
+            "(iterations) did not rise": descend_by_hand,
+            "leave its count alone": skipping(after=lambda optimizer, *_: optimizer.iterations.assign(0)),
             "the caller's list was changed": skip_and_clear,
             "list was changed. Make a new one": skip_deleting_none,
             "It is True for each step": skipping(told=lambda taken, skipped: taken | True),

@@ -303,6 +303,17 @@ def masked_after_the_loss(y_true, y_pred, mask):
     return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(tf.cast(mask, tf.float32)))
 
 
+def masked_by_late_no_nan(y_true, y_pred, mask):
+    real = tf.cast(mask, tf.float32)
+    squares = tf.math.multiply_no_nan(tf.square(y_true - y_pred), real)
+    return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(real))
+
+
+def masked_by_static_size(y_true, y_pred, mask):
+    errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
+    return tf.math.divide_no_nan(tf.reduce_sum(errors**2), float(errors.shape[0]))
+
+
 def bce_by_tensorflow(y_true, logits):
     return tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=logits)
 
@@ -465,6 +476,29 @@ def focal_with_alpha(y_true, logits, gamma=2.0):
     return tf.where(y_true == 1, 0.25, 0.75) * focal_by_log_sigmoid(y_true, logits, gamma)
 
 
+def focal_with_a_floor(floor):
+    return lambda y, z, gamma=2.0: _focal(y, z, gamma, lambda p: tf.maximum(1 - p, floor))
+
+
+def focal_with_epsilon(y_true, logits, gamma=2.0):
+    return _focal(y_true, logits, gamma, lambda p: 1 - p + 1e-7)
+
+
+def focal_by_rest(y_true, logits, gamma=2.0):
+    """Takes 1 - p, which is 0 where the model is certain, with a mask inside and outside."""
+    cross = bce_by_tensorflow(y_true, logits)
+    rest = 1 - tf.exp(-cross)
+    factor = tf.where(rest > 0, rest, 1.0) ** gamma
+    return cross * (tf.where(rest > 0, factor, 0.0) if gamma else 1.0)
+
+
+def focal_by_log_softmax(y_true, logits, gamma=2.0):
+    both = tf.nn.log_softmax(tf.stack([tf.zeros_like(logits), logits], axis=-1))
+    log_p = tf.where(y_true == 1, both[..., 1], both[..., 0])
+    log_rest = tf.where(y_true == 1, both[..., 0], both[..., 1])
+    return -tf.exp(gamma * log_rest) * log_p
+
+
 def focal_of_yes(y_true, logits, gamma=2.0):
     return (1 - tf.sigmoid(logits)) ** gamma * bce_by_softplus(y_true, logits)
 
@@ -577,7 +611,8 @@ PROOFS = {
             "one value for each row": masked_each_row,
             "and was then multiplied by 0": masked_squared_first,
             "overflowed": masked_difference_first,
-            "square stands inside tf.where": masked_after_the_loss,
+            "masked afterwards, by tf.where": masked_after_the_loss,
+            "or by a product": masked_by_late_no_nan,
             "0/0 is nan": masked_nan_when_empty,
             "a constant 0 has no gradient": masked_constant_when_empty,
             "What stands at the padding overflowed": masked_times_nothing,
@@ -592,6 +627,7 @@ PROOFS = {
             "hid them from the tape": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,
+        breaks=(masked_by_static_size,),
     ),
     "stable_bce": Proof(
         right=[
@@ -621,8 +657,9 @@ PROOFS = {
             "ignores dy": _deaf(bce_by_softplus),
             "gradient for ordinary logits": _by_hand(bce_by_softplus, tf.sign),
             "For soft labels: expected": bce_of_nearly_hard_labels,
-            "-10000] and the labels that they predict": bce_cut_off,
+            "-10000.0] and the labels that they predict": bce_cut_off,
             "and the labels that they predict": lambda y, z: bce_by_softplus(tf.clip_by_value(y, 1e-7, 1 - 1e-7), z),
+            "12.25, -12.25": lambda y, z: tf.where(z > 12, z, tf.nn.softplus(tf.minimum(z, 12.0))) - y * z,
             "logits of shape (40, 30)": _up_to_1000(bce_by_softplus),
             "a branch that is a constant": lambda y, z: tf.where(
                 tf.abs(z) < 1e-3, tf.math.log(2.0), bce_by_softplus(y, z)
@@ -638,6 +675,8 @@ PROOFS = {
             focal_by_cross_entropy,
             focal_of_both,
             focal_by_power_inside,
+            focal_by_rest,
+            focal_by_log_softmax,
             _by_hand(focal_by_log_sigmoid, lambda dy: dy),
             tf.function(focal_by_log_sigmoid),
         ],
@@ -666,6 +705,9 @@ PROOFS = {
             "and the labels that they predict": focal_cut_off,
             "logits of shape (40, 30)": _up_to_1000(focal_by_log_sigmoid),
             "taken for a constant": focal_of_a_constant_factor,
+            "right already, logits [8, -8]": focal_with_a_floor(1e-2),
+            "right already, logits [-20]": focal_with_epsilon,
+            "right already, logits [-30]": focal_with_a_floor(1e-12),
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },
         raises=raising,

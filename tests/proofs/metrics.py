@@ -1207,6 +1207,9 @@ PROOFS = {
             "empty ones included": calibration_with(
                 lambda c, r, n: tf.reduce_mean(tf.math.divide_no_nan(tf.abs(r - c), n))
             ),
+            "The gaps cancel": calibration_with(
+                lambda c, r, n: tf.math.divide_no_nan(tf.reduce_sum(r - c), tf.reduce_sum(n))
+            ),
             "fell out of the bins: it belongs": CalibrationOfTenOfEleven,
             "An empty bin made 0/0": calibration_with(
                 lambda c, r, n: tf.where(

@@ -40,6 +40,17 @@ def sgd_by(fault=""):
     return sgd_step
 
 
+def sgd_of_the_layers_that_train(model, loss_fn, x_batch, y_batch, learning_rate):
+    """Ask each layer of the model whether it may move, and not what stands inside a block of layers."""
+    with tf.GradientTape() as tape:
+        loss = loss_fn(y_batch, model(x_batch, training=True))
+    variables = [variable for layer in model.layers if layer.trainable for variable in layer.weights]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        if gradient is not None:
+            variable.assign_sub(learning_rate * tf.convert_to_tensor(gradient))
+    return loss
+
+
 def first_variables(count):
     """Return a step that is right for models of at most `count` layers with weights."""
 
@@ -237,6 +248,10 @@ def resume_by(fault=""):
             order = np.arange(100) if fault == "stored order" or (fault == "first stored" and e == 0) else order
             order = np.roll(np.arange(100), 7 * int(epoch) + 1) if fault == "rolled" else order
             order = np.random.default_rng(e).integers(100, size=100) if fault == "drawn rows" else order
+            if fault == "short buffer":
+                order = np.array(list(tf.data.Dataset.range(100).shuffle(50, seed=e).as_numpy_iterator()))
+            if fault == "halves":
+                order = np.concatenate([50 + order[order < 50], order[order >= 50] - 50])
             if fault == "within batches":
                 order = np.ravel(25 * np.arange(4)[:, None] + np.argsort(order[:25]))
             batches = np.split(order, 4)[: 3 if fault == "batch dropped" else 4]
@@ -293,6 +308,16 @@ def resume_by_name_of_the_file(model, optimizer, train_step, x, y, folder, epoch
     for epoch in range(done, epochs):
         losses.extend(resume_by_pickle(model, optimizer, train_step, x, y, folder, epoch + 1))
         Path(folder, f"epoch{epoch + 1}").write_bytes(state.read_bytes())
+    return losses
+
+
+def resume_by_name_of_the_variable(model, *rest):
+    """Keep the model's variables by their names, which two layers share."""
+    losses, file = resume_by_pickle(model, *rest), Path(rest[-2], "state.pickle")
+    done, values = pickle.loads(file.read_bytes())
+    names = [variable.name for variable in model.variables]
+    by_name = dict(zip(names, values, strict=False))
+    file.write_bytes(pickle.dumps((done, [by_name[name] for name in names] + values[len(names) :])))
     return losses
 
 
@@ -616,6 +641,7 @@ PROOFS = {
             "the sign of the gradient, not the gradient": sgd_by("sign"),
             "no weight has moved": sgd_by("rebound"),
             "a frozen layer moved": sgd_by("frozen too"),
+            "Which list holds only what may move": sgd_of_the_layers_that_train,
             "training=True": sgd_by("no flag"),
             "step uphill": sgd_by("uphill"),
             "learning rate is not used": sgd_by("no rate"),
@@ -694,6 +720,10 @@ PROOFS = {
             "compare the number of epochs with <": resume_by("without end"),
             "Most neighbors stay neighbors": resume_by("rolled"),
             "the same rows in their batches": resume_by("within batches"),
+            "The rows hardly travel": resume_by("short buffer"),
+            "near 0 for random orders": resume_by("halves"),
+            "reports another number of losses: 10": lambda *answer: resume_by()(*answer[:-1], answer[-1] - 1),
+            "some weights of the model came back": resume_by_name_of_the_variable,
             "keep the state in the folder alone": resume_from_memory(),
             "A list of the losses": lambda *answer: resume_by()(*answer) and None,
             "let it follow from the epoch": resume_by("orders repeat late"),

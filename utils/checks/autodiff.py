@@ -104,7 +104,8 @@ def _judge_compiled(answer, how: str, **options) -> None:
         try:
             value, gradient = judged(tf.constant(x, tf.float32))
         except tf.errors.InvalidArgumentError as problem:
-            refuse({f"It cannot be {how}: it holds an operation that XLA does not know.": "XLA" in str(problem)})
+            unknown = f"It cannot be {how}: it holds an operation that XLA does not know, perhaps from @tf.function "
+            refuse({f"{unknown}around a branch: leave the decorator out.": "XLA" in str(problem)})
             raise
         late = "a tf.where after the root comes too late, if there is one. Look for 0/0 in the gradient"
         lost = not np.any(x) and as_array(gradient) is not None and not np.all(np.isfinite(gradient))
@@ -174,10 +175,11 @@ def _direction(x: np.ndarray) -> np.ndarray:
 def find_wrong_gradient(answer):
     """Judge the search for the one wrong gradient among five: each kind of fault, of function and of point."""
     for case in PLANTED:
-        for where in np.random.default_rng().permutation(5)[: case.times]:
+        for turn, where in enumerate(np.random.default_rng().permutation(5)[: case.times]):
             functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
             functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
             x = case.at * random_array(case.d)
+            x *= np.sign(x.sum()) * (-1, 1)[turn % 2]  # a mean below 0 first, then one above: neither is a size
             x[: case.zeros] = 0
             got = answer(functions, tf.constant(x))
             on = f"{case.name}, planted at {where}, d = {case.d}"
@@ -329,17 +331,23 @@ class Planted:
 
 
 PLANTED = (
-    Planted("a gradient that is twice the slope", lambda g: 2 * g, "Even a factor of two is missed."),
+    Planted(
+        "a gradient that is twice the slope", lambda g: 2 * g,
+        "Even a factor of two is missed, or the index is that of another function.",
+    ),
     Planted("a gradient with one wrong sign", _flip_one, "Compare each component: one alone is wrong."),
     Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
-    Planted("a gradient that is 2 % too large", lambda g: 1.02 * g, "The comparison is too loose for 2 %."),
+    Planted(
+        "a gradient that is 2 % too large", lambda g: 1.02 * g,
+        "The comparison is too loose for 2 %, or a float32 came in.",
+    ),
     Planted(
         "a gradient wrong by half, of a function 1e-12 in size", lambda g: 1.5 * g,
         "Compare relative to the size of the gradient: an absolute difference sees large functions only.", size=1e-12,
     ),
     Planted(
         "a gradient of which one component is 2 % too small", _shorten_one,
-        "The comparison is too loose for 2 % of one component.", d=7, times=1,
+        "The comparison is too loose for 2 % of one component, or a float32 came in on the way.", d=7, times=1,
     ),
     Planted(
         "a gradient with one wrong sign", _flip_last, "Compare each component: the last one of 20 is wrong.",
@@ -353,7 +361,7 @@ PLANTED = (
     ),
     Planted(
         "a gradient that is 2 % too large, of functions that bend within 0.1", lambda g: 1.02 * g,
-        "The step is too large: the formula's own error is above 2 % here.", form=_bent, times=3,
+        "The step is too large: the formula's own error is above 2 % here. Or a float32 came in.", form=_bent, times=3,
     ),
     Planted(
         "a gradient that is 2 % too large, of functions with values near 10,000", lambda g: 1.02 * g,

@@ -435,9 +435,9 @@ class _Skips:
             "The step was not taken, though every entry is finite: zeros are numbers, too.":
                 calls == 0 and not moved and "zeros" in name,
             "The step was not taken, though every gradient was finite.": calls == 0 and not moved,
-            "The weights moved, and the optimizer was not called: it takes the step.": calls == 0,
+            "The weights moved, and the optimizer's own count of steps (iterations) did not rise: call it, once, and "
+            "leave its count alone.": calls < 1,
             "The optimizer was called more than once. Give it all pairs in one call: it counts calls.": calls > 1,
-            "The optimizer's own count of steps (iterations) was changed.": calls < 0,
             "A step was taken, and it is not the one of these gradients. Apply each one as it is, to its variable.":
                 not weights,
         }, on=on)  # fmt: skip

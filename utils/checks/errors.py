@@ -31,7 +31,9 @@ CAUSES = {
     r"positional argument|keyword argument|takes (no|exactly|at (most|least)) .*argument|multiple values for arg"
     r"|missing required arg|expected (exactly |at (most|least) )?\d+ (positional )?arguments?": _SIGNATURE,
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
-    r"NoneType": "Something is None where a tensor is expected: often a gradient that nothing connects to its source.",
+    r"NoneType":
+        "Something is None: a gradient that nothing connects to its source, perhaps, or in a tf.function a size that "
+        "is not known yet: tf.shape and tf.size know it.",
     r"LookupError|No gradient": "An operation on the path has no registered gradient.",
     r"[Ii]ncompatible shapes|must be broadcastable|Matrix size-incompatible|Dimensions must be equal":
         "Two shapes do not fit: print both.",
