@@ -90,7 +90,7 @@ def pipeline_in_numpy(x_train, y_train):
     def batches():
         rng = np.random.default_rng()
         order = rng.permutation(len(x_train))
-        for rows in np.array_split(order, 40):
+        for rows in np.array_split(order, 1 + len(order) // 64):
             moved = np.stack([np.roll(x_train[row], rng.integers(-2, 3, 2), (0, 1)) for row in rows])
             yield np.float32(moved)[..., np.newaxis] / np.float32(255), y_train[rows]
 
@@ -138,6 +138,31 @@ def pipeline_shuffled_twice(outside):
         return pipeline(buffer=len(order) // outside)(x_train[order], y_train[order])
 
     return repair_pipeline
+
+
+def pipeline_in_batches(batched):
+    """Put single pictures, in order, into batches by `batched(dataset, n)`, and move them."""
+
+    def repair_pipeline(x_train, y_train):
+        dataset = tf.data.Dataset.from_tensor_slices((x_train[..., np.newaxis], y_train))
+        return _mapped(batched(dataset, len(x_train)), _layers(_shift()))
+
+    return repair_pipeline
+
+
+def pipeline_of_an_order_drawn_once(x_train, y_train):
+    order = np.random.default_rng().permutation(len(x_train))
+    return pipeline_of_shuffled_batches(64)(x_train[order], y_train[order])
+
+
+def pipeline_used_up(x_train, y_train):
+    batches = iter(pipeline()(x_train, y_train))
+    signature = tf.TensorSpec((None, 28, 28, 1), tf.float32), tf.TensorSpec((None,), tf.uint8)
+    return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature)
+
+
+def pipeline_with_copies(x_train, y_train):
+    return pipeline()(x_train, y_train).concatenate(pipeline(training=False)(x_train, y_train))
 
 
 def pipeline_with(change):
@@ -602,7 +627,16 @@ PROOFS = {
             "No picture from the end": pipeline(buffer=1000),
             "buffer of shuffle is smaller than the": pipeline(buffer=2350),
             "groups of neighbors were shuffled": pipeline_of_mixed_batches,
+            "groups of neighbors": pipeline(buffer=10),
             "nearly the same order": pipeline_shuffled_twice(10),
+            "of the neighbors in one pass are neighbors": pipeline_in_batches(
+                lambda dataset, n: dataset.shuffle(n).batch(64).cache().shuffle(100)
+            ),
+            "parts of an order that was drawn once": pipeline_of_an_order_drawn_once,
+            "Of 7 pictures none came": pipeline_in_batches(
+                lambda dataset, n: dataset.shuffle(n).batch(64, drop_remainder=n < 64)
+            ),
+            "second pass is empty": pipeline_used_up,
             "whole batches were shuffled": pipeline_of_shuffled_batches(64),
             "Shuffle before you batch": pipeline_of_shuffled_batches(8),
             "had the same order": pipeline_same_order,
@@ -612,7 +646,11 @@ PROOFS = {
             "Ink and paper were exchanged": lambda x, y: pipeline()(255 - x, y),
             "Rows and columns of the pictures": pipeline_with(lambda x: tf.transpose(x, (0, 2, 1, 3))),
             "255 should become 1": pipeline(scale=255 / 256),
-            "The brightness of the ink": pipeline_with(tf.round),
+            "The greatest values of the pictures": pipeline_with(tf.round),
+            "no other step may change": pipeline_with(lambda x: 0.95 * x),
+            "a gap was filled": pipeline(
+                move=lambda: _layers(tf.keras.layers.RandomTranslation(0.1, 0.1, "constant", fill_value=255.0))
+            ),
             "; from 0 to 1 is asked for": pipeline_with(lambda x: 2 * x - 1),
             "1.3; from 0 to 1": pipeline_with(lambda x: 1.3 * x),
             "are zoomed": pipeline(move=lambda: _layers(tf.keras.layers.RandomZoom(0.2))),
@@ -621,19 +659,23 @@ PROOFS = {
             "the move is the same for all": pipeline(move=lambda: _layers(tf.keras.layers.Lambda(_one_along))),
             "Of 12,000 pictures none from the end": pipeline(buffer=10_000),
             "Pictures with the label [7] are not moved": pipeline_moved_where(lambda places, labels: labels != 7),
+            "The last batch was not moved": pipeline_moved_where(lambda places, labels: tf.size(places) == 64),
             "first picture of a batch is never moved": pipeline_moved_where(lambda places, labels: places > 0),
             "move to one side": pipeline(move=_moved_by((0.12, 0.2), (0.12, 0.2))),
             "cut in half at the edge": pipeline(move=_moved_by(0.35, 0.35)),
             "times as large as they were": pipeline(move=_enlarged),
+            "more than 1.5 times": pipeline(move=lambda: _layers(_shift(), tf.keras.layers.RandomZoom(0.5))),
             "changed in place": pipeline_in_place,
             "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),
             "smaller batch": pipeline_without_the_rest(50),
-            "it repeats": lambda x, y: pipeline()(x, y).repeat(),
+            "fit` counts the epochs": lambda x, y: pipeline()(x, y).repeat(),
+            "each should come once, moved or not": pipeline_with_copies,
             "is not batched": lambda x, y: pipeline()(x, y).unbatch(),
             "returns nothing": lambda x, y: None,
         },
         raises=raising,
+        breaks=(pipeline_in_batches(lambda dataset, n: dataset.shuffle(n).batch(n // 10)),),
     ),
     "allowed_augmentations": Proof(
         right=[allowed_by_comprehension, allowed_by_tensorflow, allowed_one_digit_at_a_time, allowed_by_a_loop],

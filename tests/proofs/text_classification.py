@@ -424,8 +424,6 @@ PROOFS = {
             "A word that ends in n't may be followed by": faulty(ends=r"(\s|$)", contract=r" not\1"),
             "may hold digits, too": negation_of_letters,
             "At the end of the text a negation stays": faulty(next_one=r"[^\s.,;:!?]|$"),
-            "may hold digits, too": negation_of_letters,
-            "At the end of the text a negation stays": faulty(next_one=r"[^\s.,;:!?]|$"),
             "No word is treated apart": negation_with_exceptions,
             "never is a negation too": faulty(words="not|no"),
             "no other word is": faulty(words="not|no|never|without"),

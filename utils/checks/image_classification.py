@@ -77,13 +77,15 @@ def repair_pipeline(answer):
     x_train[~left, 4:10, at] = levels[~left, None, None]
     given = x_train.copy(), y_train.copy()
     dataset = attempted(answer(*given), tf.data.Dataset, asked="a tf.data.Dataset")
-    passes = [_one_pass(dataset, count) for _ in range(2)]
+    passes = [_one_pass(dataset, count)]
+    passes.append(_one_pass(dataset, count, empty="The second pass is empty: the first used up what it iterates over."))
     untouched = np.array_equal(given[0], x_train) and np.array_equal(given[1], y_train)
     require(untouched, "x_train or y_train was changed in place: compute with a copy.")
     x, y, starts = passes[0]
+    gave = min(len(labels) for _, labels, _ in passes)
     _require_values(x)
     refuse({
-        f"One pass gave {len(x)} pictures of {count}. Keep the last, smaller batch.": len(x) != count,
+        f"One pass gave {gave} pictures of {count}. Keep the last, smaller batch.": gave != count,
         "The labels of one pass are not those that were given.": not np.array_equal(np.sort(y), y_train),
     })  # fmt: skip
     seen = [255 * np.max(pictures, axis=(1, 2, 3)) for pictures, *_ in passes]
@@ -91,12 +93,14 @@ def repair_pipeline(answer):
     cut = np.mean((size > 0.02) & (size < 0.5))
     ratio = np.median(np.sort(seen[0]) / levels)
     off = np.mean(np.abs(np.sort(seen[0]) - levels))
-    wrong_scale = f"The ink is {ratio:.4g} times as bright as a division by 255 makes it: 255 should become 1."
+    wrong_scale = f"The ink is about {ratio:.4g} times as bright as a division by 255 makes it"
     refuse({
         f"{cut:.0%} of the spots were cut in half at the edge, 4 pixels away: the pictures are moved too far.":
             off > 0.3 and cut > 0.02,
-        wrong_scale: off > 0.3 and np.std(np.sort(seen[0]) / levels) < 0.01,
-        "The brightness of the ink was changed. Only shift or turn the pictures.": off > 0.3,
+        f"{wrong_scale}: 255 should become 1, and no other step may change the brightness.":
+            off > 0.3 and np.std(np.sort(seen[0]) / levels) < 0.01,
+        "The greatest values of the pictures are not what a division by 255 gives. Only divide, and shift or turn the "
+        "pictures, with 0 where they leave a gap.": off > 0.3,
     })  # fmt: skip
     of_level = dict(zip(levels.tolist(), y_train.tolist(), strict=True))
     paired = np.mean([of_level.get(level) == label for level, label in zip(seen[0].round(), y, strict=True)])
@@ -104,8 +108,13 @@ def repair_pipeline(answer):
     apart = f"{1 - paired:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart."
     require(paired > 0.98, apart)
     _require_places([_centers(pictures) for pictures, *_ in passes], seen, y, starts)
-    stretched = f"Spots are {np.median(size):.3g} times as large as they were: shift or turn the pictures, no more."
-    require(0.8 < np.median(size) < 1.25, stretched)
+    large, no_more = np.mean(size > 1.5), "times as large as they were: shift or turn the pictures, no more."
+    refuse({
+        f"Spots are {np.median(size):.3g} {no_more}": not 0.8 < np.median(size) < 1.25,
+        f"{large:.0%} of the spots are more than 1.5 {no_more}": large > 0.1,
+    })  # fmt: skip
+    few = _one_pass(answer(*(part[:: count // 6] for part in given)), 7, empty="Of 7 pictures none came.")[1]
+    require(len(few) == 7, f"Of 7 pictures {len(few)} came. Each comes once in a pass, whatever n is.")
     _require_a_large_buffer(answer)
 
 
@@ -155,6 +164,8 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.nda
         f"Only {moved:.0%} of the pictures were moved; each should be.": moved <= 0.6,
         f"Pictures with the label {still[:1]} are not moved; each should be.": still,
         "The first picture of a batch is never moved; each should be.": len(starts) > 15 and not np.any(away[starts]),
+        "The last batch was not moved; each picture should be.":
+            len(starts) > 1 and len(away) - starts[-1] > 15 and not np.any(away[starts[-1] :]),
         "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache, or the move "
         "is the same for all.": first == second or np.hypot(np.std(along), np.std(across)) < 0.01,
         "Spots move only toward the middle and away from it: the pictures are zoomed; shift or turn them.":
@@ -162,8 +173,10 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.nda
     })  # fmt: skip
 
 
-def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Return the pictures and labels of one pass and where batches start, or as much as shows that it never ends."""
+def _one_pass(
+    dataset: tf.data.Dataset, count: int, empty: str = "The data set is empty."
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return the pictures and labels of one pass and where batches start; refuse one that is `empty` or too long."""
     pictures, labels, starts, seen = [], [], [], 0
     for element in dataset:
         pair = isinstance(element, tuple) and len(element) == 2
@@ -182,8 +195,9 @@ def _one_pass(dataset: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndar
         labels.append(np.reshape(y_batch, -1))
         starts.append(seen)
         seen += len(pictures[-1])
-        require(seen <= count, f"One pass gives more than the {count} pictures: it repeats. `fit` counts the epochs.")
-    require(seen > 0, "The data set is empty.")
+        too_many = f"One pass gives more than the {count} pictures: each should come once, moved or not."
+        require(seen <= count, f"{too_many} If it repeats: `fit` counts the epochs.")
+    require(seen > 0, empty)
     return np.concatenate(pictures), np.concatenate(labels), starts
 
 
@@ -192,7 +206,8 @@ def _require_values(x: np.ndarray) -> None:
     refuse({
         "All pixels are 0 or less: the ink was lost.": greatest <= 0,
         f"The largest value is {greatest:.4f}: the pixels were divided by 255 twice.": greatest <= 0.02,
-        f"The largest value is {greatest:.4g}: the pixels were not divided by 255.": greatest > 100,
+        f"The largest value is {greatest:.4g}: the pixels were not divided by 255, or a gap was filled with that value "
+        "afterward.": greatest > 100,
         f"The largest value is {greatest:.4g}; from 0 to 1 is asked for.": greatest > 1.01,
         f"The smallest value is {least:.3g}; from 0 to 1 is asked for.": least < -0.01,
         "Ink and paper were exchanged: 0 is paper, 1 is ink.": x.mean() >= 0.5,
@@ -205,12 +220,15 @@ def _require_order(first: np.ndarray, second: np.ndarray) -> None:
     near, next_to = np.mean(np.abs(step) < 0.05), np.mean((step > -0.002) & (step < 0.008))
     when = np.linspace(0, 1, len(first))
     earliest = max(np.max(places - when) for places in (first, second))  # 0.93 or more in all but 3 of a million cases
-    groups = (first * 199).round().astype(int), (second * 199).round().astype(int)
+    late_by = np.median(np.abs(first - when))  # 0.01 with a buffer of 1% of the data
+    groups = [np.clip(places * 199, 0, 199).round().astype(int) for places in (first, second)]
     early, late = (np.bincount(group, when, 200) / np.maximum(np.bincount(group, minlength=200), 1) for group in groups)
+    neighbors = [200 * group[:-1] + group[1:] for group in groups]
+    again = np.mean(np.isin(*neighbors))  # 7% by chance
     refuse({
         "The order is the one in which they were given: nothing is shuffled.": np.all(step > -0.002),
         f"In {next_to:.0%} of the cases the next picture is the next one of the set: whole batches were shuffled, not "
-        "pictures. Shuffle before you batch.": next_to > 0.4,
+        "pictures. Shuffle before you batch.": next_to > 0.4 and late_by > 0.02,
         f"In {near:.0%} of the cases the next picture comes from nearly the same part of the set, 10% would be chance: "
         "the buffer of shuffle is much smaller than the data, or groups of neighbors were shuffled.": near > 0.2,
         "No picture from the end of the set comes at the start: the buffer of shuffle is smaller than the data.":
@@ -220,6 +238,8 @@ def _require_order(first: np.ndarray, second: np.ndarray) -> None:
         "Both passes had the same order. Shuffle anew in each pass.": np.allclose(first, second, atol=0.002),
         "Both passes had nearly the same order. Mix the whole set anew in each pass.":
             np.corrcoef(early, late)[0, 1] > 0.5,
+        f"{again:.0%} of the neighbors in one pass are neighbors in the other, too, 7% would be chance: batches were "
+        "shuffled, or parts of an order that was drawn once. Mix single pictures anew in each pass.": again > 0.25,
     })  # fmt: skip
 
 

@@ -101,7 +101,6 @@ def keep_negation(answer):
               for after in ("", " ")]  # fmt: skip
     texts += [f"so{mark}{no} bad" for no in ("not", "no", "never") for mark in ".,;:!?"]
     texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n"]
-    texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n"]
     got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
     require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
