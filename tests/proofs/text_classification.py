@@ -600,6 +600,7 @@ PROOFS = {
                 ids, table * tf.cast(tf.range(len(table)) > 0, tf.float32)[:, None], head
             ),
             "when a word is left out": saliency_by_occlusion,
+            "where a list came: float32 is expected": lambda *given: SALIENCY(*given).numpy().tolist(),
         },
         raises=raising,
         breaks=(saliency_out_of_range,),

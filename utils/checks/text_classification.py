@@ -451,7 +451,8 @@ def word_saliency(answer):
         on = f"ids {ids.tolist() if n < 10 else '0 to 19, 13 times'}, table of shape {table.shape}, a head with tanh"
         got = answer(tf.constant(ids, tf.int64), tf.constant(table), head)
         expect(got, want, on=on, smells=smells)
-        require_dtype(np.asarray(got), np.float32, on)
+        of_list = ", where a list came" if isinstance(got, list) else ""
+        require_dtype(np.asarray(got), np.float32, f"{on}{of_list}")
 
 
 def _places(texts, known: set, key) -> list[int]:
