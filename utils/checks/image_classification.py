@@ -464,8 +464,8 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
             count < len(learns) and learns == [bool(layer.weights) for layer in base.layers],
         f"{told} Batch normalization stays frozen.": any(one and norm for one, norm in zip(learns, norms, strict=True)),
         f"{told} For count=0 a slice [-0:] is the whole list.": count == 0 and any(learns),
-        f"{told} The count is more than the number of layers, so all are asked for. (A slice with a negative end leaves "
-        "some out.)": count > len(learns) and learns != want,
+        f"{told} The count is more than the number of layers, so all are asked for. (A slice with a negative end "
+        "leaves some out.)": count > len(learns) and learns != want,
         f"{told} The *last* layers were asked for.": learns == at_the_start != want,
         f"{told} Layer normalization is no batch normalization: it keeps no averages, and may learn.":
             learns == [one and not isinstance(layer, tf.keras.layers.LayerNormalization)
