@@ -61,12 +61,7 @@ def written(value) -> str:
     if array.size > 12:
         return f"an array of shape {array.shape} that starts with {array.flat[0]:.4g}, {array.flat[1]:.4g}"
     small = not np.any(np.abs(array) >= 1e-3)  # then its entries are not written as 0
-    return _on_a_line(array, precision=4, suppress_small=not small)
-
-
-def _on_a_line(array: np.ndarray, **options) -> str:
-    """Write a small array on one line, and a single number without the point that NumPy leaves behind it: 1, not 1."""
-    return np.array2string(array, separator=", ", **options).replace("\n", "").rstrip(".")
+    return np.array2string(array, precision=4, separator=", ", suppress_small=not small).replace("\n", "")
 
 
 def contrasted(want, got) -> tuple[str, str]:
@@ -94,7 +89,10 @@ def _apart(want: np.ndarray, got: np.ndarray) -> tuple[str, str]:
     for digits in (6, 9, 12, 17):
         if texts[0] != texts[1]:
             break
-        texts = tuple(_on_a_line(np.asarray(array), precision=digits) for array in (want, got))
+        texts = tuple(
+            np.array2string(np.asarray(array), precision=digits, separator=", ").replace("\n", "")
+            for array in (want, got)
+        )
     return texts
 
 
