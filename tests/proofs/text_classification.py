@@ -31,7 +31,7 @@ def faulty(**options):
 def negation_by_layer_steps(text):
     """Marks become words of their own first, so that nothing is glued across them."""
     text = tf.strings.regex_replace(tf.strings.lower(text), rf"({MARKS})", r" \1 ")
-    text = tf.strings.regex_replace(text, r"([a-z]+)n't(\s|$)", r"\1 not\2")
+    text = tf.strings.regex_replace(text, r"(\S)n't(\s|$)", r"\1 not\2")
     text = tf.strings.regex_replace(text, r"(^|\s)(?:not|never|no)[ \t\n]+([^\s.,;:!?])", r"\1not_\2")
     return tf.strings.strip(tf.strings.regex_replace(text, r"[\s.,;:!?]+", " "))
 
@@ -46,6 +46,11 @@ def negation_by_words(text):
 
 def negation_of_each(text):
     return tf.reshape(tf.map_fn(negation, tf.reshape(text, [-1])), tf.shape(text))
+
+
+def negation_of_letters(text):
+    text = tf.strings.regex_replace(tf.strings.lower(text), r"([a-z])n't\b", r"\1 not")
+    return negation(text, contract="")
 
 
 def negation_with_exceptions(text):
@@ -425,6 +430,8 @@ PROOFS = {
             "Only English letters become lower case": faulty(lower="utf-8"),
             "finds n't inside a word": faulty(ends=""),
             "A word that ends in n't may be followed by": faulty(ends=r"(\s|$)", contract=r" not\1"),
+            "may hold digits, too": negation_of_letters,
+            "At the end of the text a negation stays": faulty(next_one=r"[^\s.,;:!?]|$"),
             "No word is treated apart": negation_with_exceptions,
             "never is a negation too": faulty(words="not|no"),
             "no other word is": faulty(words="not|no|never|without"),
@@ -607,6 +614,7 @@ PROOFS = {
                 ids, table * tf.cast(tf.range(len(table)) > 0, tf.float32)[:, None], head
             ),
             "when a word is left out": saliency_by_occlusion,
+            "where a list came: float32 is expected": lambda *given: SALIENCY(*given).numpy().tolist(),
         },
         raises=raising,
         breaks=(saliency_out_of_range,),

@@ -188,7 +188,8 @@ def attempted(value, *types: type, asked: str = "", on: str = "", length: int | 
         raise NotYet(f"{got} None. Your function returns nothing (is a `return` missing?).{what}")
     if types and not isinstance(value, types):
         form = "" if isinstance(value, list | tuple) else form_of(value)
-        raise NotYet(f"{got} {written(value)} ({_type(value)}).{what} {form}".rstrip())
+        kind = f"({_type(value)})"
+        raise NotYet(f"{got} {written(value).removesuffix(kind).rstrip()} {kind}.{what} {form}".rstrip())
     if length is not None and len(value) != length:
         raise NotYet(f"{got} {counted(len(value), 'part')}.{what}")
     return value
