@@ -720,7 +720,7 @@ PROOFS = {
                 lambda dataset, n: dataset.shuffle(n).batch(64).cache().shuffle(100)
             ),
             "parts of an order that was drawn once": pipeline_of_an_order_drawn_once,
-            "Of 7 pictures none came": pipeline_in_batches(
+            "Of 7 pictures not all came": pipeline_in_batches(
                 lambda dataset, n: dataset.shuffle(n).batch(64, drop_remainder=n < 64)
             ),
             "second pass is empty": pipeline_used_up,

@@ -1211,7 +1211,7 @@ PROOFS = {
                 lambda c, r, n: tf.math.divide_no_nan(tf.reduce_sum(r - c), tf.reduce_sum(n))
             ),
             "fell out of the bins: it belongs": CalibrationOfTenOfEleven,
-            "An empty bin made 0/0": calibration_with(
+            "An empty bin, or weights": calibration_with(
                 lambda c, r, n: tf.where(
                     tf.reduce_sum(n) > 0, tf.reduce_sum(n * tf.abs(r / n - c / n)) / tf.reduce_sum(n), 0.0
                 )

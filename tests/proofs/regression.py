@@ -349,6 +349,8 @@ def heads(x, y, fault=""):
         mean = tf.keras.layers.Rescaling(deviation, offset=center)(mean)
     if fault == "constant":
         hidden = tf.keras.layers.Rescaling(0.0)(hidden)
+    if fault == "log of units":  # finite where a unit is 0, and its gradient is nan
+        hidden = tf.keras.ops.softplus(tf.keras.ops.log(hidden))
     activation = {"linear": None, "relu": "relu", "bounded": "sigmoid", "absolute": tf.abs}.get(fault, "softplus")
     spread = tf.keras.layers.Dense(1, activation=activation)(hidden)
     floors = {"absolute floor": 1e-3, "floor by mean": 1e-3 * center}
@@ -571,6 +573,7 @@ PROOFS = {
             "both by numbers from x_train and y_train": lambda x, y: heads(x, y, "constants"),
             "s x scaled": lambda x, y: heads(x, y, "fixed x"),
             "a variance, perhaps": lambda x, y: heads(x, y, "variance"),
+            "the model answers nan or inf": lambda x, y: heads(x, y, "log of units"),
             "It must depend on x": lambda x, y: heads(x, y, "constant"),
             "the pair is swapped": lambda x, y: heads(x, y, "swapped"),
             "the mean back to the units of y": lambda x, y: heads(x, y, "scaled mean"),

@@ -114,8 +114,8 @@ def repair_pipeline(answer):
         f"Spots are {np.median(size):.3g} {no_more}": not 0.8 < np.median(size) < 1.25,
         f"{large:.0%} of the spots are more than 1.5 {no_more}": large > 0.1,
     })  # fmt: skip
-    few = _one_pass(answer(*(part[:: count // 6] for part in given)), 7, empty="Of 7 pictures none came.")[1]
-    require(len(few) == 7, f"Of 7 pictures {len(few)} came. Each comes once in a pass, whatever n is.")
+    lost = "Of 7 pictures not all came. Each comes once in a pass, whatever n is."
+    require(len(_one_pass(answer(*(part[:: count // 6] for part in given)), 7, empty=lost)[1]) == 7, lost)
     _require_a_large_buffer(answer)
 
 
@@ -414,7 +414,7 @@ def unfreeze_top(answer):
             "The model has another loss than before: pass `model.loss` on.": not _alike(model.loss, loss),
         }, on=on)  # fmt: skip
         if count:  # an optimizer is for one model: a second one shows what was kept
-            _require_moves(model, base, x, y, on)
+            model.train_on_batch(x, y)
             decayed = f"For {on}: after a step the learning rate is {_rate(model):.6g}; it should stay at 0.005."
             require(np.isclose(_rate(model), 0.005), decayed)
 
@@ -474,20 +474,6 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
         "Batch normalization has no weights that learn, but its flag is on: its averages move in training.":
             any(layer.trainable for layer, norm in zip(base.layers, norms, strict=True) if norm),
         "The head does not learn any more.": not model.layers[-1].trainable_variables,
-    }, on=on)  # fmt: skip
-
-
-def _require_moves(model: tf.keras.Model, base: tf.keras.Model, x: np.ndarray, y: np.ndarray, on: str) -> None:
-    before = {id(w): w.numpy() for w in model.weights}
-    model.train_on_batch(x, y)
-    moved = {i for i, old in before.items() if any(id(w) == i and np.any(w.numpy() != old) for w in model.weights)}
-    kernels = [layer.kernel for layer in base.layers if layer.trainable and hasattr(layer, "kernel")]
-    refuse({
-        "The flags are right, and a step of training moves nothing in the base.":
-            bool(kernels) and not any(id(kernel) in moved for kernel in kernels),
-        "A step of training moves nothing outside the base.": id(model.layers[-1].kernel) not in moved,
-        "A step of training moves what is frozen: compile after the flags are set.":
-            any(id(w) in moved for layer in base.layers if not layer.trainable for w in layer.weights),
     }, on=on)  # fmt: skip
 
 
