@@ -48,7 +48,7 @@ def test_an_error_is_born_in_a_check_unless_it_passed_the_reader_or_a_library_be
     ("make", "cause"),
     [
         (lambda: tf.keras.metrics.Mean().add_weight(name="total"), 'initializer="zeros"'),
-        (lambda: tf.constant(1.0) + None, "often a gradient"),
+        (lambda: tf.constant(1.0) + None, "a gradient that nothing connects"),
     ],
 )
 def test_a_state_without_an_initializer_is_not_taken_for_a_lost_gradient(make, cause):
