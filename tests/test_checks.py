@@ -772,3 +772,14 @@ def test_a_case_is_drawn_until_its_wrong_answers_differ():
 def test_a_case_of_r2_says_what_it_draws(column):
     batches, _, _, on = metrics._r2_case(0.0, 1.0, column)
     assert [batch[1].ndim for batch in batches] == [1 + column] * 5 and on.endswith(", 1)" if column else ",)")
+
+
+def test_what_an_answer_asserts_in_a_graph_alone_is_told_in_its_words():
+    def safe_norm(x):
+        if not tf.executing_eagerly():
+            tf.debugging.assert_positive(tf.reduce_sum(x), message="a sum above 0")
+        square = tf.reduce_sum(x**2)
+        return tf.where(square > 0, tf.sqrt(tf.where(square > 0, square, 1.0)), 0.0)
+
+    verdict = checks.safe_norm(safe_norm)
+    assert verdict.outcome == RAISED and "a sum above 0" in verdict.message, verdict

@@ -229,6 +229,11 @@ class Subclassed(tf.keras.Model):
         return self.out(tf.concat([x["place"], x["profile"], word], axis=1))
 
 
+class FailsInCall(Subclassed):
+    def call(self, x):
+        raise ValueError("no")
+
+
 def narrow_with_relu(regions):
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("place", "profile")}
     inputs["region"] = tf.keras.Input((1,), dtype="string", name="region")
@@ -750,6 +755,7 @@ PROOFS = {
             "For one row": model_with(one_hot_word, after=squeezed),
         },
         raises=raising,
+        breaks=(FailsInCall,),
     ),
     "two_heads": Proof(
         right=[
