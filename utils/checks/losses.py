@@ -358,7 +358,7 @@ def _expect_easy_examples(answer: Callable, gamma: float) -> None:
     At a logit of 8, float32 can be right. At -20 and -30, 1 - p_t may have become 0 on the way: less is accepted there.
     """
     for logits in np.float32([8, -8]), np.float32([-20]), np.float32([-30]):
-        y_true, t = np.float32(logits > 0), np.abs(np.float64(logits))
+        y_true, t = (logits > 0).astype("float32"), np.abs(logits.astype("float64"))
         cross, opposite = np.logaddexp(0, -t), np.logaddexp(0, t)
         factor = np.exp(-gamma * opposite)
         slope = -np.sign(logits) * factor * (gamma * np.exp(-cross) * cross + np.exp(-opposite))
