@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import inspect
 import re
+import signal
 import sys
 import threading
 import time
@@ -577,7 +578,14 @@ def test_an_answer_that_cannot_be_stopped_is_left_behind_and_says_nothing_more(i
     assert sys.stdout is stdout
 
 
-def test_an_interrupt_goes_through():
+@pytest.fixture
+def interrupts():
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores interrupts
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def test_an_interrupt_goes_through(interrupts):
     threading.Timer(0.3, _thread.interrupt_main).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

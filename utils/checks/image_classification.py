@@ -95,7 +95,9 @@ def repair_pipeline(answer):
     ratio = np.median(np.sort(seen[0]) / levels)
     off = np.mean(np.abs(np.sort(seen[0]) - levels))
     wrong_scale = f"The ink is about {ratio:.4g} times as bright as a division by 255 makes it"
+    large, no_more = np.mean(size > 1.5), "times as large as they were: shift or turn the pictures, no more."
     refuse({
+        f"{large:.0%} of the spots are more than 1.5 {no_more}": 0.1 < large < 0.5,
         f"{cut:.0%} of the spots were cut in half at the edge, 4 pixels away: the pictures are moved too far.":
             off > 0.3 and cut > 0.02,
         f"{wrong_scale}: 255 should become 1, and no other step may change the brightness.":
@@ -109,11 +111,7 @@ def repair_pipeline(answer):
     apart = f"{1 - paired:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart."
     require(paired > 0.98, apart)
     _require_places([_centers(pictures) for pictures, *_ in passes], seen, y, starts)
-    large, no_more = np.mean(size > 1.5), "times as large as they were: shift or turn the pictures, no more."
-    refuse({
-        f"Spots are {np.median(size):.3g} {no_more}": not 0.8 < np.median(size) < 1.25,
-        f"{large:.0%} of the spots are more than 1.5 {no_more}": large > 0.1,
-    })  # fmt: skip
+    require(0.8 < np.median(size) < 1.25, f"Spots are {np.median(size):.3g} {no_more}")
     lost = "Of 7 pictures not all came. Each comes once in a pass, whatever n is."
     require(len(_one_pass(answer(*(part[:: count // 6] for part in given)), 7, empty=lost)[1]) == 7, lost)
     _require_a_large_buffer(answer)
