@@ -194,7 +194,7 @@ def masked_mean(answer):
             "That divides by the words of the whole batch: each review has its own count.": total / real.sum(),
             "That is one vector for the batch: average over axis 1 and leave the reviews apart.":
                 total.sum(0) / real.sum(),
-            "The count includes the padding, the sum does not leave it out: where is the mask?":
+            "The count leaves the padding out, the sum does not: where is the mask?":
                 embedded.sum(1) / counts_or_1,
             "That takes padding to stand at the end: it is where the ids are 0, wherever that is.":
                 _mean_over(front, embedded),
