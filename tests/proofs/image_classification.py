@@ -538,6 +538,12 @@ def unfreeze_by_rate_only(model, base, count, learning_rate):
     return model
 
 
+def unfreeze_without_a_loss(model, base, count, learning_rate):
+    unfreeze()(model, base, count, learning_rate)
+    model.compile(tf.keras.optimizers.SGD(learning_rate), model.loss, loss_weights=[0.0])
+    return model
+
+
 def _slope(model, x, target):
     x = tf.cast(x, tf.float32)
     with tf.GradientTape() as tape:
@@ -813,6 +819,7 @@ PROOFS = {
         wrong={
             "weights were changed": unfreeze_under_a_new_head,
             "The head does not learn any more": unfreeze_chosen(_top, freeze=lambda model, base: model.layers[-1:]),
+            "a step of training must move what learns": unfreeze_without_a_loss,
             "not compiled again": unfreeze_by_rate_only,
             "For count=0 of 8 layers: The learning rate is right": unfreeze_compiled_for(lambda count: count > 0),
             "For count=10 of 8 layers: The learning rate is right": unfreeze_compiled_for(lambda count: count < 9),

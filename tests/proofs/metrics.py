@@ -799,15 +799,17 @@ class R2(Sums):
 class R2Shifted(Metric):
     """Welford's way, after Chan, Golub and LeVeque: merge the mean and the spread of each batch."""
 
+    exact = tf.float64
+
     def __init__(self, name="r2", **kwargs):
         super().__init__(name=name, **kwargs)
-        make = {"initializer": "zeros", "dtype": "float64"}
+        make = {"initializer": "zeros", "dtype": self.exact}
         self.n, self.mean, self.spread, self.errors = (self.add_weight(name=key, **make) for key in "nmse")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         refuse(sample_weight)
-        y, p = (tf.cast(tf.reshape(v, (-1,)), tf.float64) for v in (y_true, y_pred))
-        count, mean = tf.cast(tf.size(y), tf.float64), tf.reduce_mean(y)
+        y, p = (tf.cast(tf.reshape(v, (-1,)), self.exact) for v in (y_true, y_pred))
+        count, mean = tf.cast(tf.size(y), self.exact), tf.reduce_mean(y)
         gap, total = mean - self.mean, self.n + count
         self.spread.assign_add(tf.reduce_sum((y - mean) ** 2) + gap**2 * self.n * count / total)
         self.mean.assign_add(gap * count / total)
@@ -913,22 +915,10 @@ class R2OfRounding(R2):
         return tf.where(spread != 0, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
 
 
-class R2Merged(Metric):
-    """R2Shifted in float32, whose mean of equal numbers need not be one of them."""
+class R2Merged(R2Shifted):
+    """In float32 the mean of equal numbers need not be one of them."""
 
-    def __init__(self, name="r2", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.n, self.mean, self.spread, self.errors = (self.add_weight(name=key, initializer="zeros") for key in "nmse")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        refuse(sample_weight)
-        y, p = flat(y_true), flat(y_pred)
-        count, mean = tf.cast(tf.size(y), tf.float32), tf.reduce_mean(y)
-        gap, total = mean - self.mean, self.n + count
-        self.spread.assign_add(tf.reduce_sum((y - mean) ** 2) + gap**2 * self.n * count / total)
-        self.mean.assign_add(gap * count / total)
-        self.n.assign(total)
-        self.errors.assign_add(tf.reduce_sum((y - p) ** 2))
+    exact = tf.float32
 
     def result(self):
         return tf.where(self.spread == 0, 0.0, 1 - tf.math.divide_no_nan(self.errors, self.spread))

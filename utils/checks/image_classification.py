@@ -412,7 +412,7 @@ def unfreeze_top(answer):
             "The model has another loss than before: pass `model.loss` on.": not _alike(model.loss, loss),
         }, on=on)  # fmt: skip
         if count:  # an optimizer is for one model: a second one shows what was kept
-            model.train_on_batch(x, y)
+            _require_moves(model, base, x, y, on)
             decayed = f"For {on}: after a step the learning rate is {_rate(model):.6g}; it should stay at 0.005."
             require(np.isclose(_rate(model), 0.005), decayed)
 
@@ -473,6 +473,18 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
             any(layer.trainable for layer, norm in zip(base.layers, norms, strict=True) if norm),
         "The head does not learn any more.": not model.layers[-1].trainable_variables,
     }, on=on)  # fmt: skip
+
+
+def _require_moves(model: tf.keras.Model, base: tf.keras.Model, x: np.ndarray, y: np.ndarray, on: str) -> None:
+    learns = [layer.kernel for layer in base.layers if layer.trainable and hasattr(layer, "kernel")]
+    frozen = [weight for layer in base.layers if not layer.trainable for weight in layer.weights]
+    head = model.layers[-1].kernel
+    before = {id(weight): weight.numpy() for weight in (*learns, *frozen, head)}
+    model.train_on_batch(x, y)
+    moved = {id(weight) for weight in (*learns, *frozen, head) if np.any(weight.numpy() != before[id(weight)])}
+    some = not learns or any(id(kernel) in moved for kernel in learns)  # a unit may be dead
+    right = some and id(head) in moved and not any(id(weight) in moved for weight in frozen)
+    require(right, f"For {on}: a step of training must move what learns, and nothing of what is frozen.")
 
 
 @exercise(
