@@ -1,5 +1,7 @@
 """Whose an error is: the check's, the reader's, or a library's that the reader called."""
 
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,99 @@ CHECK, READER = str(errors.CHECKS / "planted.py"), str(Path.home() / "planted.py
 )
 def test_an_error_is_born_in_a_check_unless_it_passed_the_reader_or_a_library_behind_it(files, wanted):
     assert errors.born_in_check(passing(*files)) is wanted
+
+
+def restored(into, saved):
+    with tempfile.TemporaryDirectory() as folder:
+        tf.train.Checkpoint(kept=into).restore(tf.train.Checkpoint(kept=saved).save(f"{folder}/kept"))
+
+
+def slope(f, x, times=1):
+    with tf.GradientTape() as tape:
+        y = f(x)
+    slopes = [tape.gradient(y, x) for _ in range(times)]
+    return slopes[0]
+
+
+def slope_of_a_slope(f, x):
+    return slope(lambda x: slope(f, x), x)
+
+
+def endless():
+    return endless()
+
+
+def of_own_class():
+    class OwnModel(tf.keras.Model):
+        def call(self, x):
+            return x
+
+    return OwnModel()
+
+
+TWO, ONES = tf.Variable(2.0), tf.Variable(tf.ones((1, 2, 2, 3)))
+without_a_way_back = tf.custom_gradient(lambda x: x)
+# Code that goes wrong as learners' code does, and a piece of what is said of it.
+CAUSED = [
+    (lambda: undefined, "not defined in this kernel"),  # noqa: F821
+    (lambda: sys.exit(), "end a program"),
+    (endless, "calls itself"),
+    (lambda: compile("x = (", "cell", "exec"), "cannot read the code"),
+    (lambda: compile(" x = 1", "cell", "exec"), "cannot read the code"),
+    (lambda: np.empty(2**60, "uint8"), "does not fit into memory"),
+    (lambda: slope(lambda x: x, TWO, times=2), "answers once"),
+    (lambda: slope(TWO), "does not take"),
+    (lambda: slope(TWO, TWO, TWO, TWO), "does not take"),
+    (lambda: slope(TWO, y=TWO), "does not take"),
+    (lambda: tf.reduce_sum(TWO, axes=0), "does not take"),
+    (lambda: tf.keras.layers.Embedding(3, 2)(np.int32([3])), "outside its table"),
+    (lambda: restored(tf.Variable(0.0), tf.Variable([1.0])), "A checkpoint does not fit"),
+    (lambda: restored(tf.Variable(0.0), tf.Variable(1)), "A checkpoint does not fit"),
+    (lambda: TWO + None, "a gradient that nothing connects"),
+    (lambda: None.numpy(), "a gradient that nothing connects"),
+    (lambda: slope_of_a_slope(tf.nn.local_response_normalization, ONES), "no registered gradient"),
+    (lambda: tf.keras.optimizers.SGD().apply_gradients([(None, TWO)]), "Every gradient is None"),
+    (lambda: tf.ones(3) + tf.ones(2), "Two shapes"),
+    (lambda: tf.ones((2, 3)) @ tf.ones((2, 3)), "Two shapes"),
+    (lambda: tf.function(lambda x: x @ x)(tf.ones((2, 3))), "Two shapes"),
+    (lambda: np.ones(3) + np.ones(2), "Two shapes"),
+    (lambda: np.ones((2, 3)) @ np.ones((2, 3)), "Two shapes"),
+    (lambda: np.dot(np.ones(3), np.ones(2)), "Two shapes"),
+    (lambda: np.ones(3).reshape(2, 2), "Two shapes"),
+    (lambda: tf.reshape(tf.ones(3), (2, 2)), "Two shapes"),
+    (lambda: TWO.assign(tf.ones(2)), "Two shapes"),
+    (lambda: tf.sqrt(tf.constant(4)), "An integer tensor"),
+    (lambda: tf.gather(tf.ones(3), 1.0), "A floating-point tensor"),
+    (lambda: tf.one_hot(tf.constant(1.0, tf.float64), 3), "A floating-point tensor"),
+    (lambda: tf.GradientTape().watch(np.ones(2)), "The tape follows"),
+    (lambda: slope(tf.square, np.ones(2)), "A NumPy value"),
+    (lambda: tf.constant(1.0) + (lambda x: x), "A function came"),
+    (lambda: without_a_way_back(tf.constant(1.0)), "Two things"),
+    (lambda: without_a_way_back(tf.ones(2)), "Two things"),
+    (lambda: tf.constant(1) * tf.constant(1.0), "Two dtypes"),
+    (lambda: tf.constant(1.0) * tf.constant(1), "Two dtypes"),
+    (lambda: tf.constant(1.0, tf.float64) * tf.constant(1.0), "Two dtypes"),
+    (lambda: of_own_class().inputs, "does not know its inputs"),
+    (lambda: of_own_class().output, "does not know its inputs"),
+    (lambda: slope(lambda table: tf.gather(table, [0]), tf.Variable(tf.ones((3, 1)))) ** 2, "tf.IndexedSlices"),
+    (lambda: tf.sqrt(tf.keras.Input((1,))), "functional model"),
+    (lambda: np.sqrt(tf.keras.Input((1,))), "functional model"),
+    (lambda: tf.function(lambda x: x.numpy())(tf.ones(2)), "while tf.function is tracing"),
+    (lambda: tf.function(lambda x: np.sum(x))(tf.ones(2)), "while tf.function is tracing"),
+]
+
+
+@pytest.mark.parametrize(("make", "cause"), CAUSED)
+def test_the_cause_of_an_error_is_told(make, cause):
+    with pytest.raises((Exception, SystemExit)) as raised:
+        make()
+    assert cause in errors.cause(raised.value), errors.told(raised.value)
+
+
+def test_every_cause_is_told_of_some_error():
+    of_the_check = {errors._SIGNATURE}  # the sentence on a call stands for it where the code is the reader's
+    told = {cause for cause in errors.CAUSES.values() for _, part in CAUSED if part in cause}
+    assert set(errors.CAUSES.values()) - told == of_the_check
 
 
 @pytest.mark.parametrize(

@@ -780,6 +780,7 @@ PROOFS = {
         ],
         wrong={
             "asks whether one digit survives": allowed_by(lambda right, shares, least: max(shares) >= least),
+            "most pictures of a digit": allowed_by(lambda right, shares, least: min(shares) > 0.5),
             "None is allowed there, though": allowed_by(lambda right, shares, least: min(shares) >= 100 * least),
             "All are allowed there": lambda augmentations, *_: set(augmentations),
             "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),

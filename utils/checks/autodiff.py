@@ -55,8 +55,8 @@ def slope(answer):
 def per_example_gradients(answer):
     """Judge the (n, d) gradients of squared errors of a linear model on fresh batches, small and large ones."""
     for n, d, size in ((4, 3, 1), (70, 20, 1), (1, 3, 1), (3, 1, 1), (3, 3, 100), (4, 3, 0), (2, 9, 1)):
-        x, y_true = (size or 1) * random_numbers(n * d).reshape(n, d), (size or 1) * random_numbers(n)
-        w = random_numbers(d)
+        w, numbers = random_numbers(d), (size or 1) * random_numbers(n * (d + 1)).reshape(n, d + 1)
+        x, y_true = numbers[:, :d], numbers[:, d]
         if not size:  # zeros: a weight, entries of x, and the error of the first example
             w[0], x[0], y_true[0] = 0, [0, 0, 1], w[-1]
         error = x @ w - y_true

@@ -31,21 +31,27 @@ CAUSES = {
     r"positional argument|keyword argument|takes (no|exactly|at (most|least)) .*argument|multiple values for arg"
     r"|missing required arg|expected (exactly |at (most|least) )?\d+ (positional )?arguments?": _SIGNATURE,
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
+    r"to restore variable|does not equal original dtype":
+        "A checkpoint does not fit: make the model, and build the optimizer, as they were when it was saved.",
     r"NoneType":
         "Something is None: a gradient that nothing connects to its source, perhaps, or in a tf.function a size that "
         "is not known yet: tf.shape and tf.size know it.",
-    r"LookupError|No gradient": "An operation on the path has no registered gradient.",
-    r"[Ii]ncompatible shapes|must be broadcastable|Matrix size-incompatible|Dimensions must be equal":
-        "Two shapes do not fit: print both.",
-    r"attr 'T' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
+    r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
+    r"No gradients provided": "Every gradient is None: nothing leads from these variables to the loss.",
+    r"incompatible shapes|broadcast|size-incompatible|dimensions must be equal|core dimension|not aligned"
+    r"|shape mismatch|reshape": "Two shapes do not fit: print both.",
+    r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
+    r"attr 'T\w*' of (float|double)": "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
     r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
     r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
     r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
-    r"iterate over a scalar": "Two things are expected: the result, and the function for the way back.",
+    r"iterate over a scalar|unsupported callable":
+        "Two things are expected: the result, and the function for the way back.",
     r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
     r"no attribute '(inputs?|outputs?|(in|out)put_shape)'|no defined (in|out)put":
         "A model of your own class does not know its inputs: build it with tf.keras.Model(inputs, outputs).",
     r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
+    r"KerasTensor": "A functional model has no numbers yet while it is made: use layers there, or write one.",
     r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
 }  # fmt: skip
 

@@ -454,13 +454,13 @@ def norm_logger(answer):
         "That is the norm of the last batch: keep a mean over the batches of the epoch.": norms[:, -1],
         "That is a mean over all epochs so far: the metric was never reset. Does the model know it?": never_reset,
         "That is the square of the norm.": (norms**2).mean(axis=1),
-        "That is the sum of the norms of the variables: they add up in squares.": sums.mean(axis=1),
+        "That is the sum of the variables' norms, or of absolute values: they add up in squares.": sums.mean(axis=1),
         "That is the norm of the weights, not of the gradient.": weights.mean(axis=1),
         "That is a sum over the batches, not their mean.": norms.sum(axis=1),
         "The metric was never updated.": np.zeros(3),
         "That is divided by the number of variables.": means / 2,
         "That is the mean of the norms of the variables: they add up in squares.": sums.mean(axis=1) / 2,
-        "That is the norm for the kernel alone: the bias has a gradient, too.": of_kernel.mean(axis=1),
+        "That is the kernel's norm alone, or the largest entry: the bias has a gradient, too.": of_kernel.mean(axis=1),
         alike: np.average(norms, axis=1, weights=of_batch),
     }
     expect(history["gradient_norm"], means, on=f"gradient_norm of {on}", smells=smells, tolerance=1e-3)
