@@ -782,6 +782,7 @@ PROOFS = {
             "asks whether one digit survives": allowed_by(lambda right, shares, least: max(shares) >= least),
             "most pictures of a digit": allowed_by(lambda right, shares, least: min(shares) > 0.5),
             "None is allowed there, though": allowed_by(lambda right, shares, least: min(shares) >= 100 * least),
+            "A set of the allowed names": lambda *given: ", ".join(allowed_by_comprehension(*given)),
             "All are allowed there": lambda augmentations, *_: set(augmentations),
             "average over all pictures": allowed_by(lambda right, shares, least: right.mean() >= least),
             "nine good digits hide": allowed_by(lambda right, shares, least: np.mean(shares) >= least),

@@ -630,7 +630,7 @@ def _judge_in_evaluate(make: Callable, batches: list, want, unweighted=None) -> 
             told = model.evaluate(p, y, sample_weight=given, batch_size=batch_size, verbose=0, return_dict=True)
         require("asked" in told, f"For {on}: {NAMELESS}")
         got = np.asarray(told["asked"])
-        expect(got, right, on=on, smells={TRACED: got} if not time else {HALF_RESET: got} if unweighted is None else {})
+        expect(got, right, on=on)
 
 
 @contextlib.contextmanager
