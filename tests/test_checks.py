@@ -646,6 +646,13 @@ def test_entries_are_counted_thirty_levels_deep(levels, entries):
     assert values._entries(nested) == entries
 
 
+def test_an_array_is_read_up_to_the_most_entries_that_an_answer_has():
+    largest = np.zeros(values.MOST_ENTRIES)
+    assert values.as_array(largest) is not None and not values.form_of(largest)
+    larger = np.append(largest, 0)
+    assert values.as_array(larger) is None and "too large" in values.form_of(larger)
+
+
 def test_a_symbolic_tensor_that_leaked(monkeypatch):
     leaked = []
     tf.function(lambda x: leaked.append(2 * x))(tf.constant(2.0))

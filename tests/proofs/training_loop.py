@@ -688,6 +688,7 @@ PROOFS = {
             "A function is expected": lambda step: 1,
         },
         raises=raising,
+        breaks=(lambda step: tf.function(lambda *given: step(*given[:3])), lambda step: lambda *given: int("rate")),
     ),
     "exact_resume": Proof(
         right=[resume_by(), resume_by_pickle, resume_by_manager, resume_deferred],

@@ -25,7 +25,7 @@ FORMS: dict[str, Callable[[object], bool]] = {
     "Its rows differ in length: a rectangle of numbers is expected.": lambda value: isinstance(value, tf.RaggedTensor),
     "It is sparse: tf.sparse.to_dense makes an array of it.": lambda value: isinstance(value, tf.SparseTensor),
     "Iterate over it, or take an element.": lambda value: isinstance(value, tf.data.Dataset),
-    "It is too large to be the answer.": lambda value: _entries(value) > MOST_ENTRIES,
+    "It is too large to be the answer.": lambda value: _is_too_large(value),
     "Those are complex numbers: take the real part or the absolute value.": lambda value: _kind(value) == "c",
     "It holds Python objects, None perhaps, or rows of different lengths.": (
         lambda value: _is_nested(value) or _kind(value) == "O"
@@ -45,7 +45,7 @@ def as_array(value) -> np.ndarray | None:
     if inspect.isclass(value) or isinstance(value, str | bytes) or tf.keras.utils.is_keras_tensor(value):
         return None
     try:
-        if _entries(value) > MOST_ENTRIES:
+        if _is_too_large(value):
             return None
         array = np.asarray(tf.convert_to_tensor(value) if isinstance(value, tf.IndexedSlices) else value)
         return array if array.dtype.kind in "fiub" else None
@@ -111,6 +111,10 @@ def _in_words(value) -> str:
 
 def _is_nested(value) -> bool:
     return isinstance(value, list | tuple)
+
+
+def _is_too_large(value) -> bool:
+    return _entries(value) > MOST_ENTRIES
 
 
 def _entries(value) -> int:
