@@ -1,8 +1,11 @@
 """What may be asked of the loaders."""
 
+import inspect
+
 import pytest
 
 from utils import data
+from utils.data import catalog
 
 
 def test_mode_is_auto_unless_asked(monkeypatch):
@@ -29,3 +32,22 @@ def test_sizes_that_do_not_exist(load, size, monkeypatch):
         load(n_train=size)
     with pytest.raises(ValueError, match=r"n_test must be a whole number from 1 to [12][05],000, not "):
         load(n_train=10, n_test=size)
+
+
+@pytest.mark.parametrize(
+    ("load", "wanted"),
+    [
+        (data.mnist, catalog.MNIST),
+        (data.fashion_mnist, catalog.FASHION_MNIST),
+        (data.imdb_reviews, catalog.IMDB_REVIEWS),
+    ],
+)
+def test_all_that_there_is_comes_unless_less_is_asked_for(load, wanted):
+    defaults = [parameter.default for parameter in inspect.signature(load).parameters.values()]
+    assert tuple(defaults) == wanted.sizes
+
+
+def test_data_sets_are_told_apart_as_objects_not_number_by_number(monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", "offline")
+    once, again = data.mnist(10, 10), data.mnist(10, 10)
+    assert once == once and once != again and len({once, again}) == 2

@@ -7,6 +7,7 @@ from matplotlib.patches import Circle, Rectangle
 from tests.plotting.calls import AXES, CARD, draw
 from utils import plotting
 from utils.plotting.marked_words import BAR
+from utils.plotting.style import BLUE, INK, VERMILION
 
 IMAGES = np.random.default_rng(3).random((5, 4, 4))
 
@@ -250,13 +251,16 @@ def test_the_curves_of_a_model_card_are_the_given_ones(shown):
 
 
 def test_the_map_of_the_course_draws_each_part_where_it_stands_and_an_arrow_from_each_of_its_sources(shown):
-    from utils.plotting.course_map import PARTS
+    from utils.plotting.course_map import PARTS, TRAINING
 
     draw("course_map")
     (axes,) = shown.axes
     at = {text.get_text().replace("\n", " "): text.get_position() for text in axes.texts}
     arrows = [patch for patch in axes.patches if hasattr(patch, "_posA_posB")]
     ends = [np.round(patch._posA_posB, 3).tolist() for patch in arrows]
+    colors = {text.get_text().replace("\n", " "): text.get_color() for text in axes.texts}
+    for key, (*_, name, _, sources) in PARTS.items():  # what comes from outside, what trains, and what is trained
+        assert colors[name] == (BLUE if not sources else VERMILION if key in TRAINING else INK)
     assert len(arrows) == 1 + sum(len(sources) for *_, sources in PARTS.values())
     for column, height, name, _, sources in PARTS.values():
         assert at[name] == (column, height)

@@ -6,7 +6,6 @@ knows nothing, and what a student's code changes in its process ends with that p
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's banner; nobody reads this process
 
 import tensorflow as tf  # noqa: E402, F401
