@@ -1,5 +1,6 @@
 """The setup cell finds the course or fetches it, and says in one sentence what is wrong when it cannot."""
 
+import gc
 import os
 import re
 import shutil
@@ -52,6 +53,10 @@ def test_a_notebook_alone_fetches_the_course_once_and_stays_silent(released, alo
     shutil.rmtree(released)
     done = run(SEARCH, alone, COURSE_URL=released.as_uri())
     assert done.returncode == 0, done.stderr
+
+
+def test_garbage_is_collected_again_once_everything_is_imported():
+    assert gc.isenabled() and gc.get_freeze_count() > 100_000
 
 
 def test_an_untried_tensorflow_gets_one_line(capsys, monkeypatch):

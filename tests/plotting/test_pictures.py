@@ -148,6 +148,21 @@ def test_a_word_that_would_cover_another_is_left_out(shown):
     assert [text.get_text() for text in axes.texts] == ["good", "bad"] and len(axes.get_lines()[0].get_xdata()) == 3
 
 
+def test_words_on_a_map_do_not_run_into_each_other(shown):
+    places = np.random.default_rng(0).uniform(-1, 1, (80, 2))
+    plotting.word_map({f"a word {n}": place for n, place in enumerate(places)}, **AXES)
+    (axes,) = shown.axes
+    axes.figure.canvas.draw()
+    left, bottom, right, top = np.transpose([text.get_window_extent().extents for text in axes.texts])
+    wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    high = np.minimum(top[:, None], top) - np.maximum(bottom[:, None], bottom)
+    share = (
+        np.clip(wide, 0, None) * np.clip(high, 0, None) / ((right - left) * (top - bottom))
+    )  # of the one in the other
+    np.fill_diagonal(share, 0)
+    assert share.max() < 0.2 and len(left) > 30
+
+
 def test_a_wall_marks_the_names_that_differ_and_lays_heat_where_it_is_great(shown):
     images, heat = np.ones((2, 3, 3)), np.zeros((2, 3, 3))
     heat[:, 0, 0] = 5.0

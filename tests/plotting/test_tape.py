@@ -86,6 +86,21 @@ def test_a_tape_uses_the_width_of_the_page(shown):
         assert reach / (right - left) > 0.6 and np.isclose(min(places) - left, right - max(places))
 
 
+def test_arrows_begin_and_end_where_the_boxes_do(shown):
+    for f in (lambda x: x * tf.sin(x) + x**2, lambda x: tf.stop_gradient(tf.square(x)) + tf.square(x)):
+        tape.draw_tape(f, x=2.0)
+        (axes,) = shown.axes
+        axes.figure.canvas.draw()
+        boxes = [text.get_bbox_patch().get_window_extent() for text in axes.texts if text.get_bbox_patch()]
+        forward = [arrow for arrow in axes.patches if arrow.get_linestyle() in ("-", "solid")]
+        assert len(forward) >= 4
+        for arrow in forward:
+            start, *_, end = axes.transData.transform(arrow._path_original.vertices)
+            behind = [(start[0] - box.x1) / axes.figure.dpi for box in boxes if box.y0 < start[1] < box.y1]
+            before = [(box.x0 - end[0]) / axes.figure.dpi for box in boxes if box.y0 < end[1] < box.y1]
+            assert any(0.04 < inches < 0.12 for inches in behind) and any(0.04 < inches < 0.12 for inches in before)
+
+
 def test_the_readme_shows_the_tape_with_its_words():
     picture, words = readme_figure.drawn()
     assert readme_figure.words_in_readme() == words

@@ -320,6 +320,15 @@ def test_scatter_says_what_the_points_span_how_they_go_and_what_the_band_holds(s
     assert ends[:4] == [35, 45, 18, 24] and abs(ends[4] - 100 * inside) < 0.1
 
 
+def test_a_band_is_judged_by_the_points_over_it(shown):
+    x = np.linspace(0, 10, 101)
+    for line_x, inside in (([-5, 4.95], 100), ([5.05, 15], 0)):
+        plotting.scatter(x, np.where(x < 5, 0, 9), **AXES, line_x=line_x, band=("band", [-1, -1], [1, 1]))
+        assert read("with # % of the drawn points inside", shown.words) == inside
+    plotting.scatter(x, x, **AXES, line_x=[20, 30], band=("band", [-1, -1], [1, 1]))
+    assert "spans" in shown.words and "points inside" not in shown.words
+
+
 def test_a_cloud_that_opens_is_told_by_its_spread_at_both_ends(shown):
     x = np.linspace(0, 10, 1000)
     y = x + np.where(np.arange(1000) % 2, 1, -1) * np.where(x < 5, 0.5, 4)
