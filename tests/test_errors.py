@@ -40,6 +40,7 @@ CHECK, READER = str(errors.CHECKS / "planted.py"), str(Path.home() / "planted.py
         ((CHECK, LIBRARY, CHECK), True),
         ((CHECK, READER), False),
         ((CHECK, READER, LIBRARY), False),
+        ((LIBRARY, str(errors.CHECKS.parent / "planted.py")), False),
     ],
 )
 def test_an_error_is_born_in_a_check_unless_it_passed_the_reader_or_a_library_behind_it(files, wanted):

@@ -1060,6 +1060,7 @@ PROOFS = {
             "a little below the threshold": order_like(shorten=factor_of(lambda n, c: c / n if n > 0.9 * c else 1.0)),
             "norms (0.5, 9, 8), clip_norm 3": clipped_by_the_first,
             "gradient 0 of micro-batches": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-3)))),
+            "norms (0.03, 0.06), clip_norm 0.01": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-4)))),
             "A micro-batch whose gradient is 0": order_like(without_zeros),
             "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
             "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),

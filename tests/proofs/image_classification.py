@@ -643,6 +643,10 @@ def saliency_of_cut_pixels(model, x, labels, rivals):
     return saliency(_difference)(model, x, labels, rivals)
 
 
+def saliency_of_pixels_above_0(model, x, labels, rivals):
+    return saliency(_difference)(model, np.maximum(x, 0), labels, rivals)
+
+
 def saliency_of_a_batch(model, x, labels, rivals):
     slopes = saliency(_difference)(model, x[:32], labels[:32], rivals[:32])
     return tf.concat([slopes, tf.zeros((max(len(x) - 32, 0), 28, 28))], axis=0)
@@ -883,6 +887,7 @@ PROOFS = {
             "The shape is (28, 28)": saliency(_difference, after=lambda slope: tf.squeeze(_greatest(slope))),
             "40 float32 pictures with 1 color": saliency_of_ink,
             "11 float32 pictures with 3 colors": saliency_of_cut_pixels,
+            "11 float32 pictures with 3 colors, divided": saliency_of_pixels_above_0,
             "40 float32 pictures": saliency_of_a_batch,
         },
         raises=raising,

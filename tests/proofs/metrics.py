@@ -1167,6 +1167,7 @@ PROOFS = {
             "nan or inf": reweighed(CountsByOneHot, by_share_of_batch),
             "swapped": counts_with(result=lambda self: tf.transpose(self.table)),
             "last batch alone": CountsLast,
+            "y_true of dtype int32, no weights": CountsLast,
             "shares of each row": counts_with(
                 result=lambda self: tf.math.divide_no_nan(self.table, tf.reduce_sum(self.table, axis=1, keepdims=True))
             ),
