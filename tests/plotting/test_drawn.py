@@ -284,3 +284,5 @@ def test_arrows_of_a_model_graph_begin_and_end_beside_the_boxes(shown):
         start, *_, end = axes.transData.transform(arrow._path_original.vertices)
         assert any(0 <= start[0] - box.x1 < 15 for box in boxes if box.y0 < start[1] < box.y1)
         assert any(0 <= box.x0 - end[0] < 15 for box in boxes if box.y0 < end[1] < box.y1)
+    (left, right), places = axes.get_xlim(), [text.get_position()[0] for text in axes.texts]
+    assert np.isclose(min(places) - left, right - max(places)), "in the middle of the page"

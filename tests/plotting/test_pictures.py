@@ -27,6 +27,7 @@ def test_every_figure_is_tried():
     assert drawing == {*CALLS, "LiveCurve"}
 
 
+@pytest.mark.filterwarnings("error")  # such as Matplotlib's on a layout, which would stand above the figure
 @each_figure
 def test_it_reaches_the_page_with_its_words(shown, name):
     draw(name)
