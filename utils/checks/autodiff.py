@@ -200,7 +200,7 @@ def find_wrong_gradient(answer):
 def hessian_vector_product(answer):
     """Judge H v for functions with mixed derivatives, and that ten thousand variables are no obstacle."""
     for d, size in ((4, 1), (1, 1), (4, 100), (4, 0)):
-        a, x, v = random_numbers(d * d).reshape(d, d), random_numbers(d), size * random_array(d)
+        a, x, v = random_numbers(d * d).reshape(d, d), random_array(d, low=0.1, high=2), size * random_array(d)
         weights = tf.constant(a)
 
         def f(t, weights=weights):
