@@ -134,6 +134,13 @@ def test_the_cause_of_an_error_is_told(make, cause):
     assert cause in errors.cause(raised.value), errors.told(raised.value)
 
 
+@pytest.mark.parametrize("make", [lambda: [].reshape(1), lambda: [].broadcast_to, lambda: tf.keras.Model(1, 2)])
+def test_no_cause_is_better_than_a_wrong_one(make):
+    with pytest.raises((AttributeError, ValueError)) as raised:
+        make()
+    assert errors.cause(raised.value) == ""
+
+
 def test_every_cause_is_told_of_some_error():
     of_the_check = {errors._SIGNATURE}  # the sentence on a call stands for it where the code is the reader's
     told = {cause for cause in errors.CAUSES.values() for _, part in CAUSED if part in cause}

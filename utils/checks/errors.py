@@ -38,10 +38,11 @@ CAUSES = {
         "is not known yet: tf.shape and tf.size know it.",
     r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
     r"No gradients provided": "Every gradient is None: nothing leads from these variables to the loss.",
-    r"incompatible shapes|broadcast|size-incompatible|dimensions must be equal|core dimension|not aligned"
-    r"|shape mismatch|reshape": "Two shapes do not fit: print both.",
+    r"incompatible shapes|be broadcast|size-incompatible|dimensions must be equal|core dimension|not aligned"
+    r"|shape mismatch|cannot reshape|input to reshape": "Two shapes do not fit: print both.",
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
-    r"attr 'T\w*' of (float|double)": "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
+    r"attr 'T\w*' of (float|double).*: u?int":
+        "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
     r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
     r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
     r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
@@ -51,7 +52,8 @@ CAUSES = {
     r"no attribute '(inputs?|outputs?|(in|out)put_shape)'|no defined (in|out)put":
         "A model of your own class does not know its inputs: build it with tf.keras.Model(inputs, outputs).",
     r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
-    r"KerasTensor": "A functional model has no numbers yet while it is made: use layers there, or write one.",
+    r"A KerasTensor (is|cannot)":
+        "A functional model has no numbers yet while it is made: use layers there, or write one.",
     r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
 }  # fmt: skip
 
