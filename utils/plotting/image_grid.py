@@ -64,7 +64,7 @@ def labels_in_words(labels: Sequence[str], columns: int) -> str:
     keyed = groupby(zip(kinds, rows, labels, strict=True), key=lambda entry: entry[:2])
     groups = [(kind, [label for _, _, label in group]) for (kind, _), group in keyed]
     if not groups or len(groups) > 12 or min(len(group) for _, group in groups) == 1 < len(labels):
-        return "Each has a label of its own" if labels else ""
+        return "Each has a label" if labels else ""
     return f"Their labels, in order: {'; '.join(_group_in_words(kind, group) for kind, group in groups)}"
 
 
