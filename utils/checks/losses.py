@@ -205,6 +205,7 @@ def stable_bce(answer):
     """Judge values and slopes at ordinary and extreme logits and at zero, with hard and with soft labels."""
     z = np.float32([[1e4, -1e4], [300, -300], [40, -40], [20, -20], [0, 0], [3, -2]])
     fresh, soft = _fresh((4, 3), 6), np.random.default_rng().random((4, 3), np.float32)
+    fresh[abs(fresh) < 0.01] = 1  # at zero, a case of its own judges
     fresh[1, :2], soft[1, :2] = (5.5, -5.5), (0.003, 0.997)  # soft, although nearly hard
     cases = [
         ("ordinary logits", fresh, np.float32(np.random.default_rng().random(fresh.shape) < 0.5)),
