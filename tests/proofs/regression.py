@@ -467,6 +467,9 @@ PROOFS = {
             "in those units only": lambda x, y: by_weights(x, y) if np.ptp(y) > 1 else network(x, y),
             "is the *loss* in scaled units": network,
             "numbers from x_train": never_adapted,
+            "On a line with x up to 3 it was good. Is x scaled by a layer": lambda x, y: (
+                by_weights(x, y) if 1 < np.max(np.abs(x)) < 9 else network(x, y, True, False, 0.001, 5)
+            ),
             "in deviations of y": lambda x, y: network(x, y, True, None),
             "scaled outside": scaled_outside,
             "the same for every x": lambda x, y: network(x, y, epochs=2, born=tf.keras.initializers.Constant(-9)),
