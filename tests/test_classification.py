@@ -144,11 +144,11 @@ def test_the_step_refuses_several_devices(lesson):
 @pytest.mark.parametrize("xla", [False, True], ids=["plain", "XLA"])
 def test_an_epoch_uses_each_row_once_and_has_an_order_of_its_own(lesson, xla):
     x = tf.range(100.0)[:, tf.newaxis]
-    orders = tf.Variable(tf.zeros((4, 25), tf.int32))
-    step = tf.Variable(0)
+    orders = tf.Variable(tf.zeros((4, 25), tf.int64))  # int32 ones lie on the CPU, where XLA on a GPU finds none
+    step = tf.Variable(0, dtype=tf.int64)
 
     def record(x, y):
-        orders.scatter_nd_update([[step]], [tf.cast(x[:, 0], tf.int32)])
+        orders.scatter_nd_update([[step]], [tf.cast(x[:, 0], tf.int64)])
         step.assign((step + 1) % 4)
         return tf.reduce_mean(x), tf.one_hot(y, 2)
 
@@ -255,6 +255,7 @@ def test_it_stops_and_puts_the_best_epoch_back(lesson, tmp_path, losses, patienc
     state, curve = trained_on(lesson, tmp_path, losses, patience, epochs=len(losses))
     assert len(curve) == trained and int(state.epoch) == int(state.best_epoch) == best
     assert float(state.best_loss) == losses[best - 1]
+    assert state.seed.dtype == state.epoch.dtype == tf.int64, "XLA on a GPU finds no int32"
 
 
 def test_nan_from_the_start_is_no_best(lesson, tmp_path):

@@ -67,6 +67,10 @@ def endless():
     return endless()
 
 
+def said_on_a_gpu(words):
+    raise tf.errors.InvalidArgumentError(None, None, words)
+
+
 def of_own_class():
     class OwnModel(tf.keras.Model):
         def call(self, x):
@@ -100,6 +104,7 @@ CAUSED = [
     (lambda: tf.ones(3) + tf.ones(2), "Two shapes"),
     (lambda: tf.ones((2, 3)) @ tf.ones((2, 3)), "Two shapes"),
     (lambda: tf.function(lambda x: x @ x)(tf.ones((2, 3))), "Two shapes"),
+    (lambda: said_on_a_gpu("required broadcastable shapes"), "Two shapes"),
     (lambda: np.ones(3) + np.ones(2), "Two shapes"),
     (lambda: np.ones((2, 3)) @ np.ones((2, 3)), "Two shapes"),
     (lambda: np.dot(np.ones(3), np.ones(2)), "Two shapes"),

@@ -36,6 +36,11 @@ def test_tensorflow_is_there_before_the_program_is(tmp_path):
     assert other.output() == "True"
 
 
+def test_it_has_no_gpu_which_the_notebook_holds(other, tmp_path):
+    other.run("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])", tmp_path)
+    assert other.output() == "-1"
+
+
 def test_a_lot_of_text_does_not_stop_it(other, tmp_path):
     other.run(f"print(len({'x' * 1_000_000!r}) * 'y')", tmp_path)
     assert len(other.output()) == 1_000_000

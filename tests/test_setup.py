@@ -59,6 +59,11 @@ def test_garbage_is_collected_again_once_everything_is_imported():
     assert gc.isenabled() and gc.get_freeze_count() > 100_000
 
 
+def test_with_a_gpu_numbers_keep_all_their_digits_and_other_notebooks_their_memory():
+    assert not session.tf.config.experimental.tensor_float_32_execution_enabled()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
 def test_an_untried_tensorflow_gets_one_line(capsys, monkeypatch):
     for verified, lines in ((((2, 18), (2, 99)), 1), (((2, 18), (2, 17)), 2)):
         monkeypatch.setattr(session, "VERIFIED", verified)

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.notebooks import NOTEBOOKS, read
+from tests.environment import run_python
+from tests.notebooks import NOTEBOOKS, ROOT, read
 from tests.zoo import load
 from utils import trust
 
@@ -95,6 +96,37 @@ def test_random_numbers_go_on_where_they_were():
     keras.utils.set_random_seed(5)
     trust.audit(**set_up)
     assert next_draws() == expected
+
+
+def test_deterministic_operations_are_no_obstacle():
+    """They refuse what draws without a seed, and TensorFlow's global generator is such a thing."""
+    program = """
+import numpy as np
+import tensorflow as tf
+tf.keras.utils.set_random_seed(1)
+tf.config.experimental.enable_op_determinism()
+from utils import trust
+dense, dropout = tf.keras.layers.Dense, tf.keras.layers.Dropout(0.5)
+model = tf.keras.Sequential([tf.keras.layers.Input((4,)), dense(8, activation="tanh"), dropout, dense(1)])
+model.compile("adam", "mse", metrics=["mae"])
+x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+for answer in trust.audit(model, x, x[:, :1] - x[:, 1:2]):
+    print(answer.verdict, answer.question, answer.sentence)
+print(tf.random.normal(()).shape)
+"""
+    lines = run_python(program, cwd=ROOT).splitlines()
+    assert len(lines) > 40 and lines[-1] == "()"
+    assert not [line for line in lines if line.startswith(("fail", "warn")) or "determinism" in line.lower()]
+
+
+def test_beside_a_single_gpu_the_two_cpus_are_the_replicas(monkeypatch):
+    listed, pair = tf.config.list_logical_devices, next(p for p in PAIRS if p.check == "train step on two replicas")
+    if len(listed("CPU")) < 2:
+        pytest.skip("another test file of this process has started TensorFlow with one device")
+    gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [gpu] if kind == "GPU" else listed(kind))
+    answer = trust.audit(**pair.build(True), only=[pair.check])[pair.check]
+    assert answer.verdict == "warn" and "On two replicas the step reports" in answer.sentence
 
 
 def test_a_question_that_raises_is_a_skip_and_restores(monkeypatch):

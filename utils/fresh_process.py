@@ -29,7 +29,8 @@ class FreshProcess:
     """A process that imports TensorFlow as soon as you create it, and runs a program when you have one.
 
     The import runs beside your cells. Begun when the program comes instead, it adds a fifth to a notebook's time
-    (two cores: 20 s became 24 s in notebook 8, 17 s became 21 s in notebook 10).
+    (two cores: 20 s became 24 s in notebook 8, 17 s became 21 s in notebook 10). It has no GPU: two processes do not
+    share one well, and a model that you hand over must do without yours.
     """
 
     def __init__(self):
@@ -67,7 +68,7 @@ class FreshProcess:
 
 def _start() -> subprocess.Popen:
     """Start a process that waits for its order. An interrupt of this one, and of its group, does not reach it."""
-    environment = {**os.environ, "PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
     command = [sys.executable, "-c", PROCESS.format(ahead=AHEAD)]

@@ -34,6 +34,8 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is raised as an error as well
+# The notebooks that are open share a GPU. (tf.config's set_memory_growth has no effect once the CPU is divided.)
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # Where it cannot write at home, Keras would turn to /tmp/.keras, and to whatever settings somebody has left there.
 os.environ.setdefault("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache concerns no learner
@@ -55,6 +57,8 @@ from utils import data  # noqa: E402
 
 gc.freeze()
 gc.enable()
+# Newer GPUs multiply with ten bits otherwise, and two ways to the same gradient would differ in the third digit.
+tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def start() -> None:
@@ -70,8 +74,6 @@ def start() -> None:
     _help_with_errors()
     tf.get_logger().setLevel("WARNING")  # saving a model would otherwise report the folder that it wrote
     tf.keras.utils.set_random_seed(SEED)
-    # Newer GPUs multiply with ten bits otherwise, and two ways to the same gradient would differ in the third digit.
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU with {os.cpu_count()} cores"
     oldest, newest = (".".join(map(str, version)) for version in VERIFIED)

@@ -231,13 +231,13 @@ def apply_or_skip(model, optimizer, variables, loss, gradients, kept, clip_norm)
     if broken:
         for variable, value in zip(model.non_trainable_variables, kept, strict=True):
             variable.assign(value)
-    return norm / scale, tf.cast(broken, tf.int32)
+    return norm / scale, tf.cast(broken, tf.int64)
 
 
 def make_compiled_step(model, loss_fn, optimizer, variables, micro_batch_size, clip_norm):
     """Return a function of a batch: loss, norm before clipping, steps skipped so far, and skipped in a row."""
     accumulate = make_accumulator(model, loss_fn, optimizer, variables, micro_batch_size)
-    skipped, in_a_row = (tf.Variable(0, trainable=False) for _ in range(2))
+    skipped, in_a_row = (tf.Variable(0, trainable=False, dtype=tf.int64) for _ in range(2))  # int32 stays on the CPU
 
     @tf.function(reduce_retracing=True)
     def compiled_step(batch):
@@ -613,6 +613,14 @@ def eager_context() -> object:
     return importlib.import_module("tensorflow.python.eager.context").context()
 
 
+def global_generator() -> tf.random.Generator | None:
+    """Return the generator behind tf.random; with deterministic operations there is none until somebody sets one."""
+    try:
+        return tf.random.get_global_generator()
+    except RuntimeError:
+        return None
+
+
 def randomness() -> dict:
     """Return the state of Python's, NumPy's, TensorFlow's and Keras' global random numbers."""
     context = eager_context()
@@ -622,7 +630,7 @@ def randomness() -> dict:
         "python": random.getstate(),
         "numpy": np.random.get_state(),
         "tensorflow": (context._seed, context._rng.getstate() if getattr(context, "_rng", None) else None),
-        "tf.random": tf.random.get_global_generator().state.numpy(),
+        "tf.random": None if (drawn := global_generator()) is None else drawn.state.numpy(),
         "keras": {k: dict(v) if isinstance(v, dict) else v for k, v in keras.items() if k in KERAS_STATE},
         "seed": None if generator is None else value_of(generator.state),
     }
@@ -646,7 +654,8 @@ def set_randomness(state: dict) -> None:
         context._rng.setstate(generator_state)
     else:
         context._rng = None
-    tf.random.get_global_generator().state.assign(state["tf.random"])
+    if state["tf.random"] is not None:
+        global_generator().state.assign(state["tf.random"])
     for name in KERAS_STATE:
         kept, now = state["keras"].get(name), keras.get(name)
         if isinstance(kept, dict) and isinstance(now, dict):
@@ -2710,20 +2719,20 @@ def train_step_on_two_replicas(setup: Setup) -> tuple:
     Cannot see: models that cannot be made anew from their configuration. Cost: tracing two steps. Built in 06.
     """
     step_or_skip(setup)
-    devices = [device.name for kind in ("GPU", "CPU") for device in tf.config.list_logical_devices(kind)]
-    devices = [name for name in devices if name.split(":")[1] == devices[0].split(":")[1]]
-    if len(devices) < 2:
-        raise Skipped("there is one device; tf.config.set_logical_device_configuration makes two of a CPU")
+    of_each_kind = [[device.name for device in tf.config.list_logical_devices(kind)] for kind in ("GPU", "CPU")]
+    devices = next((names[:2] for names in of_each_kind if len(names) > 1), None)
+    if devices is None:
+        raise Skipped("there is one device of a kind; tf.config.set_logical_device_configuration makes two of a CPU")
     if setup.train_step is not None or setup.noisy or length(setup.x) < 8:
         raise Skipped("it needs a compiled model with a train_step of its own that draws no random numbers")
     try:
-        ours, loss = moved_on_two(setup, type(setup.model), devices[:2])
+        ours, loss = moved_on_two(setup, type(setup.model), devices)
     except Skipped:
         raise
     except Exception as error:  # whatever a step raises there
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         return warned(f"On two replicas the step raises: {lines[-1][:100]}")
-    keras, keras_loss = moved_on_two(setup, tf.keras.Model, devices[:2])
+    keras, keras_loss = moved_on_two(setup, tf.keras.Model, devices)
     cosine, ratio, gap = compared(ours, keras)
     if gap > 0.02 and (cosine < 0.999 or ratio > 1):  # a step that clips is shorter
         return failed(f"On two replicas the step is {ratio:.3g} times as long as Keras' own, the cosine {cosine:.3f}.")

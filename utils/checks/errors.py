@@ -38,8 +38,8 @@ CAUSES = {
         "is not known yet: tf.shape and tf.size know it.",
     r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
     r"No gradients provided": "Every gradient is None: nothing leads from these variables to the loss.",
-    r"incompatible shapes|be broadcast|size-incompatible|dimensions must be equal|core dimension|not aligned"
-    r"|shape mismatch|cannot reshape|input to reshape": "Two shapes do not fit: print both.",
+    r"incompatible shapes|be broadcast|broadcastable|size-incompatible|dimensions must be equal"
+    r"|core dimension|not aligned|shape mismatch|cannot reshape|input to reshape": "Two shapes do not fit: print both.",
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
     r"attr 'T\w*' of (float|double).*: u?int":
         "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
