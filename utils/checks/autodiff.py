@@ -366,12 +366,12 @@ PLANTED = (
     Planted(
         "a gradient that is 2 % too large, of functions with values near 10,000", lambda g: 1.02 * g,
         "The step is too small: of the difference of two such values, hardly a digit is left.",
-        form=_on_a_plateau, times=3,
+        form=_on_a_plateau, times=5,  # with no digit left, each answer is a guess
     ),
     Planted(
         "a gradient that is 2 % too large, at entries near 1e12", lambda g: 1.02 * g,
         "The step is too small for such a point: x + h is x, or nearly so. Let h grow with |x|.",
-        form=_wide, at=1e12,
+        form=_wide, at=1e12, times=5,
     ),
     Planted(
         "a gradient that is 2 % too large, where an entry of x is 0", lambda g: 1.02 * g,
