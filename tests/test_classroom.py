@@ -30,7 +30,7 @@ EXERCISES = {exercise.number: exercise for path in NOTEBOOKS for exercise in exe
 AUTODIFF, CLIPPING = NOTEBOOKS[0].stem, NOTEBOOKS[4].stem
 NUMBERS = {stem: [n for n, e in EXERCISES.items() if e.notebook == stem] for stem in (AUTODIFF, CLIPPING)}
 VALUE = "not yet: That is the value of the function, not its slope."
-MINUS = "not yet: That is minus the slope: which of the two points is subtracted?"
+MINUS = "not yet: That is minus the slope: look at the signs."
 COSINE = "not yet.*"
 ENDED = "raised: The answer ended its process before the check could say anything."
 REPORT = """

@@ -141,6 +141,18 @@ def norm_with(backward=lambda upstream, x, length: upstream * tf.math.divide_no_
     return norm
 
 
+def norm_with_what_is_left():
+    """Return an answer whose way back uses the vector of the last call."""
+    left = {}
+
+    @tf.custom_gradient
+    def norm(x):
+        left["x"] = x
+        return tf.norm(x), lambda upstream: upstream * _unit(left["x"], tf.norm(left["x"]))
+
+    return norm
+
+
 def _unit(x, length):
     return tf.math.divide_no_nan(x, length)
 
@@ -173,6 +185,37 @@ def wrong_one_with(h):
         return int(np.argmax(errors))
 
     return answer
+
+
+def wrong_one_with_step_of(size):
+    """Return an answer whose step grows with size(x)."""
+    return lambda functions, x: wrong_one_with(1e-5 * max(1.0, size(x.numpy())))(functions, x)
+
+
+def wrong_one_with_steps_of_x_and_one(functions, x):
+    """Let each step grow with its entry, and be 0 at an entry of -1."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slopes = [[central_difference(f, x, 1e-5 * (1 + v))[i] for i, v in enumerate(x.numpy())] for f in functions]
+    errors = [np.abs(_slopes(f, x) - b).max() / np.abs(b).max() for f, b in zip(functions, slopes, strict=True)]
+    return int(np.argmax(np.nan_to_num(errors)))
+
+
+def wrong_one_along_the_gradient(functions, x):
+    """Ask for the slope in the direction of the gradient alone."""
+
+    def far(a, b):
+        return abs(b @ a / (a @ a or 1) - 1)
+
+    return _errors(functions, x, far)
+
+
+def wrong_one_by_jacobians(functions, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        values = tf.stack([f(x) for f in functions])
+    slopes = [_judge(f, x) for f in functions]
+    errors = [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(tape.jacobian(values, x), slopes, strict=True)]
+    return int(np.argmax(errors))
 
 
 def wrong_one_with_step_of_the_mean(functions, x):
@@ -389,6 +432,12 @@ PROOFS = {
                 rows_by_formula(w, x, y).T if x.shape[0] == x.shape[1] else rows_by_formula(w, x, y)
             ),
             "expected": rows_remembered(),
+            "look for 0/0, log(0)": lambda w, x, y: (
+                rows_by_formula(w, x, y) / (p := tf.linalg.matvec(x, w)[:, None]) * p
+            ),
+            "or an overflow": lambda w, x, y: (
+                rows_by_formula(w, x / (n := tf.norm(x, axis=1, keepdims=True)), y / n[:, 0]) * n**2
+            ),
         },
         raises=lambda w, x, y: tf.matmul(x, w),
     ),
@@ -423,6 +472,13 @@ PROOFS = {
             ),
             "float32: expected": lambda x: norm_with()(x[:1000]),
             "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
+            "expected 3., got 0": norm_where(lambda x: x[-1] == 0),
+            "x = [3. 0.], float32: expected 3": norm_where(lambda x: tf.reduce_min(x) == 0),
+            "uses what another call has left": norm_with_what_is_left(),
+            "the gradient of 0 * safe_norm": norm_with(lambda up, x, length: _unit(x, length / up)),
+            "the gradient of 0.333333 * safe_norm": norm_with(
+                lambda up, x, length: tf.cast(tf.cast(up, tf.float32), x.dtype) * _unit(x, length)
+            ),
             "a scalar is expected, and a value of shape (1,)": lambda x: (
                 tf.norm(x) if len(x) > 1 else norm_with()(x) * tf.ones(1)
             ),
@@ -431,7 +487,14 @@ PROOFS = {
         breaks=(norm_with_numpy_guard,),
     ),
     "find_wrong_gradient": Proof(
-        right=[wrong_one_by_cosine_and_length, wrong_one_by_allclose, wrong_one_by_tf_test, wrong_one_by_diag],
+        right=[
+            wrong_one_by_cosine_and_length,
+            wrong_one_by_allclose,
+            wrong_one_by_tf_test,
+            wrong_one_by_diag,
+            wrong_one_by_jacobians,
+            lambda functions, x: wrong_one_by_allclose([tf.function(f) for f in functions], x),
+        ],
         wrong={
             "Even a factor of two is missed": lambda functions, x: -1,
             "one alone is wrong": wrong_one_by_length,
@@ -455,6 +518,21 @@ PROOFS = {
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
             "compare with the largest component": wrong_one_by_component,
             "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
+            "two entries near 1e12 in size": wrong_one_with_step_of(lambda x: abs(x.mean())),
+            "where x is far below 0": wrong_one_with_step_of(np.max),
+            "Is there a step of 0?": wrong_one_with_steps_of_x_and_one,
+            "sorted values agree": lambda functions, x: _errors(
+                functions, x, lambda a, b: np.abs(np.sort(a) - np.sort(b)).max() / np.abs(b).max()
+            ),
+            "two components exchanged": lambda functions, x: _errors(
+                functions,
+                x,
+                lambda a, b: max(abs(np.linalg.norm(a) - np.linalg.norm(b)), abs((a - b).sum())) / abs(b).max(),
+            ),
+            "the slope along the gradient agrees": wrong_one_along_the_gradient,
+            "The sum of the slopes is no measure": lambda functions, x: int(
+                np.argmax([np.abs(_slopes(f, x) - (b := _judge(f, x))).max() / abs(b.sum()) for f in functions])
+            ),
             "expected one index": lambda functions, x: [wrong_one_by_allclose(functions, x)],
             "planted at": lambda functions, x: np.argmin([np.linalg.norm(_gradient(f, x)) for f in functions]),
         },
@@ -484,6 +562,9 @@ PROOFS = {
             "That is minus H v": lambda f, x, v: -product_by_double_tape(f, x, v),
             "That is the mean of the products": lambda f, x, v: product_by_double_tape(f, x, v / len(x)),
             "4 variables, float64: expected": product_remembered(),
+            "float16 is expected": lambda f, x, v: tf.cast(
+                product_by_double_tape(f, x, v), tf.float64 if x.dtype == tf.float64 else tf.float32
+            ),
             "was built": lambda f, x, v: tf.linalg.matvec(hessian(f, x), v),
         },
         raises=lambda f, x, v: tape.gradient(f(x), x),  # noqa: F821

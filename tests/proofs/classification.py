@@ -25,6 +25,17 @@ def stop_by_counter(
     return np.int64(epoch), np.nanargmin(val_losses[:epoch]) + 1
 
 
+def stop_by_windows(val_losses, patience, min_delta):
+    """Compare the least of the last losses with the least before them, whatever the last progress was."""
+    for epoch in range(patience + 1, len(val_losses) + 1):
+        least, last = (min(part, default=np.inf) for part in np.split(val_losses[:epoch], [epoch - patience]))
+        if last >= least - min_delta:
+            break
+    else:
+        epoch = len(val_losses)
+    return epoch, int(np.nanargmin(val_losses[:epoch])) + 1
+
+
 def stop_by_list_of_progress(val_losses, patience, min_delta):
     progress = [0]
     for i, loss in enumerate(val_losses):
@@ -419,6 +430,8 @@ PROOFS = {
     "stop_and_best": Proof(
         right=[stop_by_counter, stop_by_list_of_progress, stop_by_keras, stop_by_recursion],
         wrong={
+            "got [4, 4]": stop_by_windows,
+            "losses [17592186044416.0": lambda *given: stop_by_counter(*given, start=1e9),
             "best epoch is one too early": stop_keeping(
                 lambda losses, trained, min_delta: np.nanargmin(losses[:trained]) - 1
             ),
@@ -570,6 +583,9 @@ PROOFS = {
     "replica_loss": Proof(
         right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows],
         wrong={
+            "a broken loss would never show": lambda losses, mask, *rest: share(
+                losses, mask & tf.math.is_finite(losses), *rest
+            ),
             "do not divide it by them": lambda losses, mask, real, penalty, n: (
                 (tf.reduce_sum(losses[mask]) + penalty) / float(real)
             ),

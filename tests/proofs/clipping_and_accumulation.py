@@ -381,6 +381,11 @@ def never_apply(optimizer, gradients, variables, skipped):
     return all_finite(gradients)
 
 
+def first_and_last_finite(gradients):
+    """Ask the first and the last entry of each gradient."""
+    return all_finite([tf.gather(tf.reshape(g, [-1]), [0, tf.size(g) - 1]) for g in gradients if g is not None])
+
+
 def skip_and(counted, told=lambda finite: finite):
     def answer(optimizer, gradients, variables, skipped):
         finite = all_finite(gradients)
@@ -758,6 +763,8 @@ PROOFS = {
         wrong={
             "clipped by itself": on_dense(clip_each_tensor),
             "Clipped by value": on_dense(clip_each_value),
+            "clip_norm 0.25": clipping(factor=lambda n, c: tf.minimum(1.0, c / (n + 1e-4))),
+            "of global norm 0.000": clipping(factor=lambda n, c: tf.minimum(1.0, c / tf.maximum(n, 1e-3))),
             "was made longer": on_dense(lambda g, c: (scaled(g, c / tf.maximum(norm_of(g), 1e-9)), norm_of(g))),
             "must stay in its place": on_dense(clip_without_none),
             "the None became a tensor": on_dense(clip_none_to_zero),
@@ -876,6 +883,7 @@ PROOFS = {
         wrong={
             "and not the skipped ones": skip_and(lambda finite, gradients: tf.cast(finite, tf.int32)),
             "no longer finite": apply_anyway,
+            "nan in the middle of the largest": skipping(finite=first_and_last_finite),
             "The step was applied": skip_only_nan,
             "in a norm or in a small dtype": skip_by_norm,
             "A variable without a gradient moved": skip_and_fill,
@@ -921,7 +929,7 @@ PROOFS = {
             "not the one of these gradients": skipping(change=lambda gs, _: clip(gs, 1.0)),
             "Apply each one as it is, to its variable": skipping(change=reverse_equal_shapes),
             "A step was taken, and it is not": skipping(change=lambda gs, _: scaled(gs, 0.999)),
-            "entries of 1e25: A step was taken": skipping(
+            "entries of 1e25, None at (0, 3): A step was taken": skipping(
                 change=lambda gs, _: [g if g is None else tf.clip_by_value(g, -1e10, 1e10) for g in gs]
             ),
             "(iterations) did not rise": descend_by_hand,
@@ -1011,6 +1019,9 @@ PROOFS = {
             order_by_tensordot,
         ],
         wrong={
+            "clip_norm 0.0001": lambda micro, sizes, c: scaled(
+                mean_of(micro, sizes), tf.minimum(1.0, c / tf.maximum(norm_of(mean_of(micro, sizes)), 1e-3))
+            ),
             "That is the sum, not clipped": lambda micro, sizes, c: sum_of(micro),
             "clipped before the mean": lambda micro, sizes, c: mean_of([clip(g, c) for g in micro], sizes),
             "all count the same: accumulate": lambda micro, sizes, c: (

@@ -332,6 +332,13 @@ class F1BySums(Sums):
         return tf.math.divide_no_nan(2 * found, called + real)
 
 
+class F1NoneAtZero(F1BySums):
+    """Counts a probability of 0 as a yes."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.where(y_pred == 0, 1.0, y_pred), w)
+
+
 class F1FromParts(Metric):
     def __init__(self, name="f1", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -591,6 +598,26 @@ class CountsForgetting(CountsByOneHot):
         self.table.assign(tf.linalg.set_diag(tf.convert_to_tensor(self.table), tf.zeros(self.n)))
 
 
+class CountsOfTheLastSize(CountsByOneHot):
+    """Keeps the number of classes for all metrics of its kind."""
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(num_classes, **kwargs)
+        type(self).size = num_classes
+
+    def of_batch(self, y_true, y_pred, w):
+        return tf.pad(super().of_batch(y_true, y_pred, w), 2 * [[0, type(self).size - self.n]])
+
+
+class CountsTwice(CountsByOneHot):
+    """Counts each of two equal scores."""
+
+    def of_batch(self, y_true, y_pred, w):
+        true = tf.one_hot(y_true, self.n) * (1.0 if w is None else w[:, None])
+        says = tf.cast(y_pred == tf.reduce_max(y_pred, axis=1, keepdims=True), tf.float32)
+        return tf.matmul(true, says, transpose_a=True)
+
+
 def counts_with(**changes):
     return type("Counts", (CountsByOneHot,), changes)
 
@@ -644,6 +671,13 @@ class CalibrationByScatter(Sums):
 
     def result(self):
         return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(self.sums["gap"])), self.sums["weight"])
+
+
+class CalibrationByTwo(Calibration):
+    """Takes the two greatest probabilities, and uses the first."""
+
+    def confidence_of(self, y_true, y_pred):
+        return tf.math.top_k(y_pred, 2).values[:, 0]
 
 
 class CalibrationUnweighted(Calibration):
@@ -794,6 +828,22 @@ class R2(Sums):
     def answer(self, n, y, y2, errors, **others):
         spread = y2 - tf.math.divide_no_nan(y * y, n)
         return tf.where(spread > 1e-13 * y2, 1 - tf.math.divide_no_nan(errors, spread), tf.zeros_like(spread))
+
+
+class R2OfTheLastBatch(R2):
+    """Looks for a spread in the last batch alone."""
+
+    shapes: ClassVar = {**R2.shapes, "spread": ()}
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        self.sums["spread"].assign(tf.cast(tf.reduce_max(y_true) > tf.reduce_min(y_true), self.dtype_of_state))
+
+    def parts(self, *given):
+        return {**super().parts(*given), "spread": 0}
+
+    def answer(self, spread, **sums):
+        return tf.where(spread > 0, super().answer(**sums), 0)
 
 
 class R2Shifted(Metric):
@@ -1109,6 +1159,7 @@ PROOFS = {
         right=[F1BySums, F1FromParts, F1FromTable, F1ByMasks, recorded(F1BySums)],
         wrong={
             "weighed by their sizes": F1AveragedBySize,
+            "For y_true of dtype int16": F1NoneAtZero,
             "F1 of the no's": f1_with(
                 lambda found, called, real, right, all: tf.math.divide_no_nan(
                     2 * (right - found), 2 * all - called - real
@@ -1161,6 +1212,7 @@ PROOFS = {
     "confusion_counts": Proof(
         right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras, recorded(CountsByOneHot)],
         wrong={
+            "was counted 2 times": CountsTwice,
             "The weights are ignored": CountsUnweighted,
             "A weight of 0 was taken for 1": reweighed(CountsByOneHot, zeros_as_ones),
             "A batch whose weights are all 0": reweighed(CountsByOneHot, zero_batch_as_ones),
@@ -1190,7 +1242,7 @@ PROOFS = {
             "There is no number yet": in_numbers(CountsByOneHot),
         },
         raises=Raising,
-        breaks=(CountsOfIntegers, CountsOfTen),
+        breaks=(CountsOfTheLastSize, CountsOfIntegers, CountsOfTen),
     ),
     "calibration_error": Proof(
         right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps, recorded(Calibration)],
@@ -1245,6 +1297,7 @@ PROOFS = {
             "0/0": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.reduce_sum(n)),
         },
         raises=Raising,
+        breaks=(CalibrationByTwo,),
     ),
     "r_squared": Proof(
         right=[R2, R2Shifted, R2FromFirst, R2ByRange, recorded(R2)],
@@ -1252,6 +1305,7 @@ PROOFS = {
             "before the first update": type(
                 "R2Nan", (R2,), {"answer": lambda self, n, y, y2, errors, **_: 1 - errors / (y2 - y * y / n)}
             ),
+            "hid that of the others": R2OfTheLastBatch,
             "Errors over no spread": r2_unguarded(lambda n, y, y2, errors, **_: 1 - errors / (y2 - y * y / n)),
             "The spread is 0: 0 is asked for": r2_unguarded(lambda n, y, y2, errors, **_: errors / (y2 - y * y / n)),
             "The sign is lost": R2Unsigned,

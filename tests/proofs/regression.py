@@ -299,8 +299,9 @@ def changing_in_place(pipelines, x_train, y_train, x_test):
     return [not np.allclose(old, p(x_train, y_train, x_test)[KEPT]) for old, p in zip(before, pipelines, strict=True)]
 
 
-def row_before_far(x):
+def neighbors_far(x):
     x[KEPT - 1] += 1e4
+    x[(KEPT + 1) % len(x)] += 1e4
     return x
 
 
@@ -311,6 +312,11 @@ def others_turned_around(x):
 
 def first_alone(pipelines, x_train, y_train, x_test):
     both = [(p(x_train, y_train, x_test)[0], p(x_train, y_train, x_test[:1])[0]) for p in pipelines]
+    return [not np.allclose(a, b, rtol=1e-4) for a, b in both]
+
+
+def last_alone(pipelines, x_train, y_train, x_test):
+    both = [(p(x_train, y_train, x_test)[-1], p(x_train, y_train, x_test[-1:])[0]) for p in pipelines]
     return [not np.allclose(a, b, rtol=1e-4) for a, b in both]
 
 
@@ -530,18 +536,19 @@ PROOFS = {
         ],
         wrong={
             "changes x_test in place": changing_in_place,
-            "in batches": leaks_by(row_before_far),
+            "in batches": leaks_by(neighbors_far),
             "a loose tolerance": leaks_by(others_far, tolerance=1e9),
             "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
             "missed. Keep one row, replace all": leaks_by(others_turned_around),
             "The first row has none": first_alone,
+            "on both sides of it": last_alone,
             "the seventh digit": each_alone_exactly,
             "Reordering rows": leaks_by(lambda x: x + 1e-7),
             "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little, tolerance=1e-6),
             "one column of the rows only": leaks_by(others_far_in_one_column),
-            "each of 16 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:8], *parts),
+            "each of 18 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:9], *parts),
             "missed. Keep one row": first_only,
             "the other rows change nothing": two_too_many,
             "One answer for each": lambda *given: 3,

@@ -140,6 +140,16 @@ def once_by_decorator(step):
     return compiled
 
 
+def once_for_vectors(step):
+    compiled = once_by_decorator(step)
+    return lambda w, x, y, rate: compiled(w, x[:, 0], y[:, 0], rate)
+
+
+def once_for_each_row(step):
+    compiled = once_by_decorator(step)
+    return lambda w, x, y, rate: tf.reduce_mean([compiled(w, x[i : i + 1], y[i : i + 1], rate) for i in range(len(x))])
+
+
 def fixed_rows(step):
     batch = tf.TensorSpec([6, 1], tf.float32)
     return tf.function(step, input_signature=[tf.TensorSpec([]), batch, batch, tf.TensorSpec([])])
@@ -334,6 +344,27 @@ def resume_by_pickle(model, optimizer, train_step, x, y, folder, epochs):
     done = max(done, epochs)
     file.write_bytes(pickle.dumps((done, [v.numpy() for v in [*model.variables, *optimizer.variables]])))
     return np.array(losses)
+
+
+def resume_with_the_last_values():
+    """Return an answer that keeps the epoch in the folder and the values in a list."""
+    kept = []
+
+    def answer(model, optimizer, train_step, x, y, folder, epochs):
+        optimizer.build(model.trainable_variables)
+        variables, file, done, losses = [*model.variables, *optimizer.variables], Path(folder, "epoch"), 0, []
+        if file.exists():
+            done = int(file.read_text())
+            for variable, value in zip(variables, kept[-1], strict=True):
+                variable.assign(value)
+        for epoch in range(done, epochs):
+            order = np.random.default_rng(epoch).permutation(100)
+            losses.append(float(np.mean([train_step(x[rows], y[rows]) for rows in np.split(order, 4)])))
+        file.write_text(str(max(done, epochs)))
+        kept.append([variable.numpy() for variable in variables])
+        return losses
+
+    return answer
 
 
 def resume_from_memory():
@@ -602,6 +633,18 @@ def momentum_by_optimizer(w, velocity, gradient, learning_rate, momentum):
     return tf.constant(variable.numpy()), tf.constant(optimizer.variables[2].numpy())
 
 
+def momentum_with_a_velocity_of_its_own():
+    """Return an answer that keeps the velocity, until it is told to begin with zeros."""
+    known = {}
+
+    def answer(w, velocity, gradient, learning_rate, momentum):
+        velocity = known.get(tuple(w.shape), velocity) if np.any(velocity) else velocity
+        new_w, known[tuple(w.shape)] = momentum_in_numpy(w, velocity, gradient, learning_rate, momentum)
+        return new_w, known[tuple(w.shape)]
+
+    return answer
+
+
 def momentum_remembered():
     """Return an answer that keeps the velocity itself, by the shape of the weights."""
     known = {}
@@ -685,15 +728,21 @@ PROOFS = {
             "learning rate 2.5": once_with(lambda w, x, y, rate: (w, x, y, tf.minimum(rate, 1.0))),
             "float64 came": lambda step: lambda *given: tf.cast(once_by_decorator(step)(*given), tf.float64),
             "from an earlier call": remembered_step(),
+            "For 6 rows": once_for_each_row,
             "A function is expected": lambda step: 1,
         },
         raises=raising,
-        breaks=(lambda step: tf.function(lambda *given: step(*given[:3])), lambda step: lambda *given: int("rate")),
+        breaks=(
+            once_for_vectors,
+            lambda step: tf.function(lambda *given: step(*given[:3])),
+            lambda step: lambda *given: int("rate"),
+        ),
     ),
     "exact_resume": Proof(
         right=[resume_by(), resume_by_pickle, resume_by_manager, resume_deferred],
         wrong={
             "began with other weights than were reached": resume_by("saved first"),
+            "Save after the last step": resume_with_the_last_values(),
             "use every row exactly once": resume_by("drawn rows"),
             "save the state at the end of each call": resume_saving_weights_once,
             "came with the y of another": resume_with_x_shuffled_alone,
@@ -805,6 +854,7 @@ PROOFS = {
             "float64 came": lambda w, v, g, rate, m: momentum_in_numpy(
                 *(tf.cast(t, tf.float64) for t in (w, v, g)), rate, m
             ),
+            "after step 1, learning rate 0.1, momentum 0.99": momentum_with_a_velocity_of_its_own(),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },

@@ -33,7 +33,7 @@ def slope(answer):
         x = x if isinstance(x, int) else float(x)
         smells = {
             "That is the value of the function, not its slope.": np.sin(x),
-            "That is minus the slope: which of the two points is subtracted?": -np.cos(x),
+            "That is minus the slope: look at the signs.": -np.cos(x),
             "That is a slope taken to one side with a large step: let the tape do it.": np.sin(x + 1) - np.sin(x),
         }
         expect(answer(tf.sin, x), np.cos(x), on=f"slope(tf.sin, {x:.4g})", smells=smells)
@@ -57,8 +57,8 @@ def per_example_gradients(answer):
     for n, d, size in ((4, 3, 1), (70, 20, 1), (1, 3, 1), (3, 1, 1), (3, 3, 100), (4, 3, 0), (2, 9, 1)):
         w, numbers = random_numbers(d), (size or 1) * random_numbers(n * (d + 1)).reshape(n, d + 1)
         x, y_true = numbers[:, :d], numbers[:, d]
-        if not size:  # zeros: a weight, entries of x, and the error of the first example
-            w[0], x[0], y_true[0] = 0, [0, 0, 1], w[-1]
+        if not size:  # zeros: a weight, entries of x, the error of the first example, and all of the last one
+            w[0], x[0], y_true[0], x[-1] = 0, [0, 0, 1], w[-1], 0
         error = x @ w - y_true
         want = 2 * error[:, np.newaxis] * x
         smells = {
@@ -88,10 +88,12 @@ def per_example_gradients(answer):
 def safe_norm(answer):
     """Judge value and gradient of `safe_norm` in both dtypes, at every size and at zero, with an upstream factor."""
     usual = [np.array([3.0, -4.0]), random_array(1500), np.array([-0.7]), np.array([0.0, -2.0, 0.0, 2.0])]
+    usual += [np.array([3.0, 0.0]), np.array([0.0, 2.0, 3.0])]
     sizes = [1e-3 * random_array(4), 1e-12 * random_array(3), np.array([0.0, -1e-15]), 6e14 * random_array(3)]
     for dtype in (tf.float32, tf.float64):
         for x in (*usual, *sizes, np.zeros(3), np.zeros(1), np.zeros(6)):
             _judge_norm(answer, tf.constant(x, dtype))
+        _judge_two_norms(answer, tf.constant([3.0, 4.0], dtype), tf.constant([6.0, 0.0], dtype))
     _judge_compiled(answer, "inside tf.function")
     if _has_xla():
         _judge_compiled(answer, "compiled with XLA", jit_compile=True)
@@ -114,6 +116,17 @@ def _judge_compiled(answer, how: str, **options) -> None:
         small = min(1, np.linalg.norm(x) or 1)
         expect(value, np.linalg.norm(x), on=on, tolerance=1e-5 * small)
         expect(gradient, _direction(x), on=f"the gradient of {on}", tolerance=1e-3)
+
+
+def _judge_two_norms(answer, *vectors: tf.Tensor) -> None:
+    """Judge the gradients of a sum of norms, taken with one tape."""
+    with tf.GradientTape() as tape:
+        tape.watch(vectors)
+        total = sum(answer(x) for x in vectors)
+    for x, gradient in zip(vectors, tape.gradient(total, vectors), strict=True):
+        on = f"the gradient of safe_norm([3, 4]) + safe_norm([6, 0]) with respect to {x.numpy()}"
+        kept = "The way back of one call uses what another call has left: keep it in variables of the call."
+        expect(gradient, _direction(x.numpy()), on=on, smells={kept: gradient}, tolerance=1e-6)
 
 
 def _judge_norm(answer, x: tf.Tensor) -> None:
@@ -142,7 +155,7 @@ def _judge_norm(answer, x: tf.Tensor) -> None:
         "The signs are lost: each component of the gradient has the sign of its x.": abs(slope),
     }
     expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells if length else {}, tolerance=tolerance)
-    for factor in (3.0, -1e4):
+    for factor in (1 / 3, -1e4, 0.0):
         _, multiplied = _value_and_gradient(lambda t, factor=factor: factor * answer(t), x)
         smells = {
             "The upstream gradient is ignored: multiply what you return by it.": slope,
@@ -175,12 +188,13 @@ def _direction(x: np.ndarray) -> np.ndarray:
 def find_wrong_gradient(answer):
     """Judge the search for the one wrong gradient among five: each kind of fault, of function and of point."""
     for case in PLANTED:
-        for turn, where in enumerate(np.random.default_rng().permutation(5)[: case.times]):
+        for turn, where in enumerate(np.random.default_rng().permutation(case.places)[: case.times]):
             functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
             functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
             x = case.at * random_array(case.d)
             x *= np.sign(x.sum()) * (-1, 1)[turn % 2]  # a mean below 0 first, then one above: neither is a size
-            x[: case.zeros] = 0
+            x[: len(case.first)] = case.first
+            x[1:2] = -x[:1] if case.opposite else x[1:2]
             got = answer(functions, tf.constant(x))
             on = f"{case.name}, planted at {where}, d = {case.d}"
             index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
@@ -224,6 +238,10 @@ def hessian_vector_product(answer):
         rough = "right to a few digits only. Something went through float32, or a difference stands for a derivative."
         refuse({rough: _is_rounded(got, hessian @ v, within=1e-3)}, on=on)
         expect(got, hessian @ v, on=on, smells=smells)
+    x, v = tf.constant([0.5, 1.0, 2.0], tf.float16), tf.constant([1.0, -1.0, 0.5], tf.float16)
+    got, on = answer(lambda t: tf.reduce_sum(t**3), x, v), "sum(x³), float16"
+    require_dtype(got, tf.float16, on)
+    expect(got, 6 * x * v, on=on, tolerance=0.01)
     for n in (2_000, 5_000, 10_000):  # a whole Hessian is noticed while it is still small
         _require_quick(answer, n)
 
@@ -255,13 +273,17 @@ SMOOTH = (
 )
 
 
+BENT_UNEVENLY = (0, 1, 3, 4)  # those of SMOOTH whose slopes differ from one another
+
+
 def _scaled(f: Callable, size: float) -> Callable:
     return lambda x: size * f(x)
 
 
 def _flip_one(gradient: tf.Tensor) -> tf.Tensor:
     """Turn the sign of one component, whichever."""
-    return tf.where(np.arange(len(gradient)) == np.random.default_rng().integers(len(gradient)), -gradient, gradient)
+    d = gradient.shape[0]
+    return tf.where(np.arange(d) == np.random.default_rng().integers(d), -gradient, gradient)
 
 
 def _flip_last(gradient: tf.Tensor) -> tf.Tensor:
@@ -271,13 +293,25 @@ def _flip_last(gradient: tf.Tensor) -> tf.Tensor:
 def _shorten_one(gradient: tf.Tensor) -> tf.Tensor:
     """Make the component that is greatest in size 2 % smaller."""
     greatest = tf.argmax(tf.abs(gradient))
-    return tf.where(tf.range(len(gradient), dtype=tf.int64) == greatest, 0.98 * gradient, gradient)
+    return tf.where(tf.range(gradient.shape[0], dtype=tf.int64) == greatest, 0.98 * gradient, gradient)
 
 
 def _shift_two(gradient: tf.Tensor) -> tf.Tensor:
     """Add to one component what is taken from another, so that the sum of the components stays as it was."""
-    gain, loss = np.random.default_rng().permutation(np.eye(len(gradient)))[:2]
+    gain, loss = np.random.default_rng().permutation(np.eye(gradient.shape[0]))[:2]
     return gradient + 0.5 * tf.reduce_max(tf.abs(gradient)) * (gain - loss)
+
+
+def _exchange_two(gradient: tf.Tensor) -> tf.Tensor:
+    """Exchange the greatest and the least component."""
+    greatest, least = tf.argmax(gradient), tf.argmin(gradient)
+    return tf.tensor_scatter_nd_update(gradient, [[greatest], [least]], tf.gather(gradient, [least, greatest]))
+
+
+def _level_two(gradient: tf.Tensor) -> tf.Tensor:
+    """Replace the greatest and the least component by their mean."""
+    both = [[tf.argmax(gradient)], [tf.argmin(gradient)]]
+    return tf.tensor_scatter_nd_update(gradient, both, tf.fill([2], tf.reduce_mean(tf.gather_nd(gradient, both))))
 
 
 def _with_fault(f: Callable, fault: Callable) -> Callable:
@@ -315,6 +349,11 @@ def _wide(f: Callable) -> Callable:
     return lambda x: 1e12 * f(x / 1e12)
 
 
+def _of_a_difference(f: Callable) -> Callable:
+    """Return `f` of the difference of two entries, so that its two slopes add up to 0."""
+    return lambda x: f(x[:1] - x[1:])
+
+
 @dataclass(frozen=True)
 class Planted:
     """Five functions at a point, and the fault in the gradient of one of them."""
@@ -326,8 +365,10 @@ class Planted:
     size: float = 1.0  # of the function with the fault; where it is small, the others are large
     form: Callable = _same
     at: float = 1.0  # the size of the entries of the point
-    zeros: int = 0  # how many of them are 0
+    first: tuple = ()  # what its first entries are
+    opposite: bool = False  # whether its second entry is the first one with the other sign
     times: int = 2
+    places: tuple = (0, 1, 2, 3, 4)  # where it may be planted
 
 
 PLANTED = (
@@ -366,16 +407,42 @@ PLANTED = (
     Planted(
         "a gradient that is 2 % too large, of functions with values near 10,000", lambda g: 1.02 * g,
         "The step is too small: of the difference of two such values, hardly a digit is left.",
-        form=_on_a_plateau, times=5,  # with no digit left, each answer is a guess
+        form=_on_a_plateau, times=4,  # with no digit left, each answer is a guess
     ),
     Planted(
         "a gradient that is 2 % too large, at entries near 1e12", lambda g: 1.02 * g,
         "The step is too small for such a point: x + h is x, or nearly so. Let h grow with |x|.",
-        form=_wide, at=1e12, times=5,
+        form=_wide, at=1e12, times=1,
     ),
     Planted(
         "a gradient that is 2 % too large, where an entry of x is 0", lambda g: 1.02 * g,
-        "A step of 0 finds no slope, and a slope of 0 is no measure: compare with the largest component.", zeros=1,
+        "A step of 0 finds no slope, and a slope of 0 is no measure: compare with the largest component.", first=(0,),
+    ),
+    Planted(
+        "a gradient that is 2 % too large, where an entry of x is -1", lambda g: 1.02 * g,
+        "Is there a step of 0? A step that grows with x grows with its size, |x|.", first=(-1,),
+    ),
+    Planted(
+        "a gradient that is 2 % too large, at a single entry near 1e12 in size", lambda g: 1.02 * g,
+        "Is the step too small where x is far below 0? Let h grow with |x|.", form=_wide, at=1e12, d=1, times=4,
+    ),
+    Planted(
+        "a gradient that is 2 % too large, of functions whose slopes add up to 0", lambda g: 1.02 * g,
+        "The sum of the slopes is no measure of their size: compare with the largest component.",
+        form=_of_a_difference, d=2, times=4,
+    ),
+    Planted(
+        "a gradient that is 2 % too large, at two entries near 1e12 in size, one below 0", lambda g: 1.02 * g,
+        "The mean of the entries is no measure of their size: let h grow with |x|.",
+        form=_wide, at=1e12, d=2, opposite=True, times=4,
+    ),
+    Planted(
+        "a gradient with two components exchanged", _exchange_two,
+        "Compare each component with its own slope: here sum, length and sorted values agree.", places=BENT_UNEVENLY,
+    ),
+    Planted(
+        "a gradient with two components leveled", _level_two,
+        "Compare each component with its own slope: here the slope along the gradient agrees.", places=BENT_UNEVENLY,
     ),
 )  # fmt: skip
 

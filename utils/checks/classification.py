@@ -51,6 +51,10 @@ def _curves() -> list[tuple[list, int, float]]:
         ([50, 47 - bit, 44 - bit, 44 - 2 * bit, 40], 2, 3),
         ([50, 50 - 5 * bit, 50 - 8 * bit, 1], 1, 4 * bit),
         ([*range(90, 60, -1), 70, *range(80, 91), 1], 12, 0),
+        ([64, 61, 60, 59, 30], 2, 3),  # 60 is progress against 64, and no longer against the two before 59
+        ([50, nan, 58, 58, 58, 1], 3, 0),
+        ([2.0**50, 2.0**49], 1, 0),
+        ([64, 64 - tiny], 1, 0),
     ]
     for length in (*range(2, 8), *range(8, 32, 2)):
         drawn = rng.integers(-20, 60, length).astype(float)
@@ -421,6 +425,12 @@ def replica_loss(answer):
             want = losses[mask].sum() / real_words + penalty / replicas
             smells = _ways_to_miss_a_share(losses, mask, real_words, penalty, replicas)
             expect(answer(tf.constant(losses), tf.constant(mask), *rest, replicas), want, on=on, smells=smells)
+    losses, mask = tf.constant([[1.0, np.nan]]), tf.constant([[True, True]])
+    shown = as_array(answer(losses, mask, 2, 0.5, 1))
+    hidden = "a broken loss would never show. Let the mask alone choose."
+    refuse(
+        {f"The loss of a real word is nan, and the answer is {written(shown)}: {hidden}": np.all(np.isfinite(shown))}
+    )
 
 
 def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int, penalty: float, replicas: int) -> dict:

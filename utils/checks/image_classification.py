@@ -334,6 +334,10 @@ def allowed_augmentations(answer):
     }  # fmt: skip
     disputed = np.where((y == 4) & (x[:, -1, -1, 0] < 0.5), 5, y).astype("uint8")
     _ask(answer, short, x, disputed, (), set(), misread, "a judge that errs on many a 5")
+    zeros = _rows_of_light(y[y == 0][:50], rng)
+    most = {"most": _exchange(next_row, share={0: 0.72})}  # 14 of 50 stay right
+    product = {"Of 50 pictures 14 stay right, which is 0.28, and 0.28 * 50 is more than 14: compare shares.": set()}
+    _ask(answer, most, zeros, y[y == 0][:50], (0.28,), set(most), product, "50 pictures of a 0, least=0.28")
 
 
 def _lit_row(pictures) -> np.ndarray:

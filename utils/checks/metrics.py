@@ -21,6 +21,7 @@ from utils.checks.engine import (
     refuse,
     require,
 )
+from utils.checks.values import as_array
 
 RESET = (
     "The state, or a part of it, survived reset_state. The inherited one resets what add_weight made; one of your own "
@@ -161,7 +162,7 @@ def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
     y = (rng.random(n) < 0.4).astype("int32")
     p = np.clip(0.3 * y + rng.uniform(0, 0.7, n), 0, 1).astype("float32")
     y[:7] = 1, 1, 0, 0, 0, 1, 1  # one of each kind, two ties, and one just above
-    p[:7] = 1, 0.1, 0.8, 0.2, 0.5, 0.5, 0.5000001
+    p[:7] = 1, 0, 0.8, 0, 0.5, 0.5, 0.5000001
     y[25], p[25] = 1, 0.1  # in the batch whose weights are all 0: taken for others, they show
     parts = _slices([0, 9, 10, 25, n - 7, n])
     w = _weights(parts, 0.5, 3) if weighted else np.ones(n, "float32")
@@ -222,6 +223,7 @@ def calibration_error(answer):
     for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (30, "uint8", True)):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    expect(_run(answer(), [[np.int32([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
     y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
     on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
@@ -343,6 +345,11 @@ def confusion_counts(answer):
         _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
     two = [np.int32([0, 0]), np.float32([[1], [1]])]
     expect(_run(answer(1), [two, two]), [[4.0]], on="two batches of two examples, of one class alone")
+    three, _five = answer(3), answer(5)
+    on = "two examples of three classes, after another metric was made for five"
+    expect(_run(three, [[np.int32([0, 2]), np.eye(3, dtype="float32")[:2]]]), [[1, 0, 0], [0, 0, 0], [0, 1, 0]], on=on)
+    tied = as_array(_run(answer(2), [[np.int32([0]), np.float32([[1, 1]])]]))
+    refuse({f"One example with two equal scores was counted {np.sum(tied):g} times.": np.sum(tied) != 1})
     metric = answer(2)
     metric.update_state(np.int32([0]), np.float32([[0.5001, 0.5]]))
     noted = metric.result()
@@ -427,6 +434,11 @@ def _judge_r2_of_few(answer) -> None:
     """Judge R² of two or three numbers: perfect, far below 0, and tiny."""
     y, on = np.float32([1, 2, 3]), "y_true = [1, 2, 3], y_pred = [101, 102, 103]"
     expect(_run(answer(), [[y[:2], y[:2]]]), 1.0, on="y_true = y_pred = [1, 2]")
+    last = [y, np.float32([1, 2, 3.5])], np.float32([[5], [5]])
+    alone = {"A batch without spread hid that of the others: look at the spread of all examples.": 0.0}
+    expect(_run(answer(), last), 1 - 0.25 / 8.75, on="y_true = [1, 2, 3], then a batch of [5] alone", smells=alone)
+    singles = _cut([y, np.float32([1, 2.5, 3])], _slices(range(4)))
+    expect(_run(answer(), singles), 1 - 0.25 / 2, on="y_true = [1, 2, 3], one at a time", smells=alone)
     below_0 = {"Worse than the mean is negative: do not clip it.": 0.0, "The sign is lost: R² may be negative.": 14_999}
     expect(_run(answer(), [[y, y + 100]]), -14_999.0, on=on, smells=below_0)
     none = {"A small spread was taken for none: compare it with Σ y².": 0.0}

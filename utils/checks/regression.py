@@ -216,7 +216,8 @@ def _kinds(column: int) -> dict:
         "column": (_fitted(with_test_column), True),
         "batches": (_in_batches(_fitted(lambda x_train, x_test: x_test)), True),
         "range": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test]), by_range=True), True),
-        "row before": (_less_the_row_before(_fitted(lambda x_train, x_test: x_train)), True),
+        "row before": (_less_another_row(_fitted(lambda x_train, x_test: x_train), 1), True),
+        "row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -1), True),
     }
 
 
@@ -228,7 +229,7 @@ def _judge_flags(answer, kinds: dict, times: int) -> None:
     x_train = rng.normal(size=(60, 3)) * columns
     # Each row is away from the mean, and on one side in all columns: its prediction moves when the statistics do.
     x_test = rng.choice((-1, 1), (20, 1)) * rng.uniform(0.8, 2, (20, 3)) * columns
-    x_test[5], x_test[11] = 6 * columns, -6 * columns  # beyond the range of the training rows
+    x_test[7], x_test[11] = 6 * columns, -6 * columns  # beyond the range of the training rows
     y_train = x_train / columns @ rng.uniform(5, 15, (3, 1)) + rng.normal(size=(60, 1))
     given = x_train.copy(), y_train.copy(), x_test.copy()
     got = answer([kinds[name][0] for name in names], *given)
@@ -260,6 +261,8 @@ def _judge_flags(answer, kinds: dict, times: int) -> None:
             set(missed) == {"column"},
         "One kind of leak was missed: a row looks at the one before it. The first row has none: watch others, too.":
             set(missed) == {"row before"},
+        "One kind of leak was missed: a row looks at the one after it. Replace all rows but one, on both sides of it.":
+            set(missed) == {"row after"},
         f"{counted(len(false), 'honest one')} among them: the other rows change nothing but the seventh digit.": false,
         f"{counted(len(missed), 'leak')} missed. Keep one row, replace all others, compare.": missed,
     }.items()})  # fmt: skip
@@ -285,12 +288,13 @@ def _fitted(seen, by_range: bool = False, rounding: float = 0.0):
     return pipeline
 
 
-def _less_the_row_before(pipeline):
-    """Return the pipeline called on differences: each row but the first one depends on its predecessor."""
+def _less_another_row(pipeline, places: int):
+    """Return the pipeline called on differences: each row, where it has one, depends on the row `places` before it."""
 
     def lagged(x_train, y_train, x_test):
-        rows = np.array(x_test, np.float64)
-        rows[1:] -= 0.5 * np.asarray(x_test)[:-1]
+        rows, others = np.array(x_test, np.float64), np.roll(x_test, places, axis=0)
+        there = slice(places, None) if places > 0 else slice(places)
+        rows[there] -= 0.5 * others[there]
         return pipeline(x_train, y_train, rows)
 
     return lagged

@@ -204,18 +204,21 @@ def find_retrace(answer):
     def steeper(w, x, y):
         return 3 * x - w * y
 
-    for slopes in (squares, steeper):  # two steps: the second one is not to be taken for the first
+    def total(column):
+        return tf.matmul(tf.ones_like(column), column, transpose_a=True)[0, 0]
+
+    for slopes, over in ((squares, tf.reduce_mean), (steeper, total)):  # the second is not to be taken for the first
         with functions_compiled():
-            _judge_traces(answer, slopes)
+            _judge_traces(answer, slopes, over)
 
 
-def _judge_traces(answer, slopes: Callable) -> None:
-    """Judge a compiled step that moves w by minus the learning rate times the mean of slopes(w, x, y)."""
+def _judge_traces(answer, slopes: Callable, over: Callable) -> None:
+    """Judge a compiled step that moves w by minus the learning rate times `over` (a mean, a sum) of slopes(w, x, y)."""
     traced = []
 
     def step(w, x_batch, y_batch, learning_rate):
         traced.append(not tf.executing_eagerly())
-        return w - learning_rate * tf.reduce_mean(slopes(w, x_batch, y_batch))
+        return w - learning_rate * over(slopes(w, x_batch, y_batch))
 
     compiled = attempted(answer(step), Callable, asked="a function")
     first = rate = w = None
@@ -225,7 +228,7 @@ def _judge_traces(answer, slopes: Callable) -> None:
         rate = 2.5 if rows == 1 else rate
         first = rate if first is None else first
         x, y = (random_numbers(rows).astype("float32").reshape(rows, 1) for _ in "xy")
-        slope = np.mean(slopes(w, x, y))
+        slope = float(over(tf.constant(slopes(w, x, y))))
         smells = {
             "The learning rate of the first call was built in: let it stay an argument, as a tensor.":
                 w - first * slope,
@@ -295,8 +298,9 @@ def exact_resume(answer):
             f"{travel:.2f}, near 0 for random orders. Shuffle all 100 rows at once.": abs(travel) > 0.15,
         })  # fmt: skip
         expect(whole.losses, whole.epoch_means(), on="the losses of 11 epochs", tolerance=1e-5)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         half = _Run(answer, x, y, folder, start=0.5, epochs=2)
+        _Run(answer, x, y, other, start=0.3, epochs=1)  # what is kept outside the folder is another run's from here on
         rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
         on = "2 epochs, then a call that asks for 4"
         redone = (
@@ -643,14 +647,15 @@ def momentum_step(answer):
     """Judge 20 steps against SGD with momentum, with a learning rate that is lowered after ten."""
     other = float(random_numbers(1, 0.3, 0.8)[0])
     for momentum, shape, size, of_gradient, rate, later in (
-        (0.9, (3,), 1, 1, 0.1, 0.05),
+        (0.9, (3,), 1, 1, 0.1, 0.05),  # from a velocity of zeros, the others from any
         (other, (2, 1, 2), 1, 1e6, 1e-6, 5e-7),
         (0.2, (), 1, 1, 0.1, 0.05),
         (0.99, (3,), 1e-4, 1e-4, 0.1, 0.0),  # a shape again, with another velocity
     ):
         start, gradients = size * random_array(*shape), of_gradient * random_array(20, *shape, low=0.01, high=2)
         rates = np.where(np.arange(20) < 10, rate, later)
-        want = _trajectory(start, gradients, rates, momentum)
+        pushed = size * random_array(*shape) * (momentum != 0.9)
+        want = _trajectory(start, gradients, rates, momentum, pushed=pushed)
         small = min(1, np.abs(want).max())  # the tolerance is relative to 1, not to small weights
         rules = {
             "That is plain gradient descent: the velocity is not kept, or not used.": "plain",
@@ -661,8 +666,8 @@ def momentum_step(answer):
             "The weight moves by the old velocity, one step late.": "late",
             "The learning rate of the first steps is kept: it may change from step to step.": "first rate",
         }
-        wrong = {smell: _trajectory(start, gradients, rates, momentum, rule) for smell, rule in rules.items()}
-        w, velocity = tf.constant(start, tf.float32), tf.zeros(shape)
+        wrong = {smell: _trajectory(start, gradients, rates, momentum, rule, pushed) for smell, rule in rules.items()}
+        w, velocity = tf.constant(start, tf.float32), tf.constant(pushed, tf.float32)
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
             pair = answer(w, velocity, tf.constant(gradient, tf.float32), float(rate), momentum)
             got, velocity = attempted(pair, tuple, list, asked="the pair (new w, new velocity)", length=2)
@@ -679,9 +684,9 @@ def momentum_step(answer):
         expect(velocity, new_velocity, on=on, smells=turned, tolerance=1e-4 * small)
 
 
-def _trajectory(w, gradients, rates, momentum, rule="keras") -> np.ndarray:
-    """Return the weights after each step, (steps, d); the other rules are ways to get it wrong."""
-    v, path = np.zeros_like(w), []
+def _trajectory(w, gradients, rates, momentum, rule="keras", pushed=0.0) -> np.ndarray:
+    """Return the weights after each step, (steps, d), from a velocity on; the other rules are ways to get it wrong."""
+    v, path = np.zeros_like(w) + pushed, []
     for g, rate in zip(gradients, rates, strict=True):
         old, rate = v, rates[0] if rule == "first rate" else rate
         push = -rate * g * {"uphill": -1, "average": 1 - momentum}.get(rule, 1)
