@@ -776,6 +776,9 @@ PROOFS = {
             "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),
             "smaller batch": pipeline_without_the_rest(50),
+            "gave 2592 pictures of 2593": lambda x, y: (
+                pipeline()(x, y).unbatch().batch(32).filter(lambda pictures, _: tf.shape(pictures)[0] > 1)
+            ),
             "fit` counts the epochs": lambda x, y: pipeline()(x, y).repeat(),
             "each should come once, moved or not": pipeline_with_copies,
             "is not batched": lambda x, y: pipeline()(x, y).unbatch(),

@@ -641,6 +641,9 @@ PROOFS = {
         ],
         wrong={
             "it holds nan or inf": bce_by_branches_alone,
+            "For three axes": lambda y, z: (
+                tf.reduce_mean(bce_by_tensorflow(y, z), axis=-1) if len(z.shape) == 3 else bce_by_tensorflow(y, z)
+            ),
             "log of 0, or an exponential": bce_of_the_book,
             "puts a lid on the loss": bce_with_epsilon,
             "Clipping, or a small number": bce_of_clipped_logits,

@@ -69,7 +69,7 @@ def repair_pipeline(answer):
 
     A spot of 6 by 6 pixels keeps its brightness in the middle, however it is shifted or turned by less than a pixel.
     """
-    count, at = 2609, slice(11, 17)  # a prime: no batch size divides it
+    count, at = 2593, slice(11, 17)  # a prime: no batch size divides it; of batches of 32, one picture is left
     levels = np.linspace(56, 255, count).round()  # rises with the place in the given order, and the label with it
     y_train = ((levels - 56) // 20).astype("uint8")
     x_train = np.zeros((count, 28, 28), "uint8")

@@ -214,6 +214,7 @@ def stable_bce(answer):
         ("logits up to 10,000, labels 0", z, np.zeros_like(z)),
         ("logits up to 10,000, labels 0.3", z, np.full_like(z, 0.3)),
         ("one axis", fresh[0], soft[0]),
+        ("three axes", fresh.reshape(2, 2, 3), soft.reshape(2, 2, 3)),
         ("four axes", fresh.reshape(2, 1, 2, 3), soft.reshape(2, 1, 2, 3)),
         ("no axis", fresh[0, 0].reshape(()), soft[0, 0].reshape(())),
         ("two logits of 8.5, where a straight line is near", np.float32([[8.5, 8.5]]), np.float32([[1, 0]])),
