@@ -192,9 +192,9 @@ def find_wrong_gradient(answer):
             functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
             functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
             x = case.at * random_array(case.d)
-            x *= np.sign(x.sum()) * (-1, 1)[turn % 2]  # a mean below 0 first, then one above: neither is a size
-            x[: len(case.first)] = case.first
             x[1:2] = -x[:1] if case.opposite else x[1:2]
+            x *= np.sign(x.sum() or 1) * (-1, 1)[turn % 2]  # a mean below 0 first, then one above: neither is a size
+            x[: len(case.first)] = case.first
             got = answer(functions, tf.constant(x))
             on = f"{case.name}, planted at {where}, d = {case.d}"
             index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
@@ -412,7 +412,7 @@ PLANTED = (
     Planted(
         "a gradient that is 2 % too large, at entries near 1e12", lambda g: 1.02 * g,
         "The step is too small for such a point: x + h is x, or nearly so. Let h grow with |x|.",
-        form=_wide, at=1e12, times=1,
+        form=_wide, at=1e12, opposite=True, times=4,
     ),
     Planted(
         "a gradient that is 2 % too large, where an entry of x is 0", lambda g: 1.02 * g,
