@@ -378,6 +378,7 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
         scores *= 100 if classes > 10 else 1  # logits whose exponentials overflow
     parts = _slices([0, 12, 13, 22, n - 9, n])
     w = _weights(parts, 0.2, 3) if weighted else np.ones(n, "float32")
+    w[n - 8] = w[n - 8] or 2  # a rare class that weighs 0 would not show
     guess = scores.argmax(axis=1)
     want, plain = _table(y, guess, w, classes), _table(y, guess, np.ones(n), classes)
     smells = {
