@@ -32,7 +32,7 @@ CALLS = {
     "line_panels": (({"a": {"l": [1, 5, 9]}, "b": {"m": ([1, 9], [2, 3])}},), {"xlabel": "x", "ylims": {"a": (1, 4)}}),
     "bars": (({"a": 1.0, "b": 2.0},), {"xlabel": "length"}),
     "scatter": ((COLUMN, COLUMN), {**AXES, "line_x": range(4), "lines": {"a": COLUMN}, "truth": [COLUMN],
-                                   "band": ("band", np.zeros(4), COLUMN)}),
+                                   "band": ("band", np.zeros(4), 2 * COLUMN)}),
     "fits": ((COLUMN, COLUMN, {"a": COLUMN, "b": range(4)}), {**AXES, "noise": 1}),
     "surface": (([0, 1, 2], [0, 1, 2, 3], BOWL), {**AXES, "paths": WALKS, "best": ("end", (2, 2)), "every": 1}),
     "arrows": (({"long": (4, 1), "short": (0.9, 0.2)},), {}),

@@ -32,6 +32,11 @@ def test_bars_are_as_long_as_their_values_and_stand_in_their_order(shown):
     assert [text.get_text() for text in axes.texts] == ["1", "-2", "0.5"]
 
 
+def test_a_bar_of_length_0_leaves_the_others_in_sight(shown):
+    plotting.bars({"none": 0.0, "a": 5.0}, xlabel="length")
+    assert shown.axes[0].get_xlim()[1] > 5
+
+
 def test_arrows_begin_at_the_origin_and_end_where_they_should(shown):
     plotting.arrows({"long": (8, 1), "high": (0.9, 6)}, bound=2)
     (axes,) = shown.axes
@@ -66,6 +71,9 @@ def test_an_image_in_a_matrix_lies_in_its_cell_as_ink(shown):
     (axes,) = shown.axes
     left, right, bottom, top = axes.images[1].get_extent()
     assert 0.5 < left < right < 1.5 and -0.5 < top < bottom < 0.5, "first row, second column, the right way up"
+    for share, (column, row) in {"75%": (1, 0), "100%": (1, 1)}.items():
+        x, y = texts(axes)[share].get_position()
+        assert column - 0.5 < x < column and row - 0.5 < y < row - 0.3, "in a corner of its cell, above the image"
     ink = np.asarray(axes.images[1].get_array())[..., 3]
     np.testing.assert_allclose(ink, (IMAGES[0] - IMAGES[0].min()) / np.ptp(IMAGES[0]), atol=1e-6)
     assert ink.min() == 0 and ink.max() == 1
@@ -250,6 +258,13 @@ def test_the_curves_of_a_model_card_are_the_given_ones(shown):
     assert (band.x0, band.x1, band.y0, band.y1) == pytest.approx((0.1, 1.0, 0.2, 1.0))
 
 
+def test_the_numbers_of_a_model_card_stand_side_by_side(shown):
+    draw("model_card", numbers=dict.fromkeys(["accuracy", "F1", "error"], (0.8, 0.7, 0.9)))
+    lefts, heights = np.transpose([text.get_position() for text in shown.axes[0].texts])
+    assert lefts.min() == 0 < np.ptp(lefts) < 1, "all of them on the page"
+    assert len(set(lefts)) == len(set(heights)) == 3, "three numbers, each with its name and interval"
+
+
 def test_the_map_of_the_course_draws_each_part_where_it_stands_and_an_arrow_from_each_of_its_sources(shown):
     from utils.plotting.course_map import PARTS, TRAINING
 
@@ -262,8 +277,11 @@ def test_the_map_of_the_course_draws_each_part_where_it_stands_and_an_arrow_from
     for key, (*_, name, _, sources) in PARTS.items():  # what comes from outside, what trains, and what is trained
         assert colors[name] == (BLUE if not sources else VERMILION if key in TRAINING else INK)
     assert len(arrows) == 1 + sum(len(sources) for *_, sources in PARTS.values())
-    for column, height, name, _, sources in PARTS.values():
+    for column, height, name, notebooks, sources in PARTS.values():
         assert at[name] == (column, height)
+        if notebooks:
+            below = [t for t in axes.texts if t.get_text().endswith(f" {notebooks}") and t.get_position()[0] == column]
+            assert any(height - 0.5 < text.get_position()[1] < height - 0.3 for text in below)
         for source in sources:
             x, y, *_ = PARTS[source]
             side = np.sign(column - x)

@@ -4,11 +4,13 @@ import base64
 import inspect
 import io
 import sys
+from itertools import combinations
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from tests.plotting.calls import AXES, CALLS, draw
@@ -40,17 +42,20 @@ def test_it_reaches_the_page_with_its_words(shown, name):
 
 
 @each_figure
-def test_no_text_is_cut(shown, name):
+def test_no_text_is_cut_or_covers_another(shown, name):
     draw(name, **({} if name == "model_card" else {"title": "The subject of this figure in a few words (real data)"}))
     figure = shown.figures[-1]
     switched_off = [axis for axes in figure.axes if not axes.axison for axis in (axes.xaxis, axes.yaxis)]
     unseen = {text for axis in switched_off for text in axis.findobj(Text)}
-    for text in set(figure.findobj(Text)) - unseen:
-        if not (text.get_visible() and text.get_text().strip()):
-            continue
-        box = text.get_window_extent()
+    seen = [t for t in set(figure.findobj(Text)) - unseen if t.get_visible() and t.get_text().strip()]
+    boxes = {text: Text.get_window_extent(text) for text in seen}  # without its arrow, where it has one
+    for text, box in boxes.items():
         inside = box.x0 > -2 and box.y0 > -2 and box.x1 < figure.bbox.width + 2 and box.y1 < figure.bbox.height + 2
         assert inside, f"{text.get_text()!r} lies at {box} in {figure.bbox}"
+    for (one, a), (other, b) in combinations(boxes.items(), 2):
+        common = Bbox.intersection(a, b)
+        covers = common is not None and min(common.width, common.height) > 2
+        assert not covers, f"{one.get_text()!r} and {other.get_text()!r} cover each other"
 
 
 @each_figure
