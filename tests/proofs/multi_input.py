@@ -140,6 +140,14 @@ def model_with(word, *, as_list=False, names=("place", "profile", "region"), lea
     return third_input
 
 
+def trained_third_input(regions):
+    model = model_with(one_hot_word)(regions)
+    model.compile("adam", "mse")
+    rows = {name: tf.zeros((2, 2)) for name in ("place", "profile")}
+    model.train_on_batch({**rows, "region": tf.constant([[regions[0]], [""]])}, tf.zeros((2, 1)))
+    return model
+
+
 def one_hot_word(strings, regions):
     return tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")(strings)
 
@@ -297,6 +305,9 @@ def heads(fault=""):
         rows = ~tf.math.is_nan(y_true["price"]) & ~tf.math.is_nan(y_true["capped"])
         for name in ("price", "capped"):
             present = rows if fault == "rows with both" else ~tf.math.is_nan(y_true[name])
+            if fault == "zeros":
+                y_true = {**y_true, name: tf.where(present, y_true[name], 0.0)}
+                present = tf.ones_like(present)
             if fault == "sentinel":
                 present = tf.where(present, y_true[name], -1.0) != -1
             if fault == "cut price":
@@ -331,6 +342,8 @@ def heads(fault=""):
             count = tf.reduce_sum(tf.cast(present, tf.float32))
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
             mean = tf.reduce_mean(losses) if fault == "all rows" else mean
+            mean = tf.reduce_sum(losses) / (count + 1) if fault == "one row more" else mean
+            mean = tf.sqrt(mean) if fault == "root" and name == "price" else mean
             mean = mean * tf.cast(count > 1, tf.float32) if fault == "none for one" else mean
             mean = tf.reduce_sum(losses) if fault == "sum" else mean
             if fault == "no count" or fault == f"no count of {name}":
@@ -495,6 +508,8 @@ def step(fault=""):
                     share = 1.0 / k
                 if fault in ("sum", "divide after clip"):
                     share = 1.0
+                if fault == "rows":
+                    share = size
                 with tf.GradientTape() as tape:
                     y_pred = self({name: values[part] for name, values in x.items()}, training=fault != "inference")
                     x_part = {name: values[part] for name, values in x.items()}
@@ -502,6 +517,8 @@ def step(fault=""):
                     loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
                     if fault == "own loss":
                         loss = tf.reduce_mean(tf.square(y[part] - y_pred))
+                    if fault == "penalty twice":
+                        loss += tf.add_n(self.losses)
                     if fault == "no penalty":
                         loss = tf.reduce_mean(self.loss(y[part], y_pred))
                 gradients = tape.gradient(loss, variables)
@@ -547,6 +564,8 @@ def step(fault=""):
                 clipped = [tf.clip_by_norm(gradient, self.clip_norm) for gradient in sums]
             elif fault == "by value":
                 clipped = [tf.clip_by_value(gradient, -self.clip_norm, self.clip_norm) for gradient in sums]
+            elif fault == "always scaled":
+                clipped = [self.clip_norm / tf.linalg.global_norm(sums) * gradient for gradient in sums]
             elif fault not in ("no clip", "clip each"):
                 clipped, _ = tf.clip_by_global_norm(sums, 1.0 if fault == "clip to 1" else self.clip_norm)
             if fault == "divide after clip":
@@ -693,6 +712,7 @@ PROOFS = {
             "expected 0.5, got 1.": signal("distance"),
             "got 1.": signal("balanced"),
             "9 shuffles: expected 0.5, got 1.": signal("first rows"),
+            "is it the accuracy, the share of all test rows": signal("balanced"),
             "Labels stay in their part": signal("halves"),
             "A label never leaves its row": signal("all but the first"),
             "No label ever stays in its row": signal("one cycle"),
@@ -728,6 +748,8 @@ PROOFS = {
             "they should be": model_with(one_hot_word, names=("place", "profile", "word")),
             "it should be (32, 1)": model_with(one_hot_word, outputs=2),
             "region never moves": model_with(one_hot_word, leave_out=("region",)),
+            "Return it untrained": trained_third_input,
+            "a softmax over one unit": model_with(one_hot_word, after=tf.keras.ops.softmax),
             "profile never moves": model_with(one_hot_word, leave_out=("profile",)),
             "keep a place for words": model_with(word_without_unknown),
             "rows in an Embedding": model_with(embedding_too_small),
@@ -773,6 +795,9 @@ PROOFS = {
             "The price is counted too often": heads_in_a_square_of_prices,
             "two heads are swapped": heads("swapped"),
             "weights have no effect": heads("ignored"),
+            "the root of the price's": heads("root"),
+            "taken for a 0": heads("zeros"),
+            "one row too many": heads("one row more"),
             "mean over the heads": heads("mean over heads"),
             "sum of the weights": heads("weights"),
             "divides by all rows": heads("all rows"),
@@ -826,6 +851,9 @@ PROOFS = {
             "a remainder was left out": step("remainder"),
             "Each micro-batch was clipped": step("clip each"),
             "Nothing was clipped": step("no clip"),
+            "not by its share: divide by all rows": step("rows"),
+            "also where it is shorter": step("always scaled"),
+            "in the loss twice": step("penalty twice"),
             "divided afterward": step("divide after clip"),
             "Each tensor was clipped by itself": step("per tensor"),
             "clipped by value": step("by value"),

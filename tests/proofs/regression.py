@@ -132,6 +132,12 @@ def scaled_outside(x, y):
     return network((x - x.mean()) / x.std(), y, scale_in=False)
 
 
+def with_another_end(x, y, end):
+    """The line in deviations of y, and a way back to its units that is wrong."""
+    inner = by_weights(x, (y - y.mean()) / y.std())
+    return tf.keras.Model(inner.inputs, end(inner.outputs[0], float(y.mean()), float(y.std())))
+
+
 def without_the_mean(x, y):
     inner = by_weights(x, y - y.mean())
     return tf.keras.Sequential([tf.keras.layers.Input((1,)), inner])
@@ -263,10 +269,10 @@ def a_little(x):
     return np.where(small, 0.1 * x, x)
 
 
-def alone(pipelines, x_train, y_train, x_test):
-    """Compare a row among others with the same row alone."""
+def alone(pipelines, x_train, y_train, x_test, allowed=None):
+    """Compare a row among others with the same row alone, by a share of the deviation of y or by a fixed number."""
     both = [(p(x_train, y_train, x_test)[3:4], p(x_train, y_train, x_test[3:4])) for p in pipelines]
-    return np.array([abs(float(a[0, 0]) - float(b[0, 0])) > 1e-3 for a, b in both])
+    return np.array([abs((a - b).item()) > (allowed or 1e-4 * np.std(y_train)) for a, b in both])
 
 
 def others_equal(pipelines, *parts):
@@ -300,8 +306,17 @@ def changing_in_place(pipelines, x_train, y_train, x_test):
 
 
 def neighbors_far(x):
-    x[KEPT - 1] += 1e4
-    x[(KEPT + 1) % len(x)] += 1e4
+    x[[KEPT - 1, KEPT + 1, KEPT + 2]] += 1e4
+    return x
+
+
+def one_row_far(row):
+    """Return a change of one row: all the others are kept."""
+    return lambda x: np.where(np.arange(len(x))[:, np.newaxis] == row, 100 * np.abs(x) + 50, x)
+
+
+def every_second_far(x):
+    x[::2] = 100 * x[::2] + 50
     return x
 
 
@@ -484,6 +499,10 @@ PROOFS = {
             "an activation that cuts it": lambda x, y: tf.keras.Sequential([by_weights(x, y), tf.keras.layers.ReLU()]),
             "or more epochs": rough,
             "not added again": without_the_mean,
+            "Multiply first, then add": lambda x, y: with_another_end(x, y, lambda z, m, s: (z + m) * s),
+            "with mean and deviation of x": lambda x, y: with_another_end(
+                x, y, lambda z, m, s: z * float(x.std()) + float(x.mean())
+            ),
             "rained tf.keras.Model is expected": lambda x, y: by_weights(x, y).weights,
             "nan or inf": lambda x, y: network(x, y, False, False, np.nan, 1),
         },
@@ -540,15 +559,19 @@ PROOFS = {
             "a loose tolerance": leaks_by(others_far, tolerance=1e9),
             "changes with its own row": leaks_by(lambda x: 5 * x + 9, slice(None)),
             "missed. Keep one row, replace all": leaks_by(others_turned_around),
-            "The first row has none": first_alone,
-            "on both sides of it": last_alone,
+            "Watch a row that has one, which the first": first_alone,
+            "and replace the one before it": leaks_by(one_row_far(19), slice(19)),
+            "looks at one of those after it": last_alone,
+            "replace all rows but that one": leaks_by(one_row_far(0), slice(1, 20)),
+            "Watch a row that has some": leaks_by(every_second_far, slice(1, None, 2)),
+            "by a share of the predictions": lambda *given: alone(*given, allowed=1e-3),
             "the seventh digit": each_alone_exactly,
             "Reordering rows": leaks_by(lambda x: x + 1e-7),
             "They are the honest ones": lambda *given: [not leak for leak in leaks_by(others_far)(*given)],
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little, tolerance=1e-6),
             "one column of the rows only": leaks_by(others_far_in_one_column),
-            "each of 18 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:9], *parts),
+            "each of 20 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:10], *parts),
             "missed. Keep one row": first_only,
             "the other rows change nothing": two_too_many,
             "One answer for each": lambda *given: 3,

@@ -470,6 +470,13 @@ PROOFS = {
             "is one or more spaces, tabs": faulty(gap=r"\s{1,9}"),
             "'bad bad bad bad bad ' … ": lambda text: negation(tf.strings.substr(text, 0, 2000)),
             "marks are still there": faulty(marks=""),
+            "It does not vanish": lambda text: tf.strings.regex_replace(negation(text, marks=""), MARKS, ""),
+            "Not and NOT slip through": lambda text: tf.strings.lower(negation(text, lower=None)),
+            "a word of its own, not": faulty(contract="n not"),
+            "n't comes first": lambda text: tf.strings.regex_replace(negation(text, contract=""), r"n't\b", " not"),
+            "by white space or by nothing": faulty(ends=r"([\s.,;:!?])", contract=r" not\1"),
+            "at the start of a text, too": faulty(edge=r"([\s.,;:!?])", glued=r"\1not_\3"),
+            "is none of them, and stays": faulty(marks="[.,;:!?…]"),
             "Only the first": negation_once,
             "keeps its own name": faulty(glued=r"\1_\2"),
             "also left standing": faulty(glued=r"\1 not_\2"),
@@ -501,6 +508,10 @@ PROOFS = {
             "not by all steps": lambda embedded, ids: tf.reduce_mean(_real(embedded, ids) * embedded, 1),
             "That is a sum": lambda embedded, ids: tf.reduce_sum(_real(embedded, ids) * embedded, 1),
             "0/0 is nan": mean_with_nan,
+            "not that of its padding": lambda embedded, ids: mean_by_where(
+                embedded, tf.where(tf.reduce_all(ids == 0, 1, keepdims=True), 1, ids)
+            ),
+            "only 0 is padding": lambda embedded, ids: mean_by_where(embedded, tf.where(ids > 1, ids, 0)),
             "stand at the end": mean_at_the_end,
             "stand at the start": lambda embedded, ids: mean_at_the_end(embedded, ids, start=True),
             "one word too many": mean_plus_one,
@@ -557,6 +568,8 @@ PROOFS = {
                 lambda t: plain("".join(c for c in t if c in "0123456789" or not c.isdigit()))
             ),
             "'good<br />film', is a copy": by_key(lambda text: plain(text.replace("<br />", " "))),
+            "at the ends is left out": by_key(lambda t: re.sub(r"\s+", " ", re.sub(r"[^\w\s]|_", "", t.lower()))),
+            "a run of it becomes one space": by_key(lambda text: plain(text).replace(" ", "")),
             "in another case": lambda a, b: copies(a, b, lambda text: " ".join(re.sub(r"[^\w\s]", "", text).split())),
             "with other marks": lambda a, b: copies(a, b, lambda text: " ".join(text.lower().split())),
             "other white space": lambda a, b: copies(a, b, lambda t: re.sub(r"[^\w\s]", "", t.lower())),
@@ -623,6 +636,7 @@ PROOFS = {
             ),
             "batch axis": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), ids)[None]),
             "got None": saliency_unwatched,
+            "Every place got 0": lambda *given: 0 * SALIENCY(*given),
             "saliency of the probability": lambda ids, table, head: SALIENCY(ids, table, lambda e: tf.sigmoid(head(e))),
             "go into head as they are": lambda ids, table, head: SALIENCY(
                 ids, table * tf.cast(tf.range(len(table)) > 0, tf.float32)[:, None], head

@@ -45,6 +45,8 @@ def label_signal(answer):
             "Was 0.696 counted as 0.7? Do not round.": (np.sum(shuffled > true_score - 0.005) + 1) / (k + 1),
             "That is the accuracy of the true run; a p-value is asked for.": true_score,
             "That is a count; divide by the number of runs.": count + 1,
+            "By that score no run is worse than the true one: is it the accuracy, the share of all test rows that are "
+            "right?": 1.0,
         }
         expect(got, (count + 1) / (k + 1), on=f"a true score of {true_score} and {k} shuffles", smells=smells)
 
@@ -111,7 +113,8 @@ class _ScriptedFit:
         near = np.mean([np.corrcoef(rows, place[order])[0, 1] for order in orders]) if alone else 0  # 0 by chance
         refuse({
             "Most labels stay in their rows: shuffle all of them.": in_place > 0.3,
-            "The labels are only moved along or turned around: their order must be random.": beside > 0.3,
+            "The labels are only moved along or turned around, whole or in blocks: their order must be random.":
+                beside > 0.3,
             f"Of {len(orders)} shuffles only {different} differ: draw a new order each time. Is the generator made "
             "anew from the same seed?": different < len(orders),
             "A label never leaves its row: shuffle all of them.": np.any(np.all(orders == true, axis=0)),
@@ -146,6 +149,8 @@ def third_input(answer):
     for vocabulary in (["North", "south", "Île-de-France", "5", "Old Town"], [f"town {i}" for i in range(150)]):
         given = list(vocabulary)
         model = attempted(answer(given), tf.keras.Model, asked="a tf.keras.Model")
+        trained = getattr(model, "optimizer", None) is not None and int(model.optimizer.iterations) > 0
+        require(not trained, "The model was trained already. Return it untrained.")
         require(given == vocabulary, "The caller's list was changed: put what you add or sort into a list of your own.")
         regions = [*vocabulary[:5], *vocabulary[119::30]]  # those that are tried, the last of 150 included
         if getattr(model, "inputs", None):  # a subclass has none: it takes what it needs from the dict
@@ -191,13 +196,16 @@ def third_input(answer):
         is_one_answer = all(np.allclose(answers[word], answers[regions[0]], atol=1e-7) for word in regions)
         is_one_with_unknown = is_one_answer and np.allclose(answers[regions[0]], unknown, atol=1e-7)
         refuse({
+            "No input moves the output. Does it end in a softmax over one unit, which is always 1, or in a relu?":
+                not moved and is_one_with_unknown,
             **{f"{name} never moves the output: is its tensor connected to it?":
                not any(column.endswith(name) for column in moved) for name in rows},
             **{f"{column} never moves the output.": column not in moved for column in columns},
             "region never moves the output: is its tensor connected to it? Are `regions` its vocabulary?":
                 is_one_with_unknown,
             "All known words get the same answer: keep the words apart.": is_one_answer,
-            f"An unknown word is treated as {''.join(same[:1])!r}: give it an index of its own.":
+            f"An unknown word is treated as {''.join(same[:1])!r}: give it an index of its own. Is each of `regions` "
+            "in the vocabulary?":
                 len(same) == 1 and taken == same[0],
             f"{' and '.join(map(repr, same[:2]))} get the same answer: keep the words apart.": same,
         })  # fmt: skip
@@ -276,7 +284,7 @@ def two_heads(answer):
     huge, far = "a price of -300, logits of 30 and 200, up and down", "logits of a million, up and down"
     one, no_weight = "one label of each", "a weight of 0"
     cases = {whole: 8, "labels missing": 13, "no price at all": 9, "no cap at all": 9, "no label": 9, one: 9, huge: 9}
-    cases |= {far: 9, no_weight: 5, "one row": 1}
+    cases |= {far: 9, no_weight: 13, "one row": 1}  # few numbers of rows: a compiled answer is compiled for each
     for turn, (holes, n) in enumerate(cases.items()):
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
@@ -310,6 +318,10 @@ def two_heads(answer):
         elif holes in (huge, far):
             of_nan = "The logarithm of 0: such a logit makes a probability of 0 or 1. Compute with the logit itself."
         absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
+        of_zeros = _heads({name: np.nan_to_num(labels) for name, labels in y_true.items()}, y_pred)
+        one_more = [mean * np.sum(there) / (np.sum(there) + 1) for (_, mean), there in zip(
+            ((price, price_mean), (capped, capped_mean)), (~np.isnan(labels) for labels in y_true.values()), strict=True
+        )]  # fmt: skip
         right = w * price_mean + v * capped_mean
         of_sums = w * np.nansum(price) + v * np.nansum(capped)
         smells = {
@@ -324,6 +336,10 @@ def two_heads(answer):
             "A probability was made of the logit first, and cut off near 0 and 1: use the logit itself.": w * price_mean
             + v * _by_cut_probability(y_true["capped"], p),
             "That is the absolute error of the price; the squared error is asked for.": w * absolute + v * capped_mean,
+            "That is the root of the price's mean squared error: take the mean itself.": w * np.sqrt(price_mean)
+            + v * capped_mean,
+            "A missing label was taken for a 0: its row must not count.": w * of_zeros[0][1] + v * of_zeros[1][1],
+            "That divides by one row too many: use a maximum against 0/0, not + 1.": w * one_more[0] + v * one_more[1],
             "The price counts half: its squared error is not divided by 2.": w * price_mean / 2 + v * capped_mean,
             "The heads are paired by their place in the dicts: go by name.": w * price_by_place + v * capped_by_place,
             "Only the price counts.": w * price_mean,
@@ -685,6 +701,11 @@ def _steps(x, y, start, accum_steps, clip_norm):
     everything = np.arange(n)
     smells = {
         "The gradients were added up; each counts by its share of the rows.": -clipped(total),
+        "Each gradient counts by its number of rows, not by its share: divide by all rows.": -clipped(n * mean),
+        "The gradient is scaled to self.clip_norm also where it is shorter.":
+            -clip_norm / np.linalg.norm(mean) * mean,
+        "The penalty of a layer is in the loss twice: self.compute_loss adds it already.":
+            -clipped(gradient(everything, penalty=2 * PENALTY)),
         "The micro-batches have different sizes, and count alike: weigh each by its share of the rows.":
             -clipped(total / accum_steps),
         "A remainder of the rows was left out.": -clipped(gradient(np.arange(dropped))),

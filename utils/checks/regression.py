@@ -35,7 +35,7 @@ def repair_regression(answer):
     tiny_y.train(answer)
     there = f"{tiny.said} On a line in other units it was good: the repair holds in those units only."
     in_y = "In units of y so large, squared errors and their gradients nearly vanish: is the *loss* in scaled units?"
-    refuse({f"{there} {in_y if tiny_y.times >= 2 else in_x}": tiny.times >= 10})
+    refuse({f"{there} {in_y if tiny_y.times >= 10 else in_x}": tiny.times >= 10})  # raw x alone may fall a bit short
     refuse(tiny.misconceptions())
 
 
@@ -73,6 +73,8 @@ class _Line:
         shift = np.mean(np.asarray(self.y_new, np.float64) - self.y_pred)
         off = f"All predictions are about {abs(shift):,.3g} too {'small' if shift > 0 else 'great'}"
         in_deviations = self.y_pred * self.y.std() + self.y.mean()
+        mean_not_scaled = self.y_pred - self.y.mean() * self.y.std() + self.y.mean()
+        by_x = (self.y_pred - self.x.mean()) / self.x.std()
         of_scaled = _predicted(self.model, (self.x_new - self.x.mean()) / self.x.std(), self.where)
         once_less = (self.y_pred - self.y.mean()) / self.y.std()
         x_of_y = _predicted(self.model, self.y_new, self.where)
@@ -81,10 +83,14 @@ class _Line:
         shows = {
             "The predictions are in deviations of y, not in its units: the way back is missing in the model.":
                 self._times(in_deviations) <= 2,
+            f"{off}: the mean of y was multiplied by the deviation, too. Multiply first, then add it.":
+                self.times >= 10 and self._times(mean_not_scaled) <= 2,
             f"{off}: the mean of y was taken away, and not added again.":
                 self.times >= 10 and self._times(self.y_pred + shift) <= 2,
             "The way back to the units of y is taken once too often: what it is given is in those units already.":
                 self._times(once_less) <= 2,
+            "The way back is taken with mean and deviation of x: the predictions are y, so take those of y_train.":
+                self._times(by_x * self.y.std() + self.y.mean()) <= 2,
             "The model was trained on x and y that were scaled outside. It must take raw x and give raw y: put both "
             "scalings inside.": self._times(of_scaled * self.y.std() + self.y.mean()) <= 2,
             "x and y are swapped: the model tells x from y.": _mse(self.x_new, x_of_y) < 0.2 * np.var(self.x_new),
@@ -178,7 +184,7 @@ def normalize(answer):
         expect(got, layer(x), on=on, smells=smells, tolerance=1e-3)
     deviation, drawn = 7e-7, rng.normal(size=(50, 1))  # the layer's floor is 1e-7: what is like it is accepted, too
     x_train = np.float32(deviation * (drawn - drawn.mean()) / drawn.std())
-    on = f"a column whose deviation is {deviation:g}"
+    on = f"a column whose deviation is {deviation:g}, above the layer's floor of 1e-7"
     expect(answer(x_train.copy(), x_train.copy()), x_train / deviation, on=on, tolerance=0.2)
     constant = np.float32([[2, 1], [2, 3], [2, 5]])
     got = answer(constant.copy(), constant[:2].copy())
@@ -195,9 +201,9 @@ def normalize(answer):
     why="This experiment needs no reading of code, and finds a leak in a pipeline of any length.",
 )
 def find_leak(answer):
-    """Judge which pipelines are flagged, in fresh order: all kinds, once and twice."""
-    for column, times in enumerate((1, 2, 1)):
-        _judge_flags(answer, _kinds(column), times)
+    """Judge which pipelines are flagged, in fresh order and in several units of y: all kinds, once and twice."""
+    for column, (times, y_unit) in enumerate(((1, 1e8), (2, 1e-3), (1, 1e8))):
+        _judge_flags(answer, _kinds(column), times, y_unit)
 
 
 def _kinds(column: int) -> dict:
@@ -218,10 +224,11 @@ def _kinds(column: int) -> dict:
         "range": (_fitted(lambda x_train, x_test: np.vstack([x_train, x_test]), by_range=True), True),
         "row before": (_less_another_row(_fitted(lambda x_train, x_test: x_train), 1), True),
         "row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -1), True),
+        "second row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -2), True),
     }
 
 
-def _judge_flags(answer, kinds: dict, times: int) -> None:
+def _judge_flags(answer, kinds: dict, times: int, y_unit: float) -> None:
     """Hand over all kinds of pipelines so many times, and judge which are flagged."""
     rng = np.random.default_rng()
     names = list(rng.permutation(list(kinds) * times))
@@ -230,7 +237,7 @@ def _judge_flags(answer, kinds: dict, times: int) -> None:
     # Each row is away from the mean, and on one side in all columns: its prediction moves when the statistics do.
     x_test = rng.choice((-1, 1), (20, 1)) * rng.uniform(0.8, 2, (20, 3)) * columns
     x_test[7], x_test[11] = 6 * columns, -6 * columns  # beyond the range of the training rows
-    y_train = x_train / columns @ rng.uniform(5, 15, (3, 1)) + rng.normal(size=(60, 1))
+    y_train = y_unit * (x_train / columns @ rng.uniform(5, 15, (3, 1)) + rng.normal(size=(60, 1)))
     given = x_train.copy(), y_train.copy(), x_test.copy()
     got = answer([kinds[name][0] for name in names], *given)
     before = {"x_train": x_train, "y_train": y_train, "x_test": x_test}
@@ -251,18 +258,18 @@ def _judge_flags(answer, kinds: dict, times: int) -> None:
         "Reordering rows, or a tiny change, moves hardly a statistic, and a loose tolerance hides what "
         "moves: replace the others.": not flagged.any(),
         "They are the honest ones: True means it leaks.": np.all(flagged != leaks),
-        "One of them differs in the seventh digit only: that is float arithmetic, so compare loosely.":
-            set(false) == {"noisy"} and not missed,
+        "One of them differs in the seventh digit only: that is float arithmetic, so compare loosely, by a share "
+        "of the predictions.": set(false) == {"noisy"} and not missed,
         "One kind of leak was missed: it looks at the smallest and greatest value only. Change the rows by much.":
             set(missed) == {"range"},
         "One kind of leak was missed: each row is scaled with some of the others, in batches. Replace all others.":
             set(missed) == {"batches"},
         "One kind of leak was missed: it looks at one column of the rows only. Change all columns by much.":
             set(missed) == {"column"},
-        "One kind of leak was missed: a row looks at the one before it. The first row has none: watch others, too.":
-            set(missed) == {"row before"},
-        "One kind of leak was missed: a row looks at the one after it. Replace all rows but one, on both sides of it.":
-            set(missed) == {"row after"},
+        "One kind of leak was missed: a row looks at the one before it. Watch a row that has one, which the first has "
+        "not, and replace the one before it.": set(missed) == {"row before"},
+        "A kind of leak was missed: a row looks at one of those after it. Watch a row that has some, and replace all "
+        "rows but that one.": missed and set(missed) <= {"row after", "second row after"},
         f"{counted(len(false), 'honest one')} among them: the other rows change nothing but the seventh digit.": false,
         f"{counted(len(missed), 'leak')} missed. Keep one row, replace all others, compare.": missed,
     }.items()})  # fmt: skip

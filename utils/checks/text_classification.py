@@ -20,14 +20,19 @@ ALL_BUT_ONE = [".,;:!?".replace(mark, "") for mark in ".,;:!?"]
 
 # What is said of an answer to 8.1, and the options of `_kept` that give its words.
 KEPT_WRONGLY = {
-    "Lower the case first, or Not and NOT slip through.": [{"lower": str}],
+    "Lower the case first, or Not and NOT slip through.":
+        [{"lower": str}, {"lower": str, "at_the_end": lambda text: _lower_english(text)}],
     "That lowers the letters of other alphabets, too. Only English letters become lower case, and all other characters "
     "stay.": [{"lower": str.lower}],
     "Words that end in n't are missing: isn't becomes is not.": [{"contract": None}],
+    "n't becomes a word of its own, not: isn't gives is not.": [{"contract": "n not"}, {"contract": "not"}],
+    "n't comes first: the not that it becomes is a negation, too.":
+        [{"contract": None, "at_the_end": lambda text: re.sub("n't(?!\\S)", " not", text)}],
     "That finds n't inside a word, too: it counts at the end of one only.":
         [{"ends": ends} for ends in ("", "(?![a-z])", "(?![a-z0-9])")],
     "A word that ends in n't may be followed by any of the six marks, by white space or by nothing.":
-        [{"ends": ends} for ends in (r"(?=\s)", r"(?=\s|$)", *(rf"(?=\s|$|[{five}])" for five in ALL_BUT_ONE))],
+        [{"ends": ends} for ends in (r"(?=\s)", r"(?=\s|$)", r"(?=[\s.,;:!?])", r"(?=[ .,;:!?]|$)",
+                                     *(rf"(?=\s|$|[{five}])" for five in ALL_BUT_ONE))],
     "A word that ends in n't may hold digits, too.": [{"starts": one} for one in ("[a-z]", r"[^\W\d_]")],
     "At the end of the text a negation stays as it is, also with white space behind it.":
         [{"next_one": rf"{NEXT}|\Z"}],
@@ -46,13 +51,17 @@ KEPT_WRONGLY = {
         [{"next_one": one} for one in ("", r"\S", *(rf"[^\s{five}]" for five in ALL_BUT_ONE))],
     "That finds a negation inside another word, such as knot or piano: ask for a word boundary.": [{"edge": ""}],
     "Digits and underscores belong to the word: 2no and x_not are no negations.":
-        [{"edge": "(?<![a-z])"}, {"edge": "(?<![a-z0-9])"}],
+        [{"edge": "(?<![a-z])"}, {"edge": "(?<![a-z0-9])"}, {"edge": "(?<![a-z_])"}],
+    "A negation may stand at the start of a text, too.": [{"edge": r"(?<=\s)"}, {"edge": r"(?<=[\s.,;:!?])"}],
     "A negation may also begin right behind a mark, a tab or a line break.":
         [{"edge": rf"(?<![^{left}])"} for left in (r"\s", " ", " .,;:!?", *(rf"\s{five}" for five in ALL_BUT_ONE))],
     "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.":
         [{"marks": marks} for marks in (None, *(f"[{five}]" for five in ALL_BUT_ONE))],
+    "A mark becomes a space. It does not vanish: two words would become one.": [{"space": ""}],
     "Only the six marks become spaces, and all other characters stay.": [{"marks": r"[^\w\s]"}],
-    "Only the six marks become spaces: brackets, hyphens and their like stay.": [{"marks": r"[!-&(-/:-@\[-^`{-~]"}],
+    "Only the six marks become spaces: brackets, hyphens and their like stay.":
+        [{"marks": marks} for marks in (r"[!-&(-/:-@\[-^`{-~]", r"[!-/:-@\[-^`{-~]")],
+    "Only the six marks become spaces: the character … is none of them, and stays.": [{"marks": "[.,;:!?…]"}],
     "A word may begin with more than a to z: with a digit, an underscore, other letters, other marks.":
         [{"next_one": one} for one in ("[a-z]", "[a-z0-9]", "[a-z0-9_]", r"[^\W\d_]", r"[^\W_]", r"\w")],
     "White space is one or more spaces, tabs or line breaks.":
@@ -80,7 +89,7 @@ def keep_negation(answer):
         "piano music for a knot expert, nothing more",
         "good? no. great! not: bad; fine",
         f"Not {fresh[0]}, don't {fresh[1]}!",
-        'well-made (so-so), #1: it\'s 5/10 & "odd" «да»<br />',
+        'well-made (so-so), #1: it\'s 5/10 & "odd" «да»…<br />',
         "it is not",
         "no",
         "",
@@ -152,7 +161,7 @@ def _lower_english(text: str) -> str:
 
 def _kept(
     text, lower=_lower_english, before=(), starts="", contract=" not", ends=rf"(?!{NEXT})", negations=NEGATIONS,
-    edge=FREE, gap=r"\s+", next_one=NEXT, glued="not_", count=0, marks=MARK,
+    edge=FREE, gap=r"\s+", next_one=NEXT, glued="not_", count=0, marks=MARK, space=" ", at_the_end=str,
 ) -> list[str]:  # fmt: skip
     """Return the words of `text` with its negations kept; the options are ways to get it wrong."""
     text = lower(text)
@@ -160,7 +169,7 @@ def _kept(
         text = text.replace(old, before[old])
     text = re.sub(f"({starts})n't{ends}", rf"\1{contract}", text) if contract else text
     text = re.sub(rf"{edge}({negations}){gap}(?={next_one})", glued, text, count=count)
-    return re.sub(marks, " ", text).split() if marks else text.split()
+    return at_the_end(re.sub(marks, space, text) if marks else text).split()
 
 
 @exercise("8.2", "The mean of what is there", why="A review now scores the same alone and beside a longer one.")
@@ -190,6 +199,9 @@ def masked_mean(answer):
             "The sum is right; divide by the number of real words, not by all steps.": total / real.shape[1],
             "That is a sum: divide by the number of real words.": total,
             "0/0 is nan: a review without words has a mean of zeros.": nan,
+            "A review without words has a mean of zeros, not that of its padding.":
+                np.where(counts > 0, want, embedded.mean(1)),
+            "The id 1 is that of an unknown word, which counts: only 0 is padding.": _mean_over(ids > 1, embedded),
             "That divides by one word too many: use a maximum against 0/0, not + 1.": total / (counts + 1),
             "That divides by the words of the whole batch: each review has its own count.": total / real.sum(),
             "That is one vector for the batch: average over axis 1 and leave the reviews apart.":
@@ -318,6 +330,8 @@ def find_duplicates(answer):
             "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
                 lambda text: _no_marks(" ".join(text.lower().split())),
             "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
+            "White space at the ends is left out, too.": lambda text: re.sub(r"\s+", " ", _no_marks(text.lower())),
+            "All white space was left out: a run of it becomes one space.": lambda text: "".join(_plain(text).split()),
             "Only exact copies were found: normalize both sides.": str,
             "The same words in another order are another review.": lambda text: " ".join(sorted(_plain(text).split())),
             "A mark is left out and leaves no space: well-made is wellmade, and not well made.":
@@ -432,6 +446,7 @@ def word_saliency(answer):
         smells = {
             "That is the saliency of the probability: ask for the logit, without a sigmoid.":
                 probability * (1 - probability) * want,
+            "Every place got 0, and each word has a saliency of its own.": np.zeros(n),
             "The rows of padding go into head as they are; it is their saliency that becomes 0.": of_bare.sum(1),
             "That is what changes when a word is left out; gradient × input is asked for.":
                 np.where(real, (hidden - left_out) @ out[:, 0], 0),
