@@ -321,6 +321,13 @@ def wrong_one_loosely(functions, x):
     return wrong.index(True) if any(wrong) else -1
 
 
+def wrong_one_tightly(functions, x):
+    """Take rounding for a fault, where the values are large."""
+    judged = [_judge(f, x) for f in functions]
+    wrong = [abs(_slopes(f, x) - j).max() > 1e-8 * abs(j).max() for f, j in zip(functions, judged, strict=True)]
+    return wrong.index(True)
+
+
 def wrong_one_absolutely(functions, x):
     return _errors(functions, x, lambda a, b: np.abs(a - b).max())
 
@@ -394,6 +401,7 @@ PROOFS = {
         wrong={
             "the value of the function": lambda f, x: f(tf.constant(x, tf.float32)),
             "minus the slope": lambda f, x: -_watched(f, x),
+            "behind the point of x was cut off": lambda f, x: _watched(f, int(x)),
             "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
             "our function returns nothing": slope_of_what_came,
             "the sign of x is lost": lambda f, x: _watched(f, abs(x)),
@@ -447,7 +455,16 @@ PROOFS = {
             "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
             "once compiled with XLA": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
             "a scalar is expected": lambda x: tf.norm(x, keepdims=True),
-            "under the root lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
+            "A small number lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
+            "stands as the least that counts": lambda x: tf.maximum(norm_with()(x), 1e-12),
+            "ask whether all entries are 0": norm_where(lambda x: x[0] == 0),
+            "That is the square of the length": lambda x: tf.reduce_sum(x * x),
+            "the sum of the absolute values": lambda x: tf.reduce_sum(tf.abs(x)),
+            "The squares were averaged": lambda x: tf.sqrt(tf.reduce_mean(x * x)),
+            "Ones stand for the entries": lambda x: norm_with()(tf.where(x == 0, tf.ones_like(x), x)),
+            "and count": lambda x: norm_with()(tf.cond(tf.reduce_all(x == 0), lambda: tf.ones_like(x), lambda: x)),
+            "Twice the gradient": norm_with(lambda up, x, length: 2 * up * _unit(x, length)),
+            "added to what x is divided by": norm_with(lambda up, x, length: up * x / (length + 1e-12)),
             "upstream gradient is ignored": norm_without_upstream,
             "upstream alone": norm_with_upstream_alone,
             "sign of the upstream gradient is lost": norm_with(lambda up, x, length: tf.abs(up) * _unit(x, length)),
@@ -472,7 +489,7 @@ PROOFS = {
             ),
             "float32: expected": lambda x: norm_with()(x[:1000]),
             "the gradient of safe_norm": norm_with(lambda up, x, length: up * x / (length + 1e-5)),
-            "expected 3., got 0": norm_where(lambda x: x[-1] == 0),
+            "expected 3, got 0": norm_where(lambda x: x[-1] == 0),
             "x = [3. 0.], float32: expected 3": norm_where(lambda x: tf.reduce_min(x) == 0),
             "uses what another call has left": norm_with_what_is_left(),
             "the gradient of 0 * safe_norm": norm_with(lambda up, x, length: _unit(x, length / up)),
@@ -503,7 +520,8 @@ PROOFS = {
             "an absolute difference sees": wrong_one_absolutely,
             "function 1e-12 in size": wrong_one_by_bare_allclose,
             "The step is too large": wrong_one_with(0.1),
-            "is left": wrong_one_with(1e-12),
+            "few digits are left": wrong_one_with(1e-12),
+            "or what passes as equal?": wrong_one_tightly,
             "Let h grow with |x|": wrong_one_with(1e-5),
             "x + h is x, or nearly so": wrong_one_with_step_of_the_mean,
             "expected": wrong_one_in_float32,
@@ -549,6 +567,8 @@ PROOFS = {
             "That is the gradient.": lambda f, x, v: _gradient(f, x),
             "That is gradient · v": lambda f, x, v: tf.reduce_sum(_gradient(f, x) * v),
             "mixed derivatives are missing": lambda f, x, v: tf.linalg.diag_part(hessian(f, x)) * v,
+            "component by component": lambda f, x, v: _gradient(f, x) * v,
+            "That is v · H v": lambda f, x, v: tf.reduce_sum(v * product_by_double_tape(f, x, v)),
             "v times the row sums": lambda f, x, v: v * tf.reduce_sum(hessian(f, x), axis=1),
             "the whole Hessian: multiply": lambda f, x, v: hessian(f, x),
             "with 1 variable": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) > 1 else _gradient(f, x) * v,

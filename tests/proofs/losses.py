@@ -527,9 +527,11 @@ PROOFS = {
             "a sum over the batch": lambda y, p, delta: tf.reduce_sum(huber_by_pieces(y, p, delta)),
             "two pieces do not meet": huber_without_half,
             "slope must be delta": huber_with_slope_one,
-            "not one half": lambda y, p, delta: _mean_last(
+            "not half of delta": lambda y, p, delta: _mean_last(
                 tf.where(tf.abs(y - p) <= delta, 0.5 * (y - p) ** 2, delta * (tf.abs(y - p) - 0.5))
             ),
+            "divided by delta": lambda y, p, delta: huber_by_pieces(y, p, delta) / delta,
+            "minus the gradient": _by_hand(huber_by_pieces, lambda dy: -dy[:, None]),
             "negative error is not small": huber_of_signed_error,
             "the absolute error counts": huber_of_signed_far_error,
             "delta=1000": lambda y, p, delta: huber_by_pieces(y, p, min(delta, 100)),
@@ -603,6 +605,11 @@ PROOFS = {
             "divides by all elements": masked_over_all,
             "mean of row means": masked_by_rows,
             "The mask was not used": lambda y, p, mask: tf.reduce_mean((y - p) ** 2),
+            "mask was turned around": lambda y, p, mask: masked_by_where_twice(y, p, ~mask),
+            "the root of the mean": lambda y, p, mask: tf.sqrt(masked_by_where_twice(y, p, mask)),
+            "mean of the absolute errors": lambda y, p, mask: masked_by_where_twice(
+                tf.sqrt(tf.abs(y - p)), tf.zeros_like(p), mask
+            ),
             "taken to stand first": masked_at_the_end,
             "the mask 01101 11111 10010": masked_before_the_last,
             "the mask 101 000 011": masked_of_small_errors,
@@ -690,6 +697,7 @@ PROOFS = {
             "label 0 are missing": lambda y, z, gamma: y * focal_by_log_sigmoid(y, z, gamma),
             "as for a gamma of 0": lambda y, z, gamma: bce_by_softplus(y, z),
             "gamma was ignored": lambda y, z, gamma: focal_by_log_sigmoid(y, z, 2.0),
+            "a 0 taken for a gamma left out": lambda y, z, gamma=2.0: focal_by_log_sigmoid(y, z, gamma or 2.0),
             "gamma=7.5": focal_up_to_five,
             "should be (2, 2, 2)": focal_of_three_axes,
             "should be ()": focal_with_an_axis,
@@ -697,7 +705,12 @@ PROOFS = {
             "sign is wrong": lambda y, z, gamma: -focal_by_log_sigmoid(y, z, gamma),
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,
-            "log of a probability overflows": focal_of_the_paper,
+            "do not go by way of the probability": focal_of_the_paper,
+            "puts a lid on the loss": lambda y, z, gamma=2.0: focal_by_log_sigmoid(
+                y, tf.clip_by_value(z, -50, 50), gamma
+            ),
+            "two classes are swapped": lambda y, z, gamma: focal_by_log_sigmoid(1 - y, z, gamma),
+            "p_t is 1 minus it": lambda y, z, gamma: focal_by_log_sigmoid(tf.ones_like(y), z, gamma),
             "power whose exponent is below 1": lambda y, z, gamma=2.0: _focal(y, z, gamma),
             "of a logarithm, and of a power": focal_by_logarithm,
             "has a kink there": focal_with_kinks,
@@ -710,6 +723,7 @@ PROOFS = {
             "taken for a constant": focal_of_a_constant_factor,
             "right already, logits [8, -8]": focal_with_a_floor(1e-2),
             "right already, logits [-20]": focal_with_epsilon,
+            "keeps it from falling further": focal_with_a_floor(1e-6),
             "right already, logits [-30]": focal_with_a_floor(1e-12),
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
         },

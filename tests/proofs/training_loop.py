@@ -24,6 +24,7 @@ def sgd_by(fault=""):
             gradient = tf.clip_by_norm(gradient, 100.0) if fault == "clipped" else gradient
             gradient = tf.sign(gradient) if fault == "sign" else gradient
             rates = {"uphill": -learning_rate, "no rate": 1.0, "capped": min(learning_rate, 0.1)}
+            rates["by rows"] = learning_rate / len(x_batch)
             move = rates.get(fault, learning_rate) * gradient
             if fault == "no scalars" and len(variable.shape) == 0:
                 continue
@@ -35,6 +36,8 @@ def sgd_by(fault=""):
                 break
         if fault == "second pass":
             model(x_batch, training=True)
+        if fault == "late without the flag":
+            return loss_fn(y_batch, model(x_batch))
         return loss_fn(y_batch, model(x_batch, training=True)) if fault == "late" else loss
 
     return sgd_step
@@ -268,7 +271,8 @@ def resume_by(fault=""):
             epoch.assign_add(1)
             if fault == "saved first":
                 state.save(f"{folder}/state")
-            losses.append(np.mean([train_step(x[rows], y[rows]) for rows in batches]))
+            of_batches = [train_step(x[rows], y[rows]) for rows in batches]
+            losses.append({"sums": np.sum, "last losses": lambda steps: steps[-1]}.get(fault, np.mean)(of_batches))
             if fault == "in place":
                 x[:], y[:] = x[order], y[order]
             if {"saved first": False, "saved early": epoch == 1}.get(fault, True):
@@ -463,6 +467,9 @@ def logger_by(fault=""):
             norm = tf.linalg.global_norm([g for g in gradients if len(g.shape) > 1]) if fault == "kernels" else norm
             norm = tf.minimum(norm, 10.0) if fault == "capped" else norm
             norm = norm / len(gradients) if fault == "divided" else norm
+            size = tf.cast(tf.add_n([tf.size(g) for g in gradients]), tf.float32)
+            norm = norm / tf.sqrt(size) if fault == "root of the mean" else norm
+            norm = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients]) if fault == "largest" else norm
             norms = [tf.norm(g) for g in gradients]
             norm = {"square": norm**2, "sum": tf.add_n(norms), "mean": tf.reduce_mean(norms)}.get(fault, norm)
             tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
@@ -488,6 +495,8 @@ def logger_by(fault=""):
                 return {"loss": results["loss"]}
             if fault == "metrics alone":
                 del results["loss"]
+            if fault == "no loss in validation":
+                results["loss"] = 0.0 * results["loss"]
             return {n: r for n, r in results.items() if n != "gradient_norm" or fault == "in validation"}
 
     return Logger
@@ -689,7 +698,9 @@ PROOFS = {
             "step uphill": sgd_by("uphill"),
             "learning rate is not used": sgd_by("no rate"),
             "did not move": sgd_by("one"),
-            "loss after the step": sgd_by("late"),
+            "loss after the step:": sgd_by("late"),
+            "of a call without training=True": sgd_by("late without the flag"),
+            "loss_fn has averaged already": sgd_by("by rows"),
             "arguments of loss_fn are swapped": lambda model, loss_fn, *rest: sgd_by()(
                 model, lambda y_true, y_pred: loss_fn(y_pred, y_true), *rest
             ),
@@ -702,7 +713,7 @@ PROOFS = {
             "learning rate 0:": lambda *answer: sgd_by()(*answer[:-1], answer[-1] or 0.01),
             "the model was called more than once": sgd_by("prediction before"),
             "changed which variables are trainable": sgd_freezing_all,
-            "with 1 rows": lambda model, loss_fn, x, y, rate: sgd_by()(
+            "with 1 row and": lambda model, loss_fn, x, y, rate: sgd_by()(
                 model, tf.keras.losses.MeanSquaredError(), x, y, rate
             ),
             "Call the model once": sgd_by("second pass"),
@@ -761,6 +772,8 @@ PROOFS = {
             "in which they are stored": resume_by("stored order"),
             "are 44 steps; it took 33": resume_by("batch dropped"),
             "the losses of 11 epochs": resume_by("means of all"),
+            "the sum of the four losses": resume_by("sums"),
+            "the loss of the last batch alone": resume_by("last losses"),
             "the losses of 11 epochs: expected": lambda *answer: [round(loss, 3) for loss in resume_by()(*answer)],
             "ran 3 epochs instead": resume_by("saved early"),
             "Count the epochs of all calls": resume_counting_this_call,
@@ -807,7 +820,11 @@ PROOFS = {
             "an entry gradient_norm is expected": tf.keras.Model,
             "gradient_norm of the first epoch": logger_by("two alone"),
             "called without training=True": logger_by("no flag"),
-            "of a model with an Embedding": logger_by("by hand"),
+            "Does it apply the gradients as they came?": logger_by("by hand"),
+            "root of the mean of the squares": logger_by("root of the mean"),
+            "the largest entry alone": logger_by("largest"),
+            "never updated in validation": logger_by("no loss in validation"),
+            "takes sample_weight, too": logger_by("metrics without weights"),
             "The sample weights were not used": logger_by("no weights"),
             "not the loss that compile was given": logger_by("own loss"),
             "Convert it first": logger_by("entries"),
@@ -839,6 +856,10 @@ PROOFS = {
             ),
             "Nesterov": nesterov,
             "old pushes too": momentum_outside,
+            "momentum multiplies the gradient, too": lambda w, v, g, rate, m: (
+                w + m * (v - rate * g),
+                m * (v - rate * g),
+            ),
             "one step late": lambda w, v, g, rate, m: (w + v, m * v - rate * g),
             "The shape is": lambda *answer: [tf.reshape(part, [-1]) for part in momentum_in_numpy(*answer)],
             "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),

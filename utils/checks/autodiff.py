@@ -35,6 +35,7 @@ def slope(answer):
             "That is the value of the function, not its slope.": np.sin(x),
             "That is minus the slope: look at the signs.": -np.cos(x),
             "That is a slope taken to one side with a large step: let the tape do it.": np.sin(x + 1) - np.sin(x),
+            "That is the slope at a whole number: what stands behind the point of x was cut off.": np.cos(int(x)),
         }
         expect(answer(tf.sin, x), np.cos(x), on=f"slope(tf.sin, {x:.4g})", smells=smells)
         expect(answer(lambda t: t**3, x), 3.0 * x**2, on=f"slope(lambda t: t**3, {x:.4g})", tolerance=1e-3)
@@ -139,20 +140,38 @@ def _judge_norm(answer, x: tf.Tensor) -> None:
     require(value.shape == (), f"For {on}: a scalar is expected, and a value of shape {value.shape} came.")
     for what, got in {"the length": value, "the gradient": gradient}.items():
         require_dtype(got, x.dtype, f"{what}, {on}")
-    too_long = f"expected {length:.6g}, got {float(value):.6g}. A small number under the root lengthens every vector."
+    told = f"expected {length:.6g}, got {float(value):.6g}."
     lengthened = length * (1 + 1e-5) < float(value) < length + 0.1
     rounded = precise and (_is_rounded(value, length) or _is_rounded(gradient, slope))
     misconceptions = {
-        f"{too_long} The value must be exact.": lengthened,
+        f"{told} A small number lengthens short vectors: it was added, or stands as the least that counts.": lengthened,
+        f"{told} Only the zero vector has a length of 0: ask whether all entries are 0.": length and float(value) == 0,
         "right to some digits only. Something went through float32 on the way, or a small number was added.": rounded,
     }
     refuse(misconceptions, on=on)
     small = min(1, length or 1)  # the tolerance is relative to 1, not to the length
-    expect(value, length, on=f"safe_norm(x), {on}", tolerance=(1e-12 if precise else 1e-5) * small)
+    smells = {
+        "That is the square of the length: take its root.": length**2,
+        "That is the sum of the absolute values: the squares are added, and the root is taken of their sum.":
+            np.abs(x).sum(),
+        "The squares were averaged: add them.": length / np.sqrt(len(x)),
+        "Ones stand for the entries that are 0, and count: where they stand, the length is made 0 in the end.":
+            np.linalg.norm(np.where(x == 0, 1, x)),
+    }  # fmt: skip
+    ordinary = length >= 1 or not length  # of a short one the square is nearly 0, as other numbers are
+    tight = (1e-12 if precise else 1e-5) * small
+    expect(value, length, on=f"safe_norm(x), {on}", smells=smells if ordinary else {}, tolerance=tight)
+    array = as_array(gradient)
+    share = float(np.sum(array * slope)) if array is not None and array.shape == slope.shape else 1.0
+    shortened = length and 0 < share < 1 - 1e-3 and np.allclose(array, share * slope, atol=1e-6)
+    small_in_the_way = "a small number was added to what x is divided by, or stands as the least that counts."
+    refuse({f"it points the right way and is too short: {small_in_the_way}": length < 0.1 and shortened},
+        on=f"the gradient of safe_norm, {on}")  # fmt: skip
     smells = {
         "The gradient is upstream alone: multiply it by x / length.": np.ones_like(slope),
         "Only the zero vector has a gradient of zeros, and this one is short, not zero.": np.zeros_like(slope),
         "The signs are lost: each component of the gradient has the sign of its x.": abs(slope),
+        "Twice the gradient: the slope of the root, 1 / (2 · length), halves that of the squares, 2 x.": 2 * slope,
     }
     expect(gradient, slope, on=f"the gradient of safe_norm, {on}", smells=smells if length else {}, tolerance=tolerance)
     for factor in (1 / 3, -1e4, 0.0):
@@ -190,7 +209,8 @@ def find_wrong_gradient(answer):
     for case in PLANTED:
         for turn, where in enumerate(np.random.default_rng().permutation(case.places)[: case.times]):
             functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
-            functions[where] = _with_fault(_scaled(case.form(SMOOTH[where]), case.size), case.fault)
+            form = _same if case.spared else case.form
+            functions[where] = _with_fault(_scaled(form(SMOOTH[where]), case.size), case.fault)
             x = case.at * random_array(case.d)
             x[1:2] = -x[:1] if case.opposite else x[1:2]
             x *= np.sign(x.sum() or 1) * (-1, 1)[turn % 2]  # a mean below 0 first, then one above: neither is a size
@@ -200,8 +220,7 @@ def find_wrong_gradient(answer):
             index = as_array(attempted(got, asked="one index from 0 to 4", on=on))
             is_index = index is not None and index.shape == () and index.dtype.kind in "iu"
             require(is_index, f"For {on}: expected one index from 0 to 4, got {written(got)}.")
-            from_one = case is PLANTED[0] and index == where + 1
-            refuse({f"expected {where}, got {index}. Do you count from 1?": from_one}, on=on)
+            refuse({f"expected {where}, got {index}. Do you count from 1?": index == len(SMOOTH)}, on=on)
             expect(got, int(where), on=on, smells={case.advice: got})
 
 
@@ -224,6 +243,8 @@ def hessian_vector_product(answer):
         gradient = np.exp(x) + (a + a.T) @ x
         smells = {
             "That is the gradient.": gradient,
+            "That is the gradient times v, component by component: differentiate once more.": gradient * v,
+            "That is v · H v, a number: H v has a component for each variable.": v @ hessian @ v,
             "That is the mean of the products, where their sum is asked for.": hessian @ v / d,
             "That is minus H v.": -hessian @ v,
             "That is gradient · v, a number: differentiate it once more.": gradient @ v,
@@ -364,6 +385,7 @@ class Planted:
     d: int = 4
     size: float = 1.0  # of the function with the fault; where it is small, the others are large
     form: Callable = _same
+    spared: bool = False  # whether the wrong one lacks that form: a method that it misleads then blames a right one
     at: float = 1.0  # the size of the entries of the point
     first: tuple = ()  # what its first entries are
     opposite: bool = False  # whether its second entry is the first one with the other sign
@@ -372,9 +394,12 @@ class Planted:
 
 
 PLANTED = (
-    Planted(
-        "a gradient that is twice the slope", lambda g: 2 * g,
-        "Even a factor of two is missed, or the index is that of another function.",
+    *(
+        Planted(
+            "a gradient that is twice the slope", lambda g: 2 * g,
+            "Even a factor of two is missed, or the index is that of another function.", times=1, places=places,
+        )
+        for places in ((4,), (0, 1, 2, 3))  # the last place first: who counts from 1 says 5 there, and nobody else does
     ),
     Planted("a gradient with one wrong sign", _flip_one, "Compare each component: one alone is wrong."),
     Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
@@ -402,12 +427,13 @@ PLANTED = (
     ),
     Planted(
         "a gradient that is 2 % too large, of functions that bend within 0.1", lambda g: 1.02 * g,
-        "The step is too large: the formula's own error is above 2 % here. Or a float32 came in.", form=_bent, times=3,
+        "The step is too large: the formula's own error is above 2 % here. Or a float32 came in.",
+        form=_bent, spared=True,
     ),
     Planted(
         "a gradient that is 2 % too large, of functions with values near 10,000", lambda g: 1.02 * g,
-        "The step is too small: of the difference of two such values, hardly a digit is left.",
-        form=_on_a_plateau, times=4,  # with no digit left, each answer is a guess
+        "Is the step too small, or what passes as equal? Of the difference of two such values, few digits are left.",
+        form=_on_a_plateau, spared=True,
     ),
     Planted(
         "a gradient that is 2 % too large, at entries near 1e12", lambda g: 1.02 * g,
@@ -424,13 +450,13 @@ PLANTED = (
     ),
     Planted(
         "a gradient that is 2 % too large, at a single entry near 1e12 in size", lambda g: 1.02 * g,
-        "Is the step too small where x is far below 0? Let h grow with |x|.",
-        form=_wide, at=1e12, d=1, times=5,  # three of them below 0, where such a step only guesses
+        "Is the step too small where x is far below 0? Let h grow with |x|.", form=_wide, at=1e12, d=1,
+        first=(-1.3e12,),
     ),
     Planted(
         "a gradient that is 2 % too large, of functions whose slopes add up to 0", lambda g: 1.02 * g,
         "The sum of the slopes is no measure of their size: compare with the largest component.",
-        form=_of_a_difference, d=2, times=4,
+        form=_of_a_difference, spared=True, d=2,
     ),
     Planted(
         "a gradient that is 2 % too large, at two entries near 1e12 in size, one below 0", lambda g: 1.02 * g,
