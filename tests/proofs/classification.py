@@ -186,6 +186,17 @@ def epoch_of_an_empty_batch(train_step, x, y, epoch, batch_size):
     return total / len(x)
 
 
+def last_for_first(n, seed):
+    return n - 1 - np.random.default_rng(seed).permutation(n)
+
+
+def same_moves(n, epoch):
+    """Return what comes of the stored order when the examples change places in one ring, once more each epoch."""
+    ring, order = np.random.default_rng(1).permutation(n), np.random.default_rng(2).permutation(n)
+    order[ring] = order[np.roll(ring, epoch + 1)]
+    return order
+
+
 def faulty_epoch(fault):
     orders = {  # of n examples, in an epoch
         "with replacement": lambda n, epoch: np.random.default_rng(epoch).integers(0, n, n),
@@ -203,6 +214,11 @@ def faulty_epoch(fault):
         ),
         "threes in one epoch": threes_in_one_epoch,
         "first epoch stored": lambda n, epoch: np.random.default_rng(epoch).permutation(n) if epoch else np.arange(n),
+        "shifted": lambda n, epoch: (np.random.default_rng(1).permutation(n) + epoch) % n,
+        "mirrored": lambda n, epoch: (
+            np.random.default_rng(epoch // 2).permutation(n) if epoch % 2 else last_for_first(n, epoch // 2)
+        ),
+        "same moves": same_moves,
         "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
     }
 
@@ -378,6 +394,11 @@ def matrix_after_counting(model, batches, classes):
     return matrix_by_numpy(model, batches, classes)
 
 
+def matrix_after_a_look(model, batches, classes):
+    next(iter(batches))
+    return matrix_by_numpy(model, batches, classes)
+
+
 def last_matrix(model, batches, classes):
     return matrix_by_numpy(model, list(batches)[-1:], classes)
 
@@ -505,6 +526,9 @@ PROOFS = {
             "at the same distance": faulty_epoch("strides"),
             "The same examples come early": faulty_epoch("halves"),
             "and not parts by themselves": faulty_epoch("within batches"),
+            "differ by the same": faulty_epoch("shifted"),
+            "or add up to the same": faulty_epoch("mirrored"),
+            "by the same moves": faulty_epoch("same moves"),
             "the same place in each epoch": faulty_epoch("last one stays"),
             "each but the last one holds 7": epoch_in_equal_parts,
             "first batch's loss": faulty_epoch("first"),
@@ -529,6 +553,10 @@ PROOFS = {
         right=[warmup_by_where, warmup_by_branch, warmup_by_clipping, warmup_by_keras],
         wrong={
             "would not move": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, w) - 1 / w),
+            "That line starts at 0": lambda s, peak, w: (
+                peak * tf.minimum(1.0, _line(s, w) * w / max(w - 1, 1) - 1 / max(w - 1, 1))
+            ),
+            "which is (s + 1) / W": lambda s, peak, w: peak * tf.minimum(1.0, w * _line(s, w) - 1 + 1 / w),
             "rises for ever": lambda s, peak, w: peak * _line(s, w),
             "starts at the peak": lambda s, peak, w: peak * tf.maximum(1.0, _line(s, w)),
             "integer division": lambda s, peak, w: peak * tf.minimum(1.0, tf.floor(_line(s, w))),
@@ -564,6 +592,9 @@ PROOFS = {
             "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
             "Only the mistakes": lambda *answer: matrix_by_numpy(*answer) * (1 - np.eye(answer[2])),
             "shares of all examples": lambda *answer: matrix_by_numpy(*answer) / np.sum(matrix_by_numpy(*answer)),
+            "first batch is missing": matrix_after_a_look,
+            "cut to whole numbers": lambda *answer: shares(*answer).astype(int),
+            "than int8 has": lambda *answer: matrix_by_numpy(*answer).astype("int8"),
             "first batch alone": lambda model, batches, classes: matrix_by_numpy(model, [next(iter(batches))], classes),
             "gone through once": matrix_after_counting,
             "needs more bits": lambda *answer: matrix_by_numpy(*answer) % 256,
@@ -590,11 +621,10 @@ PROOFS = {
                 (tf.reduce_sum(losses[mask]) + penalty) / float(real)
             ),
             "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
+            "That takes the padding alone": lambda losses, mask, *rest: share(losses, ~mask, *rest),
             "adds the whole penalty": lambda *answer: share(*answer[:4], 1),
             "The penalty is missing": lambda *answer: share(*answer[:3], 0.0, 1),
-            "real words on this replica, 2 in all": lambda losses, mask, real, penalty, n: share(
-                losses, mask, real, penalty // n, 1
-            ),
+            "// does that": lambda losses, mask, real, penalty, n: share(losses, mask, real, penalty // n, 1),
             "no loss of a word": lambda losses, mask, real, penalty, n: (
                 share(losses, mask, real, 0.0, n) + penalty / n / float(real)
             ),
@@ -616,7 +646,7 @@ PROOFS = {
             ),
             "this replica's rows": lambda losses, mask, real, *rest: share(losses, mask, max(len(losses), 1), *rest),
             "1 in all": lambda *answer: share(*answer[:4], max(answer[4], 2)),
-            "1 of 1 real words": lambda losses, mask, real, *rest: share(losses, mask, max(int(real), 2), *rest),
+            "It needs no guard": lambda losses, mask, real, *rest: share(losses, mask, max(int(real), 2), *rest),
             "padding included; divide": lambda losses, mask, real, *rest: share(
                 losses, mask, max(np.size(losses), 1), *rest
             ),

@@ -543,6 +543,12 @@ def weighted(weigh):
     return answer
 
 
+def accumulate_by_remainder(gradient_fn, x, y, size):
+    gradients = [gradients for gradients, _ in pieces_of(gradient_fn, x, y, size)]
+    sizes = [size] * (len(gradients) - 1) + [len(x) % size]
+    return [sum(k / len(x) * g for k, g in zip(sizes, parts, strict=True)) for parts in zip(*gradients, strict=True)]
+
+
 def accumulate_in_variables(gradient_fn, x, y, size):
     total, count = None, 0
     for start in range(0, len(x), size):
@@ -864,6 +870,7 @@ PROOFS = {
             "one norm fewer than the window": threshold_with(
                 lambda f, w, q: np.quantile(f[1 - w :], q) if w > 1 else f[-1]
             ),
+            "Python takes 0 for false": lambda norms, w, q: threshold_by_numpy(norms, w, q) if q else np.inf,
             "window 1, quantile": lambda norms, w, q: threshold_by_numpy(norms, max(w, 2), q),
             "window 4, quantile 0.6": lambda norms, w, q: (
                 np.inf if len(norms) > 14 and np.isnan(norms[-1]) else threshold_by_numpy(norms, w, q)
@@ -970,6 +977,9 @@ PROOFS = {
             "before you divide by n": weighted(lambda k, size, n, pieces: 1 / n),
             "full micro-batch size": weighted(lambda k, size, n, pieces: size / n),
             "divided by n - 1": weighted(lambda k, size, n, pieces: k / max(n - 1, 1)),
+            "a quotient by //": weighted(lambda k, size, n, pieces: float(k // n)),
+            "examples of full pieces": weighted(lambda k, size, n, pieces: k / (pieces * size)),
+            "the last piece is a full one": accumulate_by_remainder,
             "counts the full pieces only": weighted(lambda k, size, n, pieces: k / (n // size * size or n)),
             "Does the loop take the next one": same_piece_again,
             "never came": without_tail,
@@ -1021,6 +1031,13 @@ PROOFS = {
         wrong={
             "clip_norm 0.0001": lambda micro, sizes, c: scaled(
                 mean_of(micro, sizes), tf.minimum(1.0, c / tf.maximum(norm_of(mean_of(micro, sizes)), 1e-3))
+            ),
+            "does // cut": lambda micro, sizes, c: clip(
+                [
+                    sum(k // sum(sizes) * g for k, g in zip(sizes, parts, strict=True))
+                    for parts in zip(*micro, strict=True)
+                ],
+                c,
             ),
             "That is the sum, not clipped": lambda micro, sizes, c: sum_of(micro),
             "clipped before the mean": lambda micro, sizes, c: mean_of([clip(g, c) for g in micro], sizes),

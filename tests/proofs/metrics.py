@@ -165,6 +165,12 @@ class MeanOfMeans(MeanBySums):
         return {"total": tf.math.divide_no_nan(parts["total"], parts["count"]), "count": some}
 
 
+class MeanOfAllMeans(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        sums = super().parts(y_true, y_pred, w)
+        return {"total": tf.math.divide_no_nan(sums["total"], sums["count"]), "count": 1.0}
+
+
 class MeanUnweighted(MeanBySums):
     def parts(self, y_true, y_pred, w):
         return super().parts(y_true, y_pred, None)
@@ -428,6 +434,30 @@ class F1OfTables(F1BySums):
         return {"right": 0.0, "all": 0.0, **{key: tf.reduce_sum(value) for key, value in sums.items()}}
 
 
+class F1OfThreeTables(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        y, says = tf.cast(y_true, tf.float32), tf.cast(y_pred > 0.5, tf.float32)
+        w = tf.ones_like(y) if w is None else w
+        found, false, missed = (tf.reduce_sum(w * count) for count in (y * says, (1 - y) * says, y * (1 - says)))
+        return {"found": found, "called": found + false, "real": found + missed}
+
+
+class F1OfWeightTables(F1OfThreeTables):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(tf.reshape(y_true, tf.shape(y_pred)), y_pred, tf.ones_like(y_pred) if w is None else w)
+
+
+class F1OfProbabilities(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        y, p, w = flat(y_true), flat(y_pred), 1.0 if w is None else flat(w)
+        return {key: tf.reduce_sum(w * part) for key, part in (("found", y * p), ("called", p), ("real", y))}
+
+
+class F1OfIntegers(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.cast(y_pred, tf.int32), w)
+
+
 class F1AtHalf(F1BySums):
     at_half = True
 
@@ -639,7 +669,7 @@ class Calibration(Sums):
         confidence = self.confidence_of(y_true, y_pred)
         right = tf.cast(tf.argmax(y_pred, axis=1) == tf.cast(y_true, tf.int64), tf.float32)
         w = tf.ones_like(right) if w is None else w
-        place = tf.one_hot(self.bins_of(confidence), 10)
+        place = tf.one_hot(self.bins_of(confidence), self.shapes["count"][0])
         three = {"confidence": w * confidence, "right": w * right, "count": w}
         return {key: tf.linalg.matvec(place, value, transpose_a=True) for key, value in three.items()}
 
@@ -737,6 +767,16 @@ class CalibrationOfNine(Calibration):
 
     def bins_of(self, confidence):
         return tf.maximum(super().bins_of(confidence), 1)
+
+
+def calibration_of(count):
+    """Return a metric with another number of bins, of equal width."""
+
+    def bins_of(self, confidence):
+        return tf.minimum(tf.cast(confidence * count, tf.int32), count - 1)
+
+    shapes = {key: (count,) for key in Calibration.shapes}
+    return type(f"CalibrationOf{count}", (Calibration,), {"shapes": shapes, "bins_of": bins_of})
 
 
 class CalibrationOfUint8(Calibration):
@@ -1128,6 +1168,8 @@ PROOFS = {
             "A batch whose weights are all 0": reweighed(MeanBySums, zero_batch_as_ones),
             "0/0 where all weights are 0": MeanAfterUpdates,
             "mean of the batches' means": MeanOfMeans,
+            "an empty one counted as 0": MeanOfAllMeans,
+            "an example counts as often as its weight says": reweighed(MeanBySums, tf.floor),
             "last batch alone": MeanLast,
             "divided by the number of examples": MeanByCount,
             "Only the denominator": MeanOfTotal,
@@ -1185,6 +1227,11 @@ PROOFS = {
                 lambda found, called, real, **_: tf.math.divide_no_nan(found, called + real - found)
             ),
             "made a table": F1OfTables,
+            "made a table of each count": F1OfThreeTables,
+            "Weights of shape (n,) against (n, 1)": F1OfWeightTables,
+            "The probabilities themselves": F1OfProbabilities,
+            "cuts a probability to 0": F1OfIntegers,
+            "an example counts as often as its weight says": reweighed(F1BySums, tf.floor),
             "0/0 where no yes was found": f1_with(f1_unguarded),
             "y_pred = [0.9, 0.2]": f1_with(
                 lambda found, called, real, **_: tf.where(
@@ -1213,6 +1260,7 @@ PROOFS = {
         right=[CountsByScatter, CountsByOneHot, CountsPairByPair, CountsByKeras, recorded(CountsByOneHot)],
         wrong={
             "was counted 2 times": CountsTwice,
+            "an example counts as often as its weight says": reweighed(CountsByOneHot, tf.floor),
             "The weights are ignored": CountsUnweighted,
             "A weight of 0 was taken for 1": reweighed(CountsByOneHot, zeros_as_ones),
             "A batch whose weights are all 0": reweighed(CountsByOneHot, zero_batch_as_ones),
@@ -1274,7 +1322,10 @@ PROOFS = {
             "exactly 1 fell out": CalibrationLosesOne,
             "got a bin of its own": CalibrationOfEleven,
             "in the middle of each bin": CalibrationOfNine,
+            "over 9 bins": calibration_of(9),
+            "over 11 bins": calibration_of(11),
             "from 256 on": CalibrationOfUint8,
+            "an example counts as often as its weight says": reweighed(Calibration, tf.floor),
             "were cut or rounded": reweighed(Calibration, at_most_3),
             "A small number was added": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / (tf.reduce_sum(n) + 1e-7)

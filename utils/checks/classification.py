@@ -1,7 +1,7 @@
 """Checks of notebook 06."""
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import tensorflow as tf
@@ -168,7 +168,8 @@ def _require_random_orders(orders: np.ndarray) -> None:
     epochs, count = orders.shape
     places, neighbors = np.argsort(orders, axis=1), [_neighbors(order) for order in orders]
     pairs, most = list(combinations(range(epochs), 2)), count / 2
-    steps = [np.bincount(np.diff(order) % count).max() for order in orders]
+    steps = [_most_common(np.diff(order) % count) for order in orders]
+    moves = [place[after] for place, after in zip(places, orders[1:], strict=False)]
     follow = np.mean(np.abs(np.diff(orders, axis=1)) == 1, axis=1)  # a share for each epoch
     # Of random orders, the mean place of an example has 1 / epochs of the variance of a place, count² / 12.
     spread = np.var(places.mean(axis=0)) / (count**2 / 12)
@@ -185,7 +186,16 @@ def _require_random_orders(orders: np.ndarray) -> None:
         "Most examples come at the same distance from the one before: that is no random order.": max(steps) > most,
         "The same examples come early in each epoch: shuffle all of them, and not parts by themselves.": spread > 0.2,
         "An example has the same place in each epoch: shuffle all of them.": (places == places[0]).all(axis=0).any(),
+        "In two epochs most numbers differ by the same, or add up to the same: draw a new order in each.":
+            any(_most_common(move % count) > most
+                for i, j in pairs for move in (orders[i] - orders[j], orders[i] + orders[j])),
+        "An epoch comes from the one before by the same moves as that one did: draw a new order in each.":
+            any(np.sum(a == b) > most for a, b in pairwise(moves)),
     })  # fmt: skip
+
+
+def _most_common(numbers: np.ndarray) -> int:
+    return np.bincount(numbers).max()
 
 
 def _neighbors(order: np.ndarray) -> set:
@@ -294,8 +304,11 @@ def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> Non
             peak * min(1, (step + 1) / (warmup_steps + 1)),
         "That reaches the peak one step early: divide by the warm-up steps.":
             peak * min(1, (step + 1) / max(warmup_steps - 1, 1)),
+        "That line starts at 0, and the first step would not move: divide s + 1 by the warm-up steps.":
+            peak * min(1, step / max(warmup_steps - 1, 1)),
         "That rises for ever: hold it at the peak.": peak * line,
-        "That starts at the peak or above it: take the smaller of 1 and the line.": peak * max(1, line),
+        "That starts at the peak or above it: take the smaller of 1 and the line, which is (s + 1) / W.":
+            peak * max(1, line),
         "That is an integer division: the rate stays at zero until the warm-up is over.": peak * min(1, int(line)),
     }  # fmt: skip
     if line < 1:
@@ -371,15 +384,17 @@ def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int
     wrapped, all_wrapped = (
         np.bincount(place % classes**2, minlength=classes**2).reshape(want.shape) for place in places
     )
-    too_small = f"A count above {np.iinfo(y.dtype).max} needs more bits than {y.dtype} has."
     starts_again = "Labels of few bits times the number of classes start again at 0, or below: cast the labels first."
     return {
         "Rows and columns are swapped: the row is the true class.": want.T,
         "That is the last batch alone: add every batch to what you have.": _counts(y[last:], y_pred[last:], classes),
         "That is the first batch alone: go on to the others.": _counts(y[:size], y_pred[:size], classes),
+        "The first batch is missing. A generator gives each batch once: one that was taken to look at is gone.":
+            _counts(y[size:], y_pred[size:], classes),
         "The last batch is missing: it is smaller than the others, and it counts.":
             _counts(y[: len(y) // size * size], y_pred[: len(y) // size * size], classes),
-        "Nothing was counted. An iterable may be a generator, which can be gone through once.": 0 * want,
+        "Nothing was counted. A generator can be gone through once. Or are these shares, cut to whole numbers?":
+            0 * want,
         "Those are shares; counts are asked for.": want / np.maximum(rows, 1),
         "Those are shares of the columns; counts are asked for.": want / np.maximum(columns, 1),
         "Those are shares of all examples; counts are asked for.": want / len(y),
@@ -388,7 +403,8 @@ def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int
         "Only the mistakes are counted; the right answers belong on the diagonal.": want - np.diag(np.diag(want)),
         starts_again: wrapped,
         f"{starts_again} The answers, too.": all_wrapped,
-        too_small: want % 256 if y.dtype == "uint8" else want,
+        **{f"A count above {np.iinfo(kind).max} needs more bits than {kind} has.": want.astype(kind)
+           for kind in ("int8", "uint8")},
     }  # fmt: skip
 
 
@@ -407,10 +423,10 @@ def replica_loss(answer):
         ((300, 0), 210, 1, -2.0),
         ((6,), 3, 1, 2.0),
         ((2, 2), 4, -1, (np.nan, np.inf, np.nan, -np.inf)),
-        ((1, 1, 1), 2, 1, 2.0),
+        ((1, 1, 1), 3, 1, 2.0),  # with one real word in all
     ):
         masks = [rng.random((size, words)) < 0.6 for size in sizes]
-        masks[0][:, 0], masks[0][-1, 1] = True, False  # at least one real word, at least some padding
+        masks[0][:, 0], masks[0][-1, 1:] = True, False  # at least one real word, at least some padding
         if sizes in ((2, 2), (1, 1, 1)):
             for mask in masks[1:]:
                 mask[:] = False
@@ -446,11 +462,16 @@ def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int,
             "0 times nan, or times infinity, is nan: choose the real words, and do not multiply by the mask.": np.nan
         }
     else:
-        smells = {}
+        smells = {
+            "The padding counts: take the loss of real words only.": everything / real_words + share,
+            "That takes the padding alone: the mask is true where a word is real.":
+                (everything - total) / real_words + share,
+            "The penalty is missing.": total / real_words,
+        }  # fmt: skip
     return smells | {
-        "The padding counts: take the loss of real words only.": everything / real_words + share,
         "Every replica adds the whole penalty: split it.": total / real_words + penalty,
-        "The penalty is missing.": total / real_words,
+        "The penalty was cut to a whole number: // does that, and / does not.":
+            total / real_words + penalty // replicas,
         "The penalty is no loss of a word: split it among the replicas.": (total + share) / real_words,
         "The penalty is no loss of a word: do not divide it by them.": (total + penalty) / real_words,
         "The mean was divided by the replicas, too: the shares add up to it by themselves. Split the penalty alone.":
@@ -463,6 +484,8 @@ def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int,
             total / max(len(losses), 1) + share,
         "That divides by this replica's words, padding included; divide by the real words of all replicas.":
             total / max(losses.size, 1) + share,
+        "There is one real word in all: divide by 1. It needs no guard against less.":
+            total / max(real_words, 2) + share,
         "That still has one entry for each word: sum them.": np.where(mask, losses, 0) / real_words + share,
         "The signs are lost: a loss, or a penalty, may be below 0.":
             abs(losses[mask]).sum() / real_words + abs(penalty) / replicas,

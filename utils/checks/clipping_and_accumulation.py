@@ -176,7 +176,7 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
         return near
     with np.errstate(all="ignore"):
         to_norm_1 = [array / max(norm, 1.0) for array in arrays]
-        always = [array * clip_norm / norm for array in arrays]
+        always = _scaled_to(arrays, clip_norm)
         by_square = [array * clip_norm / max(norm**2, clip_norm) for array in arrays]
         square_compared = always if norm**2 > clip_norm else arrays
     return {
@@ -256,7 +256,8 @@ def _histories() -> list[tuple[list, int, float]]:
     return [
         (drawn, 5, 0.7), (drawn, 6, 0.5), (drawn, 5, 0.9), (again, 5, 0.9), (late, 5, 0.9), (late, 4, 0.25),
         (drawn[:3], 4, 0.5), ([], 2, 0.5), ([np.nan, *drawn[:3], np.inf], 4, 0.5), (drawn[:4], 4, 0.5),
-        (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (late, 3, 0.0),
+        (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (drawn, 5, 0.0),
+        (late, 3, 0.0),
         ([*drawn, np.nan], 4, 0.6), (drawn, 6, 0.125), ([np.nan, np.nan], 1, 1.0), (long, 40, 0.8), (long, 10**6, 0.5),
         ([*drawn, *[np.inf, np.nan, -np.inf] * 6, *again[:2]], 6, 0.5),
         ([*drawn[:4], 2.0, 2.0, 2.0, 7.0, 2.0, 4.0], 6, 0.25),  # the same norm more than once
@@ -283,12 +284,14 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
     by_first_cut = {
         "nan and inf used up places in the window: remove them first, then take the last.":
             np.quantile(cut, quantile) if cut else np.inf,
-        "The window was short of finite norms, because nan and inf used up places in it.": np.inf,
         "A nan or inf of the history reached the threshold: remove what is not finite.": np.nan,
     }  # fmt: skip
     exactly = "exactly `window` are enough." if len(finite) == window else "here there are more."
-    enough = {f"Infinity is for fewer than `window` finite norms; {exactly}": np.inf}
-    return (by_first_cut if broken else enough) | {
+    enough = f"Infinity is for fewer than `window` finite norms; {exactly}"
+    enough += " A quantile of 0 is one, too: Python takes 0 for false." if quantile == 0 else ""
+    short = "The window was short of finite norms, because nan and inf used up places in it."
+    return (by_first_cut if broken else {}) | {
+        short if len(cut) < window else enough: np.inf,
         "That is the quantile of the whole history: only the last `window` finite norms count.":
             np.quantile(finite, quantile),
         "That is the quantile of the oldest norms: the last ones are at the end.":
@@ -434,7 +437,8 @@ class _Skips:
         weights = all(map(_alike, self._weights(), want))
         refuse({
             _OVERFLOW: calls == 0 and not moved and "1e25" in name,
-            "Each entry is finite, though a sum of them is not, and the step was skipped. Ask each entry.":
+            "Each entry is finite, though a sum of them is not, and the step was skipped. Ask each entry; "
+            "a limit is not asked for.":
                 calls == 0 and not moved and "3e38" in name,
             "The step was not taken, though every entry is finite: zeros are numbers, too.":
                 calls == 0 and not moved and "zeros" in name,
@@ -559,8 +563,18 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
         "The weights must add up to 1: divide by the number of examples.": want * n,
         "Each piece was weighed by the full micro-batch size; the tail is smaller.": total * size / n,
         "That is divided by n - 1: divide by n.": one_too_few,
+        **(
+            {
+                "n % micro_batch_size is 0 where it divides n: then the last piece is a full one.": (total - parts[-1])
+                * size
+                / n
+            }
+            if n % size == 0
+            else {}
+        ),
         "That counts the full pieces only: divide by the number of examples.": want * n / max(n // size * size, 1),
-        "That is 0: is what gradient_fn returns added?": 0 * total,
+        "That divides by the examples of full pieces: the last one may be smaller.": want * n / (len(parts) * size),
+        "That is 0: is what gradient_fn returns added? Or is each weight 0, as a quotient by // is?": 0 * total,
     }
 
 
@@ -614,7 +628,8 @@ class _Handed:
             "the y of a row is not the one that was given: cut both alike.":
                 not np.array_equal(y_used, self.y[rows]),
             "the same piece was used again. Does the loop take the next one in each pass?": same_piece,
-            f"{sum(used > 1)} of {counted(n, 'example')} came more than once. A call to try gradient_fn out counts.":
+            f"{sum(used > 1)} of {counted(n, 'example')} came more than once. Is the last piece filled up? "
+            "A call to try gradient_fn out counts, too.":
                 (used > 1).any(),
             f"{sum(used == 0)} of {counted(n, 'example')} never came. The last piece may be smaller, and it counts.":
                 (used == 0).any(),
@@ -713,7 +728,8 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
             [sum(parts) for parts in zip(*each_clipped, strict=True)],
         "That is the sum, or a multiple of it, clipped: weigh each by its own size / sum(sizes), then clip.":
             _clipped(total, clip_norm),
-        "It has the length clip_norm, and the mean is shorter: divide first, and leave a short gradient alone.":
+        "It has the length clip_norm, and the mean is shorter: divide by the number of examples first, and "
+        "leave a short gradient alone.":
             _scaled_to(mean, clip_norm),
         "The sum was clipped, then divided: the result is too short. Divide before you clip.":
             [g / len(sizes) for g in _clipped(total, clip_norm)],
@@ -723,6 +739,7 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
         "That is not clipped.": mean,
         "Clipped by value: that turns the direction.": [np.clip(g, -clip_norm, clip_norm) for g in mean],
         "That is the sum, not clipped: divide, then clip.": total,
+        "That is 0: does // cut each share to a whole number?": [0 * g for g in mean],
         "The signs are lost: clipping changes the length alone.": _clipped([abs(g) for g in mean], clip_norm),
         "The negative entries became 0.": _clipped([np.maximum(g, 0) for g in mean], clip_norm),
         "A micro-batch whose gradient is 0 has examples, too: its size counts.":

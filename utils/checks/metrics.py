@@ -107,8 +107,10 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
     sum_of_tables = p[parts[0]].sum() + sum(w[part].sum() * p[part].sum() for part in parts[1:])
     return {
         UNWEIGHTED: p.mean(),
-        **{smell: np.average(p, weights=taken) for smell, taken in _weights_taken_for_1(w, parts).items()},
+        **{smell: np.average(p, weights=taken) for smell, taken in _weights_misread(w, parts).items()},
         "That is the mean of the batches' means: add sums and weights, divide once.": np.mean(means),
+        "That is the mean of the batches' means, an empty one counted as 0: add sums and weights, divide once.":
+            np.sum(means) / len(parts),
         "That is the last batch alone: add to the state, do not assign it.": means[-1],
         "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.":
             np.sum(w * p) / len(p),
@@ -179,7 +181,7 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
     precision, recall = found / called, found / real
     return {
         UNWEIGHTED: _f1(y, says),
-        **{smell: _f1(y, says, taken) for smell, taken in _weights_taken_for_1(w, parts).items()},
+        **{smell: _f1(y, says, taken) for smell, taken in _weights_misread(w, parts).items()},
         "That is the mean of the batches' F1s: keep three counts, and divide once.": np.mean(each),
         "That is the batches' F1s weighed by their sizes, which does not repair it: keep three counts.":
             np.average(each, weights=sizes),
@@ -189,9 +191,11 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
         "That is the plain mean of precision and recall; F1 is the harmonic one.": (precision + recall) / 2,
         "That is the accuracy.": np.average(says == y, weights=w),
         "A probability of exactly 0.5 is a no: compare with > 0.5.": _f1(y, p >= 0.5, w),
+        "The probabilities themselves were added: say yes or no first, with > 0.5.": _f1(y, p, w),
+        "A cast to an integer cuts a probability to 0: compare with > 0.5.": _f1(y, p >= 1, w),
         "A factor of 2 is missing.": found / (called + real),
         "That is the F1 of the no's.": _f1(1 - y, ~says, w),
-        "(n, 1) predictions against (n,) labels made a table: reshape both to (n,).": _f1_of_tables(y, says, w, parts),
+        **_ways_to_make_a_table(y, says, w, parts),
         "That is the intersection over union: the denominator of F1 counts the found twice.":
             found / (called + real - found),
     }  # fmt: skip
@@ -202,11 +206,21 @@ def _f1(y: np.ndarray, says: np.ndarray, w: np.ndarray | None = None) -> float:
     return 2 * np.sum(w * y * says) / max(np.sum(w * y) + np.sum(w * says), 1e-9)
 
 
-def _f1_of_tables(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[slice]) -> float:
-    """Return the F1 that comes out when (n,) and (n, 1) broadcast in each batch."""
-    found = sum(np.sum(w[part] * y[part] * says[part][:, None]) for part in parts)
-    called = sum(np.sum(w[part] * says[part][:, None]) for part in parts)
-    return 2 * found / (called + np.sum(w * y))
+def _ways_to_make_a_table(y: np.ndarray, says: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
+    """Return the F1s that come out when (n,) and (n, 1) broadcast in each batch."""
+
+    def of_tables(a: np.ndarray, b: np.ndarray) -> float:
+        return sum(np.sum(a[part]) * np.sum(b[part]) for part in parts)
+
+    found, called, real = of_tables(w * y, says), of_tables(w, says), np.sum(w * y)
+    each = np.where(np.arange(len(w)) < parts[0].stop, 1 / parts[0].stop, w)  # the first batch comes without weights
+    return {
+        "(n, 1) predictions against (n,) labels made a table: reshape both to (n,).": 2 * found / (called + real),
+        "(n, 1) predictions against (n,) labels made a table of each count: reshape both to (n,).":
+            2 * found / (called + of_tables(w * y, np.ones(len(y)))),
+        "Weights of shape (n,) against (n, 1) made a table: reshape all three to (n,).":
+            2 * of_tables(each, y * says) / (of_tables(each, says) + of_tables(each, y)),
+    }  # fmt: skip
 
 
 @exercise(
@@ -285,9 +299,9 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     return _cut([y.astype(kind), prob, *([w] if weighted else [])], parts), want, smells, on
 
 
-def _gaps(confidence: np.ndarray, right: np.ndarray, w: np.ndarray, top: int = 9) -> np.ndarray:
+def _gaps(confidence: np.ndarray, right: np.ndarray, w: np.ndarray, top: int = 9, count: int = 10) -> np.ndarray:
     """Return, for each bin, the weight of right answers minus the weighted sum of the confidences."""
-    bins = np.minimum((10 * confidence + 1e-9).astype(int), top)
+    bins = np.minimum((count * confidence + 1e-9).astype(int), top)
     return np.bincount(bins, w * (right - confidence), 11)
 
 
@@ -304,7 +318,7 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
     return {
         UNWEIGHTED: np.sum(np.abs(_gaps(confidence, right, np.ones(n)))) / n,
         **{smell: np.sum(np.abs(_gaps(confidence, right, taken))) / taken.sum()
-           for smell, taken in _weights_taken_for_1(w, parts).items()},
+           for smell, taken in _weights_misread(w, parts).items()},
         "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
@@ -324,6 +338,8 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.":
             with_eleventh[:10].sum() / np.sum(w * (confidence < 1)),
         ELEVENTH: with_eleventh.sum() / total,
+        **{f"That is the error over {count} bins: ten are asked for, and they have eleven borders.":
+               np.sum(np.abs(_gaps(confidence, right, w, count - 1, count))) / total for count in (9, 11)},
         BORDER: np.abs(upper_border).sum() / total,
         "That is the sum over the examples: divide by the sum of their weights.": gaps.sum(),
         "An empty bin, or weights that add up to 0, made 0/0: work with sums, whose division by the size cancels.":
@@ -383,7 +399,7 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
     want, plain = _table(y, guess, w, classes), _table(y, guess, np.ones(n), classes)
     smells = {
         UNWEIGHTED: plain,
-        **{smell: _table(y, guess, taken, classes) for smell, taken in _weights_taken_for_1(w, parts).items()},
+        **{smell: _table(y, guess, taken, classes) for smell, taken in _weights_misread(w, parts).items()},
         "Rows and columns are swapped: the row is the true class.": want.T,
         "That is the last batch alone: add to the state, do not assign it.":
             _table(*(column[parts[-1]] for column in (y, guess, w)), classes),
@@ -563,12 +579,12 @@ def _weights(parts: list[slice], low: float, high: float) -> np.ndarray:
     return w
 
 
-def _weights_taken_for_1(w: np.ndarray, parts: list[slice]) -> dict[str, np.ndarray]:
-    """Return, for each way to take a weight of 0 for 1, the weights that it leads to."""
+def _weights_misread(w: np.ndarray, parts: list[slice]) -> dict[str, np.ndarray]:
+    """Return the weights that come of a weight of 0 taken for 1, in two ways, and of weights cut to whole numbers."""
     by_batch = w.copy()
     for part in parts:
         by_batch[part] = w[part] if w[part].any() else 1
-    return {ZERO_WEIGHT: np.where(w == 0, 1, w), ZERO_BATCH: by_batch}
+    return {ZERO_WEIGHT: np.where(w == 0, 1, w), ZERO_BATCH: by_batch, CUT: np.floor(w)}
 
 
 def _slices(borders: Iterable[int]) -> list[slice]:
