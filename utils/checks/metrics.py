@@ -237,6 +237,7 @@ def calibration_error(answer):
     for classes, kind, weighted in ((3, "int32", False), (2, "int64", True), (30, "uint8", True)):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
+    _judge_each_bin(answer)
     expect(_run(answer(), [[np.int32([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
     y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
@@ -248,7 +249,6 @@ def calibration_error(answer):
     y, p, w = np.int32([0, 1]), np.float32([[0.5, 0.3, 0.2], [0.85, 0.05, 0.1]]), np.float32([0.3, 0.9])
     ways = {SMALL_SUM: 0.0, EPSILON: 0.7625 * 12 / 13, CUT: 0.675}
     _judge_weights(answer, [y, p, w], 0.7625, on="confidence 0.5 (right) and 0.85 (wrong)", smells=ways)
-    _judge_each_bin(answer)
     _judge_compiled(answer, batches, want)
     _judge_in_evaluate(answer, batches, want, smells[UNWEIGHTED])
 
@@ -261,7 +261,8 @@ def _judge_each_bin(answer) -> None:
     p[np.arange(20), np.where(bins % 2, y - 256, y)] = confidence
     same = "Class numbers from 256 on were taken for others: does a cast to a small dtype, or a cut, lose them?"
     on = "300 classes and two examples in the middle of each bin, right in bins 0, 2, 4, 6, 8, wrong in the others"
-    expect(_run(answer(), [[y, p.astype("float32")]]), 0.55, on=on, smells={same: 0.5})
+    smells = {same: 0.5, **_over_other_bins(confidence, bins % 2 == 0, np.ones(20))}
+    expect(_run(answer(), [[y, p.astype("float32")]]), 0.55, on=on, smells=smells)
 
 
 def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
@@ -305,6 +306,14 @@ def _gaps(confidence: np.ndarray, right: np.ndarray, w: np.ndarray, top: int = 9
     return np.bincount(bins, w * (right - confidence), 11)
 
 
+def _over_other_bins(confidence: np.ndarray, right: np.ndarray, w: np.ndarray) -> dict[str, float]:
+    return {
+        f"That is the error over {count} bins: ten are asked for, and they have eleven borders.":
+            np.sum(np.abs(_gaps(confidence, right, w, count - 1, count))) / np.sum(w)
+        for count in (9, 11)
+    }  # fmt: skip
+
+
 def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict[str, float]:
     n, total = len(right), w.sum()
     bins = np.minimum((10 * confidence + 1e-9).astype(int), 9)
@@ -338,8 +347,7 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "A confidence of exactly 1 fell out of the bins and out of the count: it belongs to the last one.":
             with_eleventh[:10].sum() / np.sum(w * (confidence < 1)),
         ELEVENTH: with_eleventh.sum() / total,
-        **{f"That is the error over {count} bins: ten are asked for, and they have eleven borders.":
-               np.sum(np.abs(_gaps(confidence, right, w, count - 1, count))) / total for count in (9, 11)},
+        **_over_other_bins(confidence, right, w),
         BORDER: np.abs(upper_border).sum() / total,
         "That is the sum over the examples: divide by the sum of their weights.": gaps.sum(),
         "An empty bin, or weights that add up to 0, made 0/0: work with sums, whose division by the size cancels.":
