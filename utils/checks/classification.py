@@ -393,9 +393,9 @@ def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int
             _counts(y[size:], y_pred[size:], classes),
         "The last batch is missing: it is smaller than the others, and it counts.":
             _counts(y[: len(y) // size * size], y_pred[: len(y) // size * size], classes),
-        "Nothing was counted. A generator can be gone through once. Or are these shares, cut to whole numbers?":
-            0 * want,
+        "Nothing was counted. An iterable may be a generator, which can be gone through once.": 0 * want,
         "Those are shares; counts are asked for.": want / np.maximum(rows, 1),
+        "Those are shares, cut to whole numbers; counts are asked for.": want // np.maximum(rows, 1),
         "Those are shares of the columns; counts are asked for.": want / np.maximum(columns, 1),
         "Those are shares of all examples; counts are asked for.": want / len(y),
         "Repeated pairs were counted once: += does that. Use np.add.at, or a library's count.": np.minimum(want, 1),
