@@ -554,6 +554,7 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
     total = sum(parts)
     sizes = [min(size, n - start) for start in range(0, n, size)]
     one_too_few = sum(k * part for k, part in zip(sizes, parts, strict=True)) / (max(n - 1, 1) if n > 1 else 2)
+    without_last = (total - parts[-1]) * size / n
     return {
         "That is the sum over the pieces: a mean is asked for.": total,
         "Every piece counts the same: weigh each by its number of examples.": total / len(parts),
@@ -563,19 +564,12 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
         "The weights must add up to 1: divide by the number of examples.": want * n,
         "Each piece was weighed by the full micro-batch size; the tail is smaller.": total * size / n,
         "That is divided by n - 1: divide by n.": one_too_few,
-        **(
-            {
-                "n % micro_batch_size is 0 where it divides n: then the last piece is a full one.": (total - parts[-1])
-                * size
-                / n
-            }
-            if n % size == 0
-            else {}
-        ),
+        **({"n % micro_batch_size is 0 where it divides n: then the last piece is a full one.": without_last}
+           if n % size == 0 else {}),
         "That counts the full pieces only: divide by the number of examples.": want * n / max(n // size * size, 1),
         "That divides by the examples of full pieces: the last one may be smaller.": want * n / (len(parts) * size),
         "That is 0: is what gradient_fn returns added? Or is each weight 0, as a quotient by // is?": 0 * total,
-    }
+    }  # fmt: skip
 
 
 @dataclass
