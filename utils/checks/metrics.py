@@ -54,6 +54,7 @@ CAUSES_IN_A_STEP = {
 }  # fmt: skip
 NOT_TAKEN = "update_state must take sample_weight: `fit` and `evaluate` hand it over by name, if only as None."
 ROUNDED = "The spread is 0, and rounding made a little of it: compare it with a tiny share of Σ y²."
+BATCH_BY_BATCH = "The absolute value was taken batch by batch: keep signed sums, and take it in result."
 AFTER_FIRST = "after the first batch, which has none"
 NAMELESS = 'the name that was handed over, "asked", is lost: hand `name` on to super().__init__.'
 
@@ -238,6 +239,9 @@ def calibration_error(answer):
         batches, want, smells, on = _clear_cut(partial(_calibration_case, classes, kind, weighted))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_each_bin(answer)
+    p = np.float32([[0.75, 0.25]])
+    on = "confidence 0.75 twice, right in the first batch and wrong in the second"
+    expect(_run(answer(), [[np.int32([0]), p], [np.int32([1]), p]]), 0.25, on=on, smells={BATCH_BY_BATCH: 0.5})
     expect(_run(answer(), [[np.int32([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
     y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
@@ -331,7 +335,7 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
-        "The absolute value was taken batch by batch: keep signed sums, and take it in result.":
+        BATCH_BY_BATCH:
             np.average(each, weights=weights),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
         "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.":

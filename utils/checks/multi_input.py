@@ -295,7 +295,7 @@ def two_heads(answer):
         elif holes == far:
             y_true["capped"][:2], y_pred["capped"][:2] = [[0], [1]], [[1e6], [-1e6]]
         elif holes == whole:
-            y_true["price"][0] = -1
+            y_true["price"][0], y_true["capped"][:2] = -1, [[0], [1]]
         elif holes == one:
             y_true["price"][1:] = y_true["capped"][:-1] = np.nan
         elif n > 5:
