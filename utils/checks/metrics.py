@@ -335,8 +335,7 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
-        BATCH_BY_BATCH:
-            np.average(each, weights=weights),
+        BATCH_BY_BATCH: np.average(each, weights=weights),
         "That is the last batch alone: add to the state, do not assign it.": each[-1],
         "That is the gap of the whole, without bins: overconfident and underconfident bins cancel.":
             abs(np.average(right - confidence, weights=w)),
