@@ -777,9 +777,12 @@ def test_deeper_exercises_are_those_of_the_deeper_sections():
 
 
 def test_a_case_is_drawn_until_its_wrong_answers_differ():
-    """What cannot be computed, or is right by its nature, does not count."""
-    drawn = [("close", 1.0, {"wrong": 1.0005}, ""), ("clear", 1.0, {"wrong": 0.5, "right": 1.0, "none": np.nan}, "")]
-    later = iter([*drawn, ("too many draws", 1.0, {}, "")])
+    """What cannot be computed, or is right by its nature, does not count; what is right by chance does."""
+    usual = ("usual", 1.0, {"wrong": 0.5, "right": 1.0, "none": np.nan}, "")
+    close, chance = [
+        (name, 1.0, {**usual[2], "wrong": value}, "") for name, value in (("close", 1.0005), ("chance", 1))
+    ]
+    later = iter([usual] * 9 + [close, chance, ("clear", *usual[1:]), ("too many draws", 1.0, {}, "")])
     assert metrics._clear_cut(lambda: next(later))[0] == "clear"
 
 

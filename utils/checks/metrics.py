@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise, product
@@ -273,7 +274,10 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     """Draw answers whose confidences lie away from the borders of bins, but for five of them."""
     rng = np.random.default_rng()
     n = int(rng.integers(50, 70))
-    confidence = rng.choice(np.arange(-(-10 // classes) % 10, 10), n) / 10 + rng.uniform(0.04, 0.08, n)
+    bins = np.arange(
+        -(-10 // classes) % 10, 10
+    )  # in the upper ones lie more, so that sure answers outweigh unsure ones
+    confidence = rng.choice(bins, n, p=bins**2 / np.sum(bins**2)) / 10 + rng.uniform(0.04, 0.08, n)
     confidence[:5] = 1, 1, 1, 0.5, 0.75
     if classes > 10:  # then a greatest probability can lie in the lowest bins
         confidence[5:9] = 0.07, 0.08, 0.15, 0.16
@@ -571,12 +575,15 @@ def _ways_to_miss_r2(y: np.ndarray, p: np.ndarray, parts: list[slice]) -> dict[s
 def _clear_cut(draw: Callable[[], tuple]) -> tuple:
     """Draw (batches, want, smells, on) until the known wrong answers differ visibly from the right one and each other.
 
-    What equals the right answer by its nature may: with all weights 1, ignored weights do no harm.
+    What equals the right answer by its nature, in most draws, may: with all weights 1, ignored weights do no harm.
     """
+    drawn = [draw() for _ in range(9)]
+    equal = Counter(smell for _, want, smells, _ in drawn for smell in smells if abs(smells[smell] - want) <= 1e-5)
     for _ in range(500):
         case = draw()
         _, want, smells, _ = case
-        wrong = [value for value in smells.values() if np.isfinite(value) and abs(value - want) > 1e-5]
+        others = [value for smell, value in smells.items() if equal[smell] < 5 or abs(value - want) > 1e-5]
+        wrong = [value for value in others if np.isfinite(value)]
         if np.min(np.diff(np.sort([want, *wrong]))) > 1e-3:
             break
     return case
