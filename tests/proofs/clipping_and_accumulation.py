@@ -196,6 +196,11 @@ def threshold_by_hand(norms, window, quantile):
     return below + (place - np.floor(place)) * (above - below)
 
 
+def threshold_below_inf(norms, window, quantile):
+    """A comparison with nan is false, and no norm is below 0."""
+    return threshold_by_numpy([norm for norm in norms if norm < math.inf], window, quantile)
+
+
 def threshold_sorted_in_place(norms, window, quantile):
     norms.sort()
     return threshold_by_numpy(norms, window, quantile)
@@ -830,7 +835,7 @@ PROOFS = {
         ),
     ),
     "adaptive_threshold": Proof(
-        right=[threshold_by_numpy, threshold_from_the_end, threshold_by_deque, threshold_by_hand],
+        right=[threshold_by_numpy, threshold_from_the_end, threshold_by_deque, threshold_by_hand, threshold_below_inf],
         wrong={
             "used up places": window_first,
             "whole history": threshold_with(lambda f, w, q: np.quantile(f, q)),
@@ -840,6 +845,10 @@ PROOFS = {
             "greatest norm": threshold_with(lambda f, w, q: np.max(f[-w:])),
             "counts to 100": threshold_with(lambda f, w, q: np.percentile(f[-w:], q)),
             "goes between two": threshold_with(lambda f, w, q: np.sort(f[-w:])[min(int(q * w), w - 1)]),
+            "That is the norm below": threshold_with(lambda f, w, q: np.sort(f[-w:])[int(q * (w - 1))]),
+            "counted from 0, is quantile": threshold_with(
+                lambda f, w, q: np.interp(min(q * w, w - 1), range(w), np.sort(f[-w:]))
+            ),
             "1 minus the quantile": threshold_with(lambda f, w, q: np.quantile(f[-w:], 1 - q)),
             "reached the threshold": threshold_with_broken,
             "With a threshold of 0": threshold_of_few(lambda norms, q: 0.0),

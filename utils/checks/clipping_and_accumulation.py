@@ -259,7 +259,7 @@ def _histories() -> list[tuple[list, int, float]]:
         (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (drawn, 5, 0.0),
         (late, 3, 0.0),
         ([*drawn, np.nan], 4, 0.6), (drawn, 6, 0.125), ([np.nan, np.nan], 1, 1.0), (long, 40, 0.8), (long, 10**6, 0.5),
-        ([*drawn, *[np.inf, np.nan, -np.inf] * 6, *again[:2]], 6, 0.5),
+        ([*drawn, *[np.inf, np.nan] * 9, *again[:2]], 6, 0.5),
         ([*drawn[:4], 2.0, 2.0, 2.0, 7.0, 2.0, 4.0], 6, 0.25),  # the same norm more than once
         ([*drawn, 0.0, 0.0, 0.0], 5, 0.3),
         ([*drawn, 1e25], 5, 1.0), ([0.25, *drawn[:6], 1.0, 1e39, 1e39, 2.0, 3.0], 3, 0.0),
@@ -279,7 +279,8 @@ def _ways_to_miss_few(norms: list, finite: np.ndarray, window: int, quantile: fl
 def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, object]:
     last, broken = finite[-window:], len(finite) < len(norms)
     cut = [norm for norm in norms[-window:] if np.isfinite(norm)]
-    largest, entry = np.sort(finite)[-window:], np.sort(last)[min(int(quantile * window), window - 1)]
+    largest, ordered = np.sort(finite)[-window:], np.sort(last)
+    place = min(quantile * window, window - 1)
     small = finite[finite < 3e38]
     by_first_cut = {
         "nan and inf used up places in the window: remove them first, then take the last.":
@@ -307,7 +308,12 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
         "np.percentile counts to 100: multiply the quantile, or take np.quantile.": np.percentile(last, quantile),
         "The quantile was rounded to whole percents: np.quantile takes it as it is.":
             np.percentile(last, int(100 * quantile)),
-        "That is one of the norms; np.quantile goes between two of them where the place falls between.": entry,
+        "That is one of the norms; np.quantile goes between two of them where the place falls between.":
+            ordered[int(place)],
+        "That is the norm below; np.quantile goes on to the next one by the part of the way that is left.":
+            ordered[int(quantile * (window - 1))],
+        "The place of a quantile, counted from 0, is quantile * (window - 1).":
+            np.interp(place, range(window), ordered),
         "That is 1 minus the quantile: 0.9 leaves nine in ten below.": np.quantile(last, 1 - quantile),
         "That is a mean: a quantile is asked for.": np.mean(last),
         "That is the greatest norm of the window.": np.max(last),
