@@ -94,6 +94,27 @@ def stop_after_nan(losses, patience, min_delta):
     return stop_by_counter(losses[: first + 1], patience, min_delta)
 
 
+def stop_in_three_branches(losses, patience, min_delta):
+    mark = least = losses[0]
+    best, waited, epoch = 1, 0, 1
+    for epoch, loss in enumerate(losses[1:], 2):
+        if mark - loss > min_delta:
+            mark = least = loss
+            best, waited = epoch, 0
+        elif loss < least:
+            least, best = loss, epoch
+        else:
+            waited += 1
+        if waited == patience:
+            break
+    return epoch, best
+
+
+def stop_when_the_next_begins(losses, patience, min_delta):
+    trained, best = stop_by_counter(losses, patience, min_delta)
+    return min(trained + 1, len(losses)), best
+
+
 def stop_below_ten(losses, patience, min_delta):
     trained, best = stop_by_counter(losses, patience, min_delta, start=10.0)
     return trained, best if losses[best - 1] < 10 else 0
@@ -464,6 +485,8 @@ PROOFS = {
             "compares with the epoch before": stop_with(bar="before"),
             "small gains add up": stop_with(bar="best"),
             "exactly `min_delta`": stop_with(exactly=True),
+            "it counts in the row": stop_in_three_branches,
+            "was not trained": stop_when_the_next_begins,
             "only those in a row": stop_with(in_a_row=False),
             "must be one that was trained": stop_keeping(lambda losses, trained, min_delta: np.nanargmin(losses)),
             "That is the last progress": stop_keeping(last_progress),

@@ -81,6 +81,8 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
         "That compares with the best epoch so far; compare with the last progress: small gains add up.":
             other(bar="best"),
         "That compares with the epoch before; compare with the last progress.": other(bar="before"),
+        "A new best that gains no more than `min_delta` is an epoch without progress: it counts in the row.":
+            other(small=True),
         "A gain of exactly `min_delta` is no progress; more is asked for.": other(exactly=True),
         "That counts all epochs without progress; only those in a row count.": other(row=False),
         "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
@@ -95,6 +97,8 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
         "The best epoch is one too early: epochs count from 1.": (trained, best - 1),
         "That never stopped: count the epochs since the last progress.": (len(losses), lowest),
         "The first number is how many epochs were trained, not how many losses there are.": (len(losses), best),
+        "An epoch was counted that was not trained: is the row looked at only when the next one begins?":
+            (trained + 1, best),
     }  # fmt: skip
     if early != (trained - 1, best):
         ways["The last epoch was not counted: it was trained, too."] = (trained - 1, best)
@@ -112,7 +116,7 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
 
 def _stop(
     losses, patience, min_delta, *, exactly=False, bar="", row=True, tie=False, nan="", start=np.inf, rise=False,
-    share=False,
+    share=False, small=False,
 ):  # fmt: skip
     """Return epochs trained, best epoch, and epoch of the last progress; the options are ways to get it wrong."""
     mark, least, best, progress, waited = start, start, 0, 0, 0
@@ -122,7 +126,7 @@ def _stop(
         if gain > enough or (exactly and gain == min_delta) or (nan == "progress" and broken):
             mark, progress, waited = loss, epoch, 0 if row else waited
         else:
-            waited += not (nan == "left out" and broken)
+            waited += not ((nan == "left out" and broken) or (small and loss < least))
         mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
         mark = loss if nan == "a bar" and broken else mark
         if loss < least or (tie and loss == least):
