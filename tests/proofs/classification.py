@@ -347,12 +347,20 @@ def matrix_by_numpy(model, batches, classes, training=False):
     return matrix
 
 
-def matrix_by_one_hot(model, batches, classes):
+def matrix_by_one_hot(model, batches, classes, cast=True):
     total = 0.0
     for x_batch, y_batch in batches:
         y_pred = tf.argmax(model.predict_on_batch(x_batch), axis=1)
-        total += tf.matmul(tf.one_hot(y_batch, classes), tf.one_hot(y_pred, classes), transpose_a=True)
+        y = tf.cast(y_batch, tf.int64) if cast else y_batch
+        total += tf.matmul(tf.one_hot(y, classes), tf.one_hot(y_pred, classes), transpose_a=True)
     return total
+
+
+def matrix_by_assignment(model, batches, classes):
+    matrix = np.zeros((classes, classes), np.int64)
+    for x_batch, y_batch in batches:
+        matrix[y_batch.numpy(), model(x_batch, training=False).numpy().argmax(1)] += 1
+    return matrix
 
 
 def matrix_by_bincount(model, batches, classes, cast=True):
@@ -613,11 +621,14 @@ PROOFS = {
             "last batch is missing": full_batches_only,
             "Those are shares": shares,
             "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
+            "In each batch, repeated pairs": matrix_by_assignment,
             "Only the mistakes": lambda *answer: matrix_by_numpy(*answer) * (1 - np.eye(answer[2])),
             "shares of all examples": lambda *answer: matrix_by_numpy(*answer) / np.sum(matrix_by_numpy(*answer)),
             "first batch is missing": matrix_after_a_look,
             "cut to whole numbers": lambda *answer: shares(*answer).astype(int),
             "than int8 has": lambda *answer: matrix_by_numpy(*answer).astype("int8"),
+            "than int16 has": lambda *answer: matrix_by_numpy(*answer).astype("int16"),
+            "than float16 has": lambda *answer: matrix_by_numpy(*answer).astype("float16"),
             "first batch alone": lambda model, batches, classes: matrix_by_numpy(model, [next(iter(batches))], classes),
             "gone through once": matrix_after_counting,
             "needs more bits": lambda *answer: matrix_by_numpy(*answer) % 256,
@@ -632,7 +643,7 @@ PROOFS = {
             "Only the right answers": lambda *answer: np.diag(np.diag(matrix_by_numpy(*answer))),
         },
         raises=raising,
-        breaks=(matrix_of_flat_examples,),
+        breaks=(matrix_of_flat_examples, lambda *answer: matrix_by_one_hot(*answer, cast=False)),
     ),
     "replica_loss": Proof(
         right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows],
