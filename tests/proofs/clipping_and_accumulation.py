@@ -142,6 +142,11 @@ def clip_with_norm_over_values(gradients, clip_norm):
     return clip(dense(gradients), clip_norm), tf.linalg.global_norm(gradients)
 
 
+def clip_by_norm_of_tensors(gradients, clip_norm):
+    norm = norm_of([g for g in gradients if isinstance(g, tf.Tensor)])
+    return scaled(dense(gradients), clip_norm / tf.maximum(norm, clip_norm)), norm
+
+
 def one_none_for_two(clipped):
     return [g for i, g in enumerate(clipped) if g is not None or not i or clipped[i - 1] is not None]
 
@@ -772,6 +777,7 @@ PROOFS = {
             clip_by_concat,
         ],
         wrong={
+            "left out the tf.IndexedSlices": clip_by_norm_of_tensors,
             "clipped by itself": on_dense(clip_each_tensor),
             "Clipped by value": on_dense(clip_each_value),
             "clip_norm 0.25": clipping(factor=lambda n, c: tf.minimum(1.0, c / (n + 1e-4))),

@@ -172,6 +172,7 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
     norm, present = _norm(arrays), [g for g in given if g is not None]
     sum_of_norms, apart = sum(_norm([array]) for array in arrays), _norm([_apart(g) for g in present])
     overwritten = [_overwritten(g) for g in present]
+    tensors = _norm([a for g, a in zip(present, arrays, strict=True) if isinstance(g, tf.Tensor)])
     if near := _ways_to_miss_the_threshold(arrays, clip_norm):
         return near
     with np.errstate(all="ignore"):
@@ -185,6 +186,8 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
         "The entries of one row were measured apart: they add up first, as tf.convert_to_tensor does it.":
             [array * clip_norm / max(apart, clip_norm) for array in arrays],
         "Of several entries of a row only the last one counts: they add up.": _clipped(overwritten, clip_norm),
+        "The norm left out the tf.IndexedSlices: they are gradients, too.":
+            [array * clip_norm / max(tensors, clip_norm) for array in arrays],
         "Is it the norm itself that is compared with clip_norm itself? A square, or a 1, in place of one shows here.":
             square_compared,
         "A short gradient was made longer: below the threshold nothing changes.": always,
