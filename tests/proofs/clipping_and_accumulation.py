@@ -407,6 +407,12 @@ def skip_and(counted, told=lambda finite: finite):
     return answer
 
 
+def skip_counting_in_a_row(optimizer, gradients, variables, skipped):
+    taken = skip_by_cond(optimizer, gradients, variables, skipped)
+    skipped.assign(tf.where(taken, 0, skipped))
+    return taken
+
+
 def broken_ones(finite, gradients):
     return sum(1 - tf.cast(tf.reduce_all(tf.math.is_finite(g)), tf.int32) for g in gradients if g is not None)
 
@@ -946,6 +952,8 @@ PROOFS = {
             "left another": doubled_for_adam,
             "the step left another": skipping(after=set_back),
             "expected 4, got 3": skipping(count=lambda skipped: skipped.assign(tf.minimum(skipped + 1, 3))),
+            "It was set to 1": skipping(count=lambda skipped: skipped.assign(1)),
+            "set it back to 0": skip_counting_in_a_row,
             "It counts down": skipping(count=lambda skipped: skipped.assign_sub(1)),
             "called more than once": skipping(after=apply_again),
             "not the one of these gradients": skipping(change=lambda gs, _: clip(gs, 1.0)),

@@ -491,7 +491,10 @@ def _require_counts(counts: list, broken: np.ndarray, steps: list[str]) -> None:
         "The good steps were counted, and not the skipped ones.": np.cumsum(broken == 0),
         "Each broken gradient was counted: one step counts once.": np.cumsum(broken),
         "It counts down: add 1.": -want,
-    }
+        "It was set to 1: add 1 to what it holds.": np.minimum(want, 1),
+        "A good step set it back to 0: count all the skipped ones.":
+            want - np.maximum.accumulate(np.where(broken > 0, 0, want)),
+    }  # fmt: skip
     smell = next((smell for smell, wrong in smells.items() if counts == wrong.tolist()), "")
     require(False, f"For the counter after {steps[at]}: expected {want[at]}, got {counts[at]}. {smell}".rstrip())
 
