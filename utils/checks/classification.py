@@ -339,12 +339,12 @@ def confusion_matrix(answer):
         (12, 5, 2, (), "int16", "generator"),
         (64, 5, 20, (), "uint8", "dataset"),
         (41, 8, 20, (7, 12), "int8", "generator"),
-        (700, 100, 2, (), "uint8", "dataset"),
+        (700, 350, 2, (), "uint8", "dataset"),
     ):
         present = np.setdiff1d(np.arange(classes), absent)
         logits = (rng.normal(size=(count, classes)) - 9 * np.isin(np.arange(classes), absent)).astype("float32")
         logits *= 60 if count == 64 else 1  # whose exponentials are infinite, and whose sigmoids are all 0 or 1
-        logits[:, 0] += 2 * (count == 700)  # so that one count is above 255, whatever the dtype
+        logits[:, 0] += 2 * (count == 700)  # so that one count is above 255, in its first batch already
         y_pred = logits.argmax(axis=1)
         logits[np.arange(count), y_pred] += 0.01  # the greatest by more than what rounding in the model adds
         y = np.concatenate([np.zeros(max(5, count // 2), int), rng.choice(present, count)])[:count].astype(dtype)
