@@ -24,6 +24,7 @@ def convolve(answer):
             rng.uniform(-1, 1, shape).astype("float32")
             for shape in ((height, width, channels), (3, 3, channels, filters), (filters,))
         )
+        picture[:3, :3] = 0  # nothing is there, and the bias is added all the same
         right = _correlate(picture, kernel)
         want = right + bias
         flipped, transposed = _correlate(picture, kernel[::-1, ::-1]), _correlate(picture, kernel.transpose(1, 0, 2, 3))
