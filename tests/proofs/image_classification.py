@@ -525,6 +525,18 @@ def unfreeze_under_a_new_head(model, base, count, learning_rate):
     return unfreeze()(model, base, count, learning_rate)
 
 
+def unfreeze_with_new_averages(model, base, count, learning_rate):
+    for layer in filter(_norm, base.layers):
+        layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))
+    return unfreeze()(model, base, count, learning_rate)
+
+
+def unfreeze_with_all_metrics(model, base, count, learning_rate):
+    unfreeze(compiled=False)(model, base, count, learning_rate)
+    model.compile(tf.keras.optimizers.Adam(learning_rate), model.loss, metrics=model.metrics)
+    return model
+
+
 def unfreeze_at_a_falling_rate(model, base, count, learning_rate):
     unfreeze(compiled=False)(model, base, count, learning_rate)
     model.compile(tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, 9)), model.loss)
@@ -863,6 +875,9 @@ PROOFS = {
         ],
         wrong={
             "weights were changed": unfreeze_under_a_new_head,
+            "Only flags change here": unfreeze_with_new_averages,
+            "and compile adds it": unfreeze_with_all_metrics,
+            "expected []. One layer too many": unfreeze(count_of=lambda base, count: max(count, 1)),
             "The head does not learn any more": unfreeze_chosen(_top, freeze=lambda model, base: model.layers[-1:]),
             "a step of training must move what learns": unfreeze_without_a_loss,
             "not compiled again": unfreeze_by_rate_only,

@@ -445,6 +445,9 @@ def _frozen_base() -> tuple[tf.keras.Model, tf.keras.Model]:
     image = layers.Input((4,))
     inside = base(layers.Dense(4, trainable=False)(image), training=False)
     model = tf.keras.Model(image, layers.Dense(3)(layers.BatchNormalization()(inside)))
+    rng = np.random.default_rng()
+    for weight in model.weights:  # as after a training: none is what a new layer starts with
+        weight.assign(weight + rng.uniform(0.1, 0.5, weight.shape))
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)
     model.compile(tf.keras.optimizers.SGD(0.1), loss)
     return model, base
@@ -466,7 +469,7 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
         f"{told} That is the whole base: `base.trainable = True` sets the flags of all its layers, so it comes first.":
             count < len(learns) and learns == [bool(layer.weights) for layer in base.layers],
         f"{told} Batch normalization stays frozen.": any(one and norm for one, norm in zip(learns, norms, strict=True)),
-        f"{told} For count=0 a slice [-0:] is the whole list.": count == 0 and any(learns),
+        f"{told} For count=0 a slice [-0:] is the whole list.": count == 0 and learns == can_learn,
         f"{told} All but batch normalization learn: is `count` used?": 0 < count < len(learns) and learns == can_learn,
         f"{told} The count is more than the number of layers, so all are asked for. (A slice with a negative end "
         "leaves some out.)": count > len(learns) and learns != want,
@@ -489,7 +492,14 @@ def _require_moves(model: tf.keras.Model, base: tf.keras.Model, x: np.ndarray, y
     frozen = [weight for layer in base.layers if not layer.trainable for weight in layer.weights]
     head = model.layers[-1].kernel
     before = {id(weight): weight.numpy() for weight in (*learns, *frozen, head)}
-    model.train_on_batch(x, y)
+    try:
+        model.train_on_batch(x, y)
+    except TypeError as problem:
+        of_loss = (
+            f"For {on}: the mean of the loss is one of model.metrics, and compile adds it: give it no such metrics."
+        )
+        require("update_state" not in str(problem), of_loss)
+        raise
     moved = {id(weight) for weight in (*learns, *frozen, head) if np.any(weight.numpy() != before[id(weight)])}
     some = not learns or any(id(kernel) in moved for kernel in learns)  # a unit may be dead
     right = some and id(head) in moved and not any(id(weight) in moved for weight in frozen)
