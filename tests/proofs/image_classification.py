@@ -649,6 +649,11 @@ def saliency_times_picture(model, x, labels, rivals):
     return saliency(_difference, after=lambda slope: _greatest(slope * x))(model, x, labels, rivals)
 
 
+def saliency_of_floats(model, x, labels, rivals):
+    """Take integers as they come, and 0 for the slope that they do not have."""
+    return saliency(_difference)(model, x, labels, rivals) * float(x.dtype == np.float32)
+
+
 def saliency_unwatched(model, x, labels, rivals):
     x = tf.cast(x, tf.float32)
     with tf.GradientTape() as tape:
@@ -926,6 +931,16 @@ PROOFS = {
             "were added": saliency(lambda logits, labels, rivals: _picked(logits, labels) + _picked(logits, rivals)),
             "two absolute values": saliency_of_absolutes,
             "winning class": saliency(lambda logits, labels, rivals: tf.reduce_max(logits, axis=-1)),
+            "take the labels that are given": saliency(
+                lambda logits, _, rivals: _difference(logits, tf.argmax(logits, axis=-1), rivals)
+            ),
+            "by the greatest of all": saliency(
+                _difference, after=lambda slope: _greatest(slope) / tf.reduce_max(abs(slope))
+            ),
+            "of each picture were divided": saliency(
+                _difference, after=lambda slope: _greatest(slope) / tf.reduce_max(_greatest(slope), (1, 2), True)
+            ),
+            "cast the pictures before the tape": saliency_of_floats,
             "slope of the loss": saliency(_loss),
             "divides by the number": saliency(lambda *answer: tf.reduce_mean(_difference(*answer))),
             "color axis is still there": saliency(_difference, after=tf.abs),

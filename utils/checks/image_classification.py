@@ -554,6 +554,8 @@ def pixel_saliency(answer):
                 np.abs(np.abs(label).max(-1) - np.abs(rival).max(-1)),
             "That is the slope of the winning class: take the label's and the rival's.":
                 np.abs(gradients[rows, ..., winner]).max(-1),
+            "That is the winner's logit minus the rival's: take the labels that are given.":
+                np.abs(gradients[rows, ..., winner] - rival).max(-1),
             "That is the slope of the loss, in which all classes count: take the two logits.": np.abs(of_loss).max(-1),
             "That is the slope of two probabilities: take the logits as they come, without a softmax.":
                 np.abs(of_probabilities).max(-1),
@@ -567,6 +569,9 @@ def pixel_saliency(answer):
                 np.linalg.norm(difference, axis=-1),
             "That is gradient times picture: the slope alone is asked for.": np.abs(difference * x).max(-1),
             "A mean over the batch divides by the number of pictures: each has its own slope.": want / n,
+            "The slopes were divided by the greatest of all: return them as they are.": want / want.max(),
+            "The slopes of each picture were divided by their greatest: return them as they are.":
+                want / want.max(axis=(1, 2), keepdims=True),
             "The color axis is still there: (n, 28, 28) is asked for.": np.abs(difference),
             "That is the mean over the colors; the greatest is asked for.": np.abs(difference).mean(-1),
             "That is the sum over the colors; the greatest is asked for.": np.abs(difference).sum(-1),
@@ -585,6 +590,8 @@ def pixel_saliency(answer):
         unwatched = "None. The tape does not watch the pictures, or they are integers, or nothing is returned."
         refuse({unwatched: got is None}, on=on)
         array, size = as_array(attempted(got)), want.max()
+        no_slope = "all slopes are 0. Integers have none: cast the pictures before the tape watches them."
+        refuse({no_slope: dtype == "uint8" and array is not None and not np.any(array)}, on=on)
         smells = {smell: wrong / size for smell, wrong in smells.items()}
         got = got if array is None else array / size
         expect(got, want / size, on=f"{on}, divided by {size:.3g}", tolerance=1e-3, smells=smells)
