@@ -39,6 +39,10 @@ def signal(fault=""):
             if fault == "balanced":
                 right = predict(x_test) == y_test
                 return np.mean([np.mean(right[y_test == label]) for label in np.unique(y_test)])
+            if fault == "test labels shuffled" and labels is not y_train:
+                return np.mean(predict(x_test) == rng.permutation(y_test))
+            if fault == "whole percent":
+                return int(100 * np.mean(predict(x_test) == y_test))
             if fault == "first rows":
                 return np.mean(predict(x_test[:10]) == y_test[:10])
             return np.mean(predict(x_test) == y_test)
@@ -709,6 +713,8 @@ PROOFS = {
             "A tie counts:": signal("no ties"),
             "A tie counts in full": signal("half a tie"),
             "Do not round": signal("rounded"),
+            "Was 0.3 counted as 0.304": signal("whole percent"),
+            "is each scored with y_test": signal("test labels shuffled"),
             "expected 0.5, got 1.": signal("distance"),
             "got 1.": signal("balanced"),
             "9 shuffles: expected 0.5, got 1.": signal("first rows"),

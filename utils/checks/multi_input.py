@@ -18,9 +18,9 @@ def label_signal(answer):
     """Judge the p-value on scripted scores, with ties, and what the runs were trained and scored on."""
     rng = np.random.default_rng()
     scripts = [
-        (0.7, [0.4, 0.7, 0.696, 0.8, 0.7, 0.7, 0.5, 0.2, 0.4]),
+        (0.76, [0.4, 0.76, 0.756, 0.8, 0.76, 0.76, 0.756, 0.2, 0.4]),
         (0.9, [0.5] * 24),  # random orders without any label in its place are rarer than 1 in 10^10
-        (0.3, [0.5, 0.6, 0.3, 0.4, 0.2, 0.7, 0.5, 0.3, 0.6, 0.5, 0.4]),
+        (0.304, [0.5, 0.6, 0.304, 0.4, 0.2, 0.7, 0.5, 0.304, 0.6, 0.5, 0.3]),  # 0.3 and 0.304 are 30%
     ]
     for rows_of_a_class, (true_score, shuffled) in zip((1, 1, 2), scripts, strict=True):
         run = _ScriptedFit(true_score, list(rng.permutation(shuffled)), rows_of_a_class, rng)
@@ -34,7 +34,8 @@ def label_signal(answer):
         run.judge(len(shuffled))
         k, shuffled = len(shuffled), np.array(shuffled)
         count, strict = np.sum(shuffled >= true_score), np.sum(shuffled > true_score)
-        worse = np.sum(shuffled <= true_score)
+        worse, nearest = np.sum(shuffled <= true_score), max(shuffled[shuffled < true_score])
+        rounded = np.sum(shuffled > true_score - 0.005)
         smells = {
             "The true run is missing: count it above and below, or p can be 0.": count / k,
             "The true run is in the denominator only: p can be 0.": count / (k + 1),
@@ -42,7 +43,8 @@ def label_signal(answer):
             "That counts the shuffles that do worse; count those that do at least as well.": (worse + 1) / (k + 1),
             "A tie counts: at least as well as the true run.": (strict + 1) / (k + 1),
             "A tie counts in full: at least as well as the true run.": (1 + (strict + count) / 2) / (k + 1),
-            "Was 0.696 counted as 0.7? Do not round.": (np.sum(shuffled > true_score - 0.005) + 1) / (k + 1),
+            f"Was {nearest} counted as {true_score}? Do not round.": (rounded + 1) / (k + 1),
+            "No shuffle was counted, though some do as well: is each scored with y_test as it is?": 1 / (k + 1),
             "That is the accuracy of the true run; a p-value is asked for.": true_score,
             "That is a count; divide by the number of runs.": count + 1,
             "By that score no run is worse than the true one: is it the accuracy, the share of all test rows that are "
