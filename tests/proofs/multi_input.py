@@ -314,6 +314,13 @@ def heads(fault=""):
                 present = tf.ones_like(present)
             if fault == "sentinel":
                 present = tf.where(present, y_true[name], -1.0) != -1
+            if fault == "price of 0" and name == "price":
+                present &= y_true[name] != 0
+            if fault == "rows with a price":
+                y_true = {n: tf.where(tf.math.is_nan(y_true[n]), 0.0, y_true[n]) for n in y_true} | {
+                    "price": y_true["price"]
+                }
+                present = ~tf.math.is_nan(y_true["price"])
             if fault == "cut price":
                 y_true = {**y_true, "price": tf.clip_by_value(y_true["price"], -5.0, 5.0)}
             label = y_true[name] if fault in ("nan", "late guard") else tf.where(present, y_true[name], 0.0)
@@ -339,18 +346,22 @@ def heads(fault=""):
                 "half": tf.square(error) / 2,
                 "huber": tf.where(tf.abs(error) < 9, tf.square(error), 18 * tf.abs(error) - 81),
             }.get(fault, tf.square(error))
-            losses = square if name == "price" else cross
+            losses = square if name == (next(iter(y_true)) if fault == "first is price" else "price") else cross
             if fault != "nan":
                 here = tf.cast(present, tf.float32)
                 losses = losses * here if fault == "late count" else tf.where(present, losses, 0.0)
             count = tf.reduce_sum(tf.cast(present, tf.float32))
+            if fault == "count of 8 bits":
+                count = tf.cast(tf.reduce_sum(tf.cast(present, tf.uint8)), tf.float32)
+            if fault == "number of prices":
+                count = tf.reduce_sum(tf.cast(~tf.math.is_nan(y_true["price"]), tf.float32))
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
             mean = tf.reduce_mean(losses) if fault == "all rows" else mean
             mean = tf.reduce_sum(losses) / (count + 1) if fault == "one row more" else mean
             mean = tf.sqrt(mean) if fault == "root" and name == "price" else mean
             mean = mean * tf.cast(count > 1, tf.float32) if fault == "none for one" else mean
             mean = tf.reduce_sum(losses) if fault == "sum" else mean
-            if fault == "no count" or fault == f"no count of {name}":
+            if fault in ("no count", "no count, nan replaced", f"no count of {name}"):
                 mean = tf.reduce_sum(losses) / count
             if fault == "late count":
                 mean = tf.where(count > 0, tf.reduce_sum(losses) / count, 0.0)
@@ -369,6 +380,7 @@ def heads(fault=""):
                 return total
             if fault == "overwritten":
                 total = weight * mean
+        total = tf.where(tf.math.is_nan(total), 0.0, total) if fault == "no count, nan replaced" else total
         total = tf.constant(total.numpy()) if fault == "numpy" else total
         total = float(total) if fault == "float" else total
         return total / {"mean over heads": 2.0, "weights": everything}.get(fault, 1.0)
@@ -386,6 +398,10 @@ def heads_in_the_callers_dict(y_true, y_pred, weights):
 def heads_by_place(y_true, y_pred, weights):
     """Pair the heads by their place in the dicts."""
     return heads()(y_true, dict(zip(y_true, y_pred.values(), strict=True)), weights)
+
+
+def heads_by_place_in_each_dict(*dicts):
+    return heads()(*(dict(zip(("price", "capped"), one.values(), strict=True)) for one in dicts))
 
 
 def heads_squeezed(y_true, y_pred, weights):
@@ -826,7 +842,7 @@ PROOFS = {
             "For one row": heads_squeezed,
             "a million, up and down: expected": heads("cut large logit"),
             "a price of -300": heads("cut price"),
-            "one price of -1: expected": heads("sentinel"),
+            "and one of 0: expected": heads("sentinel"),
             "dict was changed": heads_in_the_callers_dict,
             "The exponential of a logit": heads("exponential"),
             "the branch that tf.where does not take": heads("exponential in a branch"),
@@ -836,6 +852,13 @@ PROOFS = {
             "0/0 was computed": heads("late count"),
             "For labels missing": heads_of_the_first_rows,
             "For no label missing": heads_without_zeros,
+            "one of 0: expected": heads("price of 0"),
+            "For no cap at all: expected": heads("count of 8 bits"),
+            "taken for the cap, too": heads("rows with a price"),
+            "divided by the number of prices": heads("number of prices"),
+            "the other is lost, too": heads("no count, nan replaced"),
+            "The price gets the loss of the cap": heads("first is price"),
+            "weights are paired by their place": heads_by_place_in_each_dict,
             "cut off near 0 and 1": heads("cut probability"),
             "The logarithm of 0": heads("log of 0"),
             "go by name": heads_by_place,

@@ -282,11 +282,12 @@ def _odd_words(model, regions, rows, variables):
 def two_heads(answer):
     """Judge value and gradients with all labels, with holes, with one label or none, and with a weight of 0."""
     rng = np.random.default_rng()
-    whole = "no label missing, one price of -1"
+    whole = "no label missing, a price of -1 and one of 0"
     huge, far = "a price of -300, logits of 30 and 200, up and down", "logits of a million, up and down"
     one, no_weight = "one label of each", "a weight of 0"
-    cases = {whole: 8, "labels missing": 13, "no price at all": 9, "no cap at all": 9, "no label": 9, one: 9, huge: 9}
-    cases |= {far: 9, no_weight: 13, "one row": 1}  # few numbers of rows: a compiled answer is compiled for each
+    cases = {whole: 8, "labels missing": 13, "no price at all": 9, "no cap at all": 300, "no label": 9, one: 9, huge: 9}
+    # Few numbers of rows, since a compiled answer is compiled for each; 8 bits do not count to 300.
+    cases |= {far: 9, no_weight: 13, "one row": 1}
     for turn, (holes, n) in enumerate(cases.items()):
         y_true = {"price": rng.uniform(1, 4, (n, 1)), "capped": rng.integers(2, size=(n, 1)).astype(float)}
         y_pred = {name: rng.normal(size=(n, 1)) for name in y_true}
@@ -297,12 +298,16 @@ def two_heads(answer):
         elif holes == far:
             y_true["capped"][:2], y_pred["capped"][:2] = [[0], [1]], [[1e6], [-1e6]]
         elif holes == whole:
-            y_true["price"][0], y_true["capped"][:2] = -1, [[0], [1]]
+            y_true["price"][:2], y_true["capped"][:2] = [[-1], [0]], [[0], [1]]
+            y_pred["price"][:2] = y_true["price"][:2]  # the least errors: a mean without them is greater
         elif holes == one:
             y_true["price"][1:] = y_true["capped"][:-1] = np.nan
         elif n > 5:
             y_true["price"][: n if holes in ("no price at all", "no label") else 3] = np.nan
             y_true["capped"][slice(None) if holes in ("no cap at all", "no label") else [1, 6]] = np.nan
+        if n == 13:  # rows of the other head, the first rows, or labels of 0 make each mean another, and not by chance
+            y_pred["price"][:3], y_pred["price"][6:] = 0, y_true["price"][6:]
+            y_pred["capped"][[0, 2]] = 12 * y_true["capped"][[0, 2]] - 6
         drawn = rng.uniform([0.0 if holes == no_weight else 0.5, 3], [0.0 if holes == no_weight else 2, 6]).tolist()
         weights = dict(zip(y_true, drawn if turn % 2 == 0 else reversed(drawn), strict=True))  # either may be less
         weights = weights if n == 9 else dict(reversed(weights.items()))
@@ -314,11 +319,8 @@ def two_heads(answer):
         p = (1 + np.tanh(y_pred["capped"] / 2)) / 2
         nothing = [name for name, labels in y_true.items() if np.all(np.isnan(labels))]
         twice = np.nanmean(np.log1p(np.exp(p)) - y_true["capped"] * p) if "capped" not in nothing else 0
-        of_nan = "A missing label makes the loss nan: replace it before you compute with it."
-        if nothing:
-            of_nan = "The mean over no row is 0/0: guard the count."
-        elif holes in (huge, far):
-            of_nan = "The logarithm of 0: such a logit makes a probability of 0 or 1. Compute with the logit itself."
+        exchanged = ({"price": y["capped"], "capped": y["price"]} for y in (y_true, y_pred))
+        (_, square_of_cap), (_, cross_of_price) = _heads(*exchanged)
         absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
         of_zeros = _heads({name: np.nan_to_num(labels) for name, labels in y_true.items()}, y_pred)
         one_more = [mean * np.sum(there) / (np.sum(there) + 1) for (_, mean), there in zip(
@@ -344,9 +346,10 @@ def two_heads(answer):
             "That divides by one row too many: use a maximum against 0/0, not + 1.": w * one_more[0] + v * one_more[1],
             "The price counts half: its squared error is not divided by 2.": w * price_mean / 2 + v * capped_mean,
             "The heads are paired by their place in the dicts: go by name.": w * price_by_place + v * capped_by_place,
-            "Only the price counts.": w * price_mean,
-            "Only the cap counts.": v * capped_mean,
-            of_nan: np.nan,
+            "Labels, predictions and weights are paired by their place in the dicts: go by name.": v * price_by_place
+            + w * capped_by_place,
+            "The price gets the loss of the cap, and the cap that of the price: go by name.": w * cross_of_price
+            + v * square_of_cap,
             "The exponential of a logit of 200 is inf in float32: do not compute it.": np.inf,
         }
         square = "Losses of shape (n,) times a mask of shape (n, 1) give n × n numbers: keep the last axis."
@@ -357,13 +360,30 @@ def two_heads(answer):
         if holes == whole:  # a cut at ±20 has nearly the same value where the logits are large
             by_logit = w * price_mean + v * _by_cut_probability(y_true["capped"], y_pred["capped"])
             smells["The logit was taken for a probability."] = by_logit
-        true = {name: tf.constant(labels, tf.float32) for name, labels in y_true.items()}
+            smells |= {"Only the price counts.": w * price_mean, "Only the cap counts.": v * capped_mean}
+        elif holes in (huge, far):
+            cut_off = "The logarithm of 0: such a logit makes a probability of 0 or 1. Compute with the logit itself."
+            smells[cut_off] = np.nan
+        elif nothing:
+            smells["The mean over no row is 0/0: guard the count."] = np.nan
+            smells["Where one head has no label the other is lost, too: guard each by itself."] = 0.0
+        elif n > 1:
+            smells["A missing label makes the loss nan: replace it before you compute with it."] = np.nan
         # Heads go by name: each dict has an order of its own.
-        pred = {name: tf.constant(y_pred[name], tf.float32) for name in reversed(y_pred)}
-        both = ~np.isnan(y_true["price"]) & ~np.isnan(y_true["capped"])
+        names = list(reversed(y_true)) if n == 13 else list(y_true)
+        true = {name: tf.constant(y_true[name], tf.float32) for name in names}
+        pred = {name: tf.constant(y_pred[name], tf.float32) for name in reversed(names)}
+        with_price = ~np.isnan(y_true["price"])
+        both = with_price & ~np.isnan(y_true["capped"])
         if both.any() and not both.all():
-            of_both = w * price[both].mean() + v * capped[both].mean()
-            smells["That keeps only rows with both labels; each head has rows of its own."] = of_both
+            smells |= {
+                "That keeps only rows with both labels; each head has rows of its own.":
+                    w * price[both].mean() + v * capped[both].mean(),
+                "The rows that have a price are taken for the cap, too; each head has rows of its own.":
+                    w * price_mean + v * of_zeros[1][0][with_price].mean(),
+                "The cap is divided by the number of prices: divide by the number of its own labels.":
+                    w * price_mean + v * np.nansum(capped) / with_price.sum(),
+            }  # fmt: skip
         with tf.GradientTape() as tape:
             tape.watch(pred)
             handed = dict(true), dict(pred)
