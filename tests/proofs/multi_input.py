@@ -544,6 +544,8 @@ def step(fault=""):
                 gradients = tape.gradient(loss, variables)
                 if fault in ("clip each", "apply each"):
                     gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+                if fault in ("clip shares", "clip shares and all"):
+                    gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm / share)
                 if fault == "apply each":
                     self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
                 sums = gradients if fault == "last" else [a + share * b for a, b in zip(sums, gradients, strict=True)]
@@ -562,6 +564,7 @@ def step(fault=""):
                                 continue
                             weight = {"loss by pieces": None, "loss by shares": share}.get(fault, size)
                             weight = tf.cast(n, tf.float32) / k if fault == "mean loss" else weight
+                            loss = share * loss if fault == "share of the loss" else loss
                             metric.update_state(loss, sample_weight=weight)
                         elif fault == "metric swapped":
                             metric.update_state(y_pred, y[part])
@@ -586,7 +589,7 @@ def step(fault=""):
                 clipped = [tf.clip_by_value(gradient, -self.clip_norm, self.clip_norm) for gradient in sums]
             elif fault == "always scaled":
                 clipped = [self.clip_norm / tf.linalg.global_norm(sums) * gradient for gradient in sums]
-            elif fault not in ("no clip", "clip each"):
+            elif fault not in ("no clip", "clip each", "clip shares"):
                 clipped, _ = tf.clip_by_global_norm(sums, 1.0 if fault == "clip to 1" else self.clip_norm)
             if fault == "divide after clip":
                 clipped = [gradient / k for gradient in clipped]
@@ -879,6 +882,9 @@ PROOFS = {
             "different sizes, and count alike": step("equal shares"),
             "a remainder was left out": step("remainder"),
             "Each micro-batch was clipped": step("clip each"),
+            "The share of each micro-batch was clipped; add up": step("clip shares"),
+            "The share of each micro-batch was clipped, and then": step("clip shares and all"),
+            "report the loss itself": step("share of the loss"),
             "Nothing was clipped": step("no clip"),
             "not by its share: divide by all rows": step("rows"),
             "also where it is shorter": step("always scaled"),

@@ -638,6 +638,8 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
             "That is the loss of the last micro-batch.": each[-1] + penalty,
             "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each) + penalty,
             "The metric named loss was not updated.": 0.0,
+            "A loss times its share was reported, and weighted by its rows, too: report the loss itself.": shares**2
+            @ (each + penalty),
         }
         expect(logs["loss"], loss, on=f"the reported loss, {where}", tolerance=1e-3, smells=smells)
         smells = {
@@ -719,6 +721,7 @@ def _steps(x, y, start, accum_steps, clip_norm):
     parts = _parts(n, accum_steps)
     each, shares = [gradient(part) for part in parts], np.array([len(part) / n for part in parts])
     mean, total = shares @ each, np.sum(each, axis=0)
+    shared = np.sum([clipped(share * slope) for share, slope in zip(shares, each, strict=True)], axis=0)
     dropped = n // accum_steps * accum_steps
     everything = np.arange(n)
     smells = {
@@ -732,6 +735,8 @@ def _steps(x, y, start, accum_steps, clip_norm):
             -clipped(total / accum_steps),
         "A remainder of the rows was left out.": -clipped(gradient(np.arange(dropped))),
         "Each micro-batch was clipped; add up first, and clip once.": -shares @ [clipped(g) for g in each],
+        "The share of each micro-batch was clipped; add up first, and clip once.": -shared,
+        "The share of each micro-batch was clipped, and then the sum: clip once.": -clipped(shared),
         "Nothing was clipped.": -mean,
         "The norm was clipped to 1, not to self.clip_norm.": -clipped(mean, 1.0),
         "The sum was clipped and divided afterward: divide first.": -clipped(total) / accum_steps,
