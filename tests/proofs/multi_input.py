@@ -404,6 +404,12 @@ def heads_by_place_in_each_dict(*dicts):
     return heads()(*(dict(zip(("price", "capped"), one.values(), strict=True)) for one in dicts))
 
 
+def heads_by_a_tensor_of_weights(y_true, y_pred, weights):
+    """Make a tensor of the weights as they are: of integers it becomes an integer one."""
+    one = [heads()(y_true, y_pred, {"price": 0.0, "capped": 0.0} | {name: 1.0}) for name in weights]
+    return tf.reduce_sum(tf.stack(one) * tf.constant(list(weights.values())))
+
+
 def heads_squeezed(y_true, y_pred, weights):
     """Squeeze every axis of length 1: of one row nothing is left to gather from."""
     y_true, y_pred = ({name: tf.squeeze(values) for name, values in y.items()} for y in (y_true, y_pred))
@@ -868,6 +874,7 @@ PROOFS = {
             "The cap is counted too often": heads_in_a_square,
         },
         raises=raising,
+        breaks=(heads_by_a_tensor_of_weights,),
     ),
     "capstone": Proof(
         right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph")],

@@ -308,7 +308,7 @@ def two_heads(answer):
         if n == 13:  # rows of the other head, the first rows, or labels of 0 make each mean another, and not by chance
             y_pred["price"][:3], y_pred["price"][6:] = 0, y_true["price"][6:]
             y_pred["capped"][[0, 2]] = 12 * y_true["capped"][[0, 2]] - 6
-        drawn = rng.uniform([0.0 if holes == no_weight else 0.5, 3], [0.0 if holes == no_weight else 2, 6]).tolist()
+        drawn = [0, 4] if holes == no_weight else rng.uniform([0.5, 3], [2, 6]).tolist()  # integers, too
         weights = dict(zip(y_true, drawn if turn % 2 == 0 else reversed(drawn), strict=True))  # either may be less
         weights = weights if n == 9 else dict(reversed(weights.items()))
         (price, price_mean), (capped, capped_mean) = _heads(y_true, y_pred)
