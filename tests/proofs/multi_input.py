@@ -68,6 +68,10 @@ def signal(fault=""):
                     order[[i, j]] = order[[j, i]]
             if fault == "renamed":
                 return score(rng.permutation(max(y_train) + 1)[y_train])
+            if fault == "column":
+                return score(y_train[order, np.newaxis])
+            if fault == "shuffled in place":
+                return score(rng.shuffle(y_train.copy()))
             if fault == "pairs":
                 return score(y_train[order], x_train[order])
             if fault == "drawn anew":
@@ -748,6 +752,8 @@ PROOFS = {
             "A label never leaves its row": signal("all but the first"),
             "No label ever stays in its row": signal("one cycle"),
             "scored on rows that they were trained on": signal("training rows"),
+            "(40,) is that of y_train": signal("column"),
+            "rng.shuffle changes an array": signal("shuffled in place"),
             "shuffled together": signal("pairs"),
             "other labels": signal("drawn anew"),
             "y_train was changed": signal("in place"),

@@ -74,6 +74,10 @@ class _ScriptedFit:
         if x.shape != self.x_train.shape or not np.all((x >= 0) & (x < 40)):
             self.fault = "fit was given rows other than the 40 training rows: train on x_train alone."
             return lambda asked: np.zeros(len(asked))
+        if y.shape != (40,):
+            none = "fit was given None in place of labels: rng.shuffle changes an array, and returns nothing."
+            self.fault = f"fit was given labels of shape {y.shape}; (40,) is that of y_train." if y.ndim else none
+            return lambda asked: np.zeros(len(asked))
         order = x[:, 0].astype(int)
         true = np.array_equal(y, self.true_labels[order])
         self.runs += 1
