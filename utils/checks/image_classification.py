@@ -29,6 +29,7 @@ def convolve(answer):
         want = right + bias
         flipped, transposed = _correlate(picture, kernel[::-1, ::-1]), _correlate(picture, kernel.transpose(1, 0, 2, 3))
         padded = _correlate(np.pad(picture, ((1, 1), (1, 1), (0, 0))), kernel)
+        short = np.pad(want[:-1, :-1], ((0, 1), (0, 1), (0, 0)))
         smells = {
             "The bias is missing.": right,
             "The kernel is flipped, as in a mathematician's convolution; here it lies on the patch as it is.":
@@ -38,6 +39,7 @@ def convolve(answer):
             "The patch was averaged; its products are summed.": right / (9 * channels) + bias,
             "The picture was padded with zeros: without padding two rows and two columns are lost.": padded + bias,
             "Every second place was left out: the step is 1.": want[::2, ::2],
+            "The last row and the last column are still 0: there are h - 2 and w - 2 places.": short,
             "A relu came in: the convolution alone is asked for.": np.maximum(want, 0),
             "The bias was added once for each channel: once is enough.": right + channels * bias,
             "Rows and columns of the result are swapped.": want.transpose(1, 0, 2),
