@@ -824,6 +824,7 @@ PROOFS = {
             "one label for each picture": pipeline_of_vectors,
             "Keep the last, smaller batch": pipeline_without_the_rest(64),
             "smaller batch": pipeline_without_the_rest(50),
+            "Is a part of the data left out": lambda x, y: pipeline()(x, y).skip(1),
             "gave 2592 pictures of 2593": lambda x, y: (
                 pipeline()(x, y).unbatch().batch(32).filter(lambda pictures, _: tf.shape(pictures)[0] > 1)
             ),

@@ -86,9 +86,10 @@ def repair_pipeline(answer):
     untouched = np.array_equal(given[0], x_train) and np.array_equal(given[1], y_train)
     require(untouched, "x_train or y_train was changed in place: compute with a copy.")
     x, y, starts = passes[0]
-    gave = min(len(labels) for _, labels, _ in passes)
+    gave, of_batch = min(len(labels) for _, labels, _ in passes), starts[1] if len(starts) > 1 else len(y)
     _require_values(x)
     refuse({
+        f"One pass gave {gave} pictures of {count}. Is a part of the data left out?": gave <= count - of_batch,
         f"One pass gave {gave} pictures of {count}. Keep the last, smaller batch.": gave != count,
         "The labels of one pass are not those that were given.": not np.array_equal(np.sort(y), y_train),
     })  # fmt: skip
