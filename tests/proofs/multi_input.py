@@ -601,7 +601,7 @@ def step(fault=""):
                 clipped = [self.clip_norm / tf.linalg.global_norm(sums) * gradient for gradient in sums]
             elif fault not in ("no clip", "clip each", "clip shares"):
                 clipped, _ = tf.clip_by_global_norm(sums, 1.0 if fault == "clip to 1" else self.clip_norm)
-            if fault == "divide after clip":
+            if fault in ("divide after clip", "shares of a mean"):
                 clipped = [gradient / k for gradient in clipped]
             if fault == "by hand":
                 for variable, gradient in zip(variables, clipped, strict=True):
@@ -918,6 +918,7 @@ PROOFS = {
             "the sizes [2, 2, 2, 3]; 3 are asked for": step("four"),
             "the sizes [3, 3, 3, 3, 1]": step("rounded up"),
             "the model was shown 5 rows at once; 3": step("rest to the last"),
+            "its shares add up to 1 already": step("shares of a mean"),
             "The penalty of a layer": step("no penalty"),
             "Only the last micro-batch is in the sum": step("last share"),
             "by its share: apply once": step("apply shares"),

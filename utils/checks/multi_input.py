@@ -737,13 +737,15 @@ def _steps(x, y, start, accum_steps, clip_norm):
             -clipped(gradient(everything, penalty=2 * PENALTY)),
         "The micro-batches have different sizes, and count alike: weigh each by its share of the rows.":
             -clipped(total / accum_steps),
+        "The sum was divided by accum_steps: its shares add up to 1 already.": -clipped(mean / accum_steps),
         "A remainder of the rows was left out.": -clipped(gradient(np.arange(dropped))),
         "Each micro-batch was clipped; add up first, and clip once.": -shares @ [clipped(g) for g in each],
         "The share of each micro-batch was clipped; add up first, and clip once.": -shared,
         "The share of each micro-batch was clipped, and then the sum: clip once.": -clipped(shared),
         "Nothing was clipped.": -mean,
         "The norm was clipped to 1, not to self.clip_norm.": -clipped(mean, 1.0),
-        "The sum was clipped and divided afterward: divide first.": -clipped(total) / accum_steps,
+        "The sum was clipped and divided afterward: divide first.":
+            -clipped(total) / accum_steps if np.linalg.norm(total) > clip_norm else -mean,
         "Each tensor was clipped by itself; the norm is that of all together.":
             -np.concatenate([clipped(mean[:2]), clipped(mean[2:4]), clipped(mean[4:])]),
         "Each entry was clipped by value; the norm is asked for.": -np.clip(mean, -clip_norm, clip_norm),
