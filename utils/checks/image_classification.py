@@ -450,7 +450,7 @@ def _frozen_base() -> tuple[tf.keras.Model, tf.keras.Model]:
     model = tf.keras.Model(image, layers.Dense(3)(layers.BatchNormalization()(inside)))
     rng = np.random.default_rng()
     for weight in model.weights:  # as after a training: none is what a new layer starts with
-        weight.assign(weight + rng.uniform(0.1, 0.5, weight.shape))
+        weight.assign(weight.numpy() + rng.uniform(0.1, 0.5, weight.shape))
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)
     model.compile(tf.keras.optimizers.SGD(0.1), loss)
     return model, base
