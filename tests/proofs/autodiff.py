@@ -269,13 +269,20 @@ def wrong_one_by_allclose(functions, x):
     return -1
 
 
-def wrong_one_by_component(functions, x):
-    """Divide each difference by its own slope: where that is 0, a right gradient is as wrong as can be."""
-    errors = []
-    for f in functions:
-        by_tape, judged = _slopes(f, x), _judge(f, x)
-        errors.append(np.max(abs(by_tape - judged) / np.maximum(abs(judged), 1e-300)))
-    return int(np.argmax(errors))
+def wrong_one_by_component(least):
+    """Return an answer that divides each difference by its own slope, or by `least` where that is less.
+
+    Where the slope is 0, a right gradient is then as wrong as can be, of a large function even by 1e-8.
+    """
+
+    def answer(functions, x):
+        errors = []
+        for f in functions:
+            by_tape, judged = _slopes(f, x), _judge(f, x)
+            errors.append(np.max(abs(by_tape - judged) / np.maximum(abs(judged), least)))
+        return int(np.argmax(errors))
+
+    return answer
 
 
 def wrong_one_with_step_of_size_x(functions, x):
@@ -332,6 +339,28 @@ def wrong_one_absolutely(functions, x):
     return _errors(functions, x, lambda a, b: np.abs(a - b).max())
 
 
+def wrong_one_by_length_of_the_difference(functions, x):
+    """Compare the length of the difference with that of the slopes: one of 20 that is 2 % off is half a percent."""
+    judged = [_judge(f, x) for f in functions]
+    wrong = [
+        np.linalg.norm(_slopes(f, x) - j) > 1e-2 * np.linalg.norm(j) for f, j in zip(functions, judged, strict=True)
+    ]
+    return wrong.index(True) if any(wrong) else -1
+
+
+def wrong_one_where(told):
+    """Return an answer that compares the components of which told(x, judged) says that they count."""
+
+    def answer(functions, x):
+        errors = []
+        for f in functions:
+            by_tape, judged = _slopes(f, x), _judge(f, x)
+            errors.append(np.max(np.where(told(x.numpy(), judged), abs(by_tape - judged), 0) / abs(judged).max()))
+        return int(np.argmax(errors)) if max(errors) > 1e-4 else -1
+
+    return answer
+
+
 def product_by_double_tape(f, x, v):
     with tf.GradientTape() as outer:
         outer.watch(x)
@@ -372,6 +401,12 @@ def product_by_difference(f, x, v):
     return (_gradient(f, x + 1e-3 * v) - _gradient(f, x - 1e-3 * v)) / 2e-3
 
 
+def product_at_the_first_point():
+    """Return an answer that keeps the point of a function's first call."""
+    known = {}
+    return lambda f, x, v: product_by_double_tape(f, known.setdefault(f, x), v)
+
+
 def product_remembered():
     """Return an answer that remembers its results by the number of variables."""
     known = {}
@@ -401,12 +436,6 @@ PROOFS = {
         wrong={
             "the value of the function": lambda f, x: f(tf.constant(x, tf.float32)),
             "minus the slope": lambda f, x: -_watched(f, x),
-def product_at_the_first_point():
-    """Return an answer that keeps the point of a function's first call."""
-    known = {}
-    return lambda f, x, v: product_by_double_tape(f, known.setdefault(f, x), v)
-
-
             "behind the point of x was cut off": lambda f, x: _watched(f, int(x)),
             "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
             "our function returns nothing": slope_of_what_came,
@@ -540,8 +569,16 @@ def product_at_the_first_point():
                 [f if np.any(_slopes(f, x)) else SMOOTH[0] for f in functions], x
             ),
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
-            "compare with the largest component": wrong_one_by_component,
+            "compare with the largest component": wrong_one_by_component(1e-300),
             "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
+            "in a mean, a sum or a length of all": wrong_one_by_length_of_the_difference,
+            "a slope of 0 is no measure": wrong_one_by_component(1e-8),
+            "Leave no component out": wrong_one_where(lambda x, judged: x != 0),
+            "nor where the slope is": wrong_one_where(lambda x, judged: abs(judged) > 1e-6 * abs(judged).max()),
+            "A step that is a share of x": lambda functions, x: wrong_one_with(1e-5 * abs(x.numpy()).max())(
+                functions, x
+            ),
+            "whatever its sign": lambda functions, x: _errors(functions, x, lambda a, b: abs(a - b).max() / b.max()),
             "two entries near 1e12 in size": wrong_one_with_step_of(lambda x: abs(x.mean())),
             "where x is far below 0": wrong_one_with_step_of(np.max),
             "Is there a step of 0?": wrong_one_with_steps_of_x_and_one,
@@ -588,6 +625,7 @@ def product_at_the_first_point():
             "That is minus H v": lambda f, x, v: -product_by_double_tape(f, x, v),
             "That is the mean of the products": lambda f, x, v: product_by_double_tape(f, x, v / len(x)),
             "4 variables, float64: expected": product_remembered(),
+            "sum(x³), x = [": product_at_the_first_point(),
             "float16 is expected": lambda f, x, v: tf.cast(
                 product_by_double_tape(f, x, v), tf.float64 if x.dtype == tf.float64 else tf.float32
             ),
@@ -596,4 +634,3 @@ def product_at_the_first_point():
         raises=lambda f, x, v: tape.gradient(f(x), x),  # noqa: F821
     ),
 }
-            "sum(x³), x = [": product_at_the_first_point(),

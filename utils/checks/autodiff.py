@@ -300,6 +300,8 @@ SMOOTH = (
 
 
 BENT_UNEVENLY = (0, 1, 3, 4)  # those of SMOOTH whose slopes differ from one another
+IN_BETWEEN = (1, 2, 3)  # not the index that is said where none is found
+POSITIVE = (0.9, 1.2, 0.7, 1.1)  # entries at which all slopes of SMOOTH are positive
 
 
 def _scaled(f: Callable, size: float) -> Callable:
@@ -310,6 +312,12 @@ def _flip_one(gradient: tf.Tensor) -> tf.Tensor:
     """Turn the sign of one component, whichever."""
     d = gradient.shape[0]
     return tf.where(np.arange(d) == np.random.default_rng().integers(d), -gradient, gradient)
+
+
+def _raise_flat_one(gradient: tf.Tensor) -> tf.Tensor:
+    """Give a slope to the component that has none."""
+    flat = np.arange(gradient.shape[0]) == tf.argmin(tf.abs(gradient))
+    return tf.where(flat, 0.5 * tf.reduce_max(tf.abs(gradient)), gradient)
 
 
 def _flip_last(gradient: tf.Tensor) -> tf.Tensor:
@@ -375,6 +383,21 @@ def _wide(f: Callable) -> Callable:
     return lambda x: 1e12 * f(x / 1e12)
 
 
+def _flat_at_zero(f: Callable) -> Callable:
+    """Return `f`, made flat in each entry that is 0."""
+    return lambda x: f(1 + x**2)
+
+
+def _rising_from_zero(f: Callable) -> Callable:
+    """Return `f`, with a slope where all entries are 0."""
+    return lambda x: f(1 + x)
+
+
+def _falling(f: Callable) -> Callable:
+    """Return `f` upside down: where all slopes were positive, all are below 0."""
+    return lambda x: -f(x)
+
+
 def _of_a_difference(f: Callable) -> Callable:
     """Return `f` of the difference of two entries, so that its two slopes add up to 0."""
     return lambda x: f(x[:1] - x[1:])
@@ -403,8 +426,13 @@ PLANTED = (
         Planted(
             "a gradient that is twice the slope", lambda g: 2 * g,
             "Even a factor of two is missed, or the index is that of another function.", times=1, places=places,
+            first=POSITIVE,
         )
         for places in ((4,), (0, 1, 2, 3))  # the last place first: who counts from 1 says 5 there, and nobody else does
+    ),
+    Planted(
+        "a gradient that is twice the slope, of functions whose slopes are all below 0", lambda g: 2 * g,
+        "The largest component is the one that is largest in size, whatever its sign.", form=_falling, first=POSITIVE,
     ),
     Planted("a gradient with one wrong sign", _flip_one, "Compare each component: one alone is wrong."),
     Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
@@ -413,8 +441,13 @@ PLANTED = (
         "The comparison is too loose for 2 %, or a float32 came in.",
     ),
     Planted(
-        "a gradient wrong by half, of a function 1e-12 in size", lambda g: 1.5 * g,
+        "a gradient that is 2 % too large, of a function 1e-12 in size", lambda g: 1.02 * g,
         "Compare relative to the size of the gradient: an absolute difference sees large functions only.", size=1e-12,
+    ),
+    Planted(
+        "a gradient of which one component is 2 % too small, of 20 equal ones", _shorten_one,
+        "The comparison is too loose for 2 % of one component: in a mean, a sum or a length of all, it is less.",
+        d=20, first=20 * (0.8,), times=1, places=IN_BETWEEN,
     ),
     Planted(
         "a gradient of which one component is 2 % too small", _shorten_one,
@@ -448,6 +481,16 @@ PLANTED = (
     Planted(
         "a gradient that is 2 % too large, where an entry of x is 0", lambda g: 1.02 * g,
         "A step of 0 finds no slope, and a slope of 0 is no measure: compare with the largest component.", first=(0,),
+        size=1e-12, places=(0, 4),  # in between stands a large function, with a slope of 0
+    ),
+    Planted(
+        "a gradient that is wrong in one component, where x and the slope are 0", _raise_flat_one,
+        "Leave no component out: neither where x is 0 nor where the slope is.", form=_flat_at_zero, first=(0,),
+    ),
+    Planted(
+        "a gradient that is twice the slope, where the only entry of x is 0", lambda g: 2 * g,
+        "A step that is a share of x is 0 here: let it grow with max(1, |x|).", form=_rising_from_zero, d=1, first=(0,),
+        times=1, places=IN_BETWEEN,
     ),
     Planted(
         "a gradient that is 2 % too large, where an entry of x is -1", lambda g: 1.02 * g,
