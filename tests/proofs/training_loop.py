@@ -750,6 +750,7 @@ PROOFS = {
         ),
     ),
     "exact_resume": Proof(
+            "learning rate 0.0": once_with(lambda w, x, y, rate: (w, x, y, tf.maximum(rate, 1e-3))),
         right=[resume_by(), resume_by_pickle, resume_by_manager, resume_deferred],
         wrong={
             "began with other weights than were reached": resume_by("saved first"),
