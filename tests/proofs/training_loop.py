@@ -865,7 +865,7 @@ PROOFS = {
             "The shape is": lambda *answer: [tf.reshape(part, [-1]) for part in momentum_in_numpy(*answer)],
             "momentum 0.9": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.abs(g), rate, m),
             "velocity is what is added": lambda w, v, g, rate, m: (w - (m * v + rate * g), m * v + rate * g),
-            "learning rate of the first steps is kept": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, 0.1, m),
+            "learning rate of the first steps is kept": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, 0.2, m),
             "expected [[[": lambda w, v, g, rate, m: momentum_in_numpy(w, v, tf.clip_by_value(g, -1e4, 1e4), rate, m),
             "learning rate 0, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate or 0.01, m),
             "learning rate 0.1, momentum 0.99": lambda w, v, g, rate, m: momentum_in_numpy(w, v, g, rate, min(m, 0.95)),
@@ -881,5 +881,7 @@ PROOFS = {
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },
         raises=raising,
+            "it belongs to the gradient alone": lambda w, v, g, rate, m: (w + rate * (m * v - g), rate * (m * v - g)),
+            "learning rate enters twice": lambda w, v, g, rate, m: (w + rate * (m * v - rate * g), m * v - rate * g),
     ),
 }

@@ -664,7 +664,7 @@ def momentum_step(answer):
     """Judge 20 steps against SGD with momentum, with a learning rate that is lowered after ten."""
     other = float(random_numbers(1, 0.3, 0.8)[0])
     for momentum, shape, size, of_gradient, rate, later in (
-        (0.9, (3,), 1, 1, 0.1, 0.05),  # from a velocity of zeros, the others from any
+        (0.9, (3,), 1, 1, 0.2, 0.1),  # from a velocity of zeros, the others from any
         (other, (2, 1, 2), 1, 1e6, 1e-6, 5e-7),
         (0.2, (), 1, 1, 0.1, 0.05),
         (0.99, (3,), 1e-4, 1e-4, 0.1, 0.0),  # a shape again, with another velocity
@@ -685,8 +685,10 @@ def momentum_step(answer):
             "The learning rate of the first steps is kept: it may change from step to step.": "first rate",
         }
         if momentum != 0.9:  # the first run tells it from plain gradient descent; at small rates nothing does
-            rules = {smell: rule for smell, rule in rules.items() if rule != "outside"}
+            rules = {smell: rule for smell, rule in rules.items() if rule not in ("outside", "all", "twice")}
         wrong = {smell: _trajectory(start, gradients, rates, momentum, rule, pushed) for smell, rule in rules.items()}
+            "The learning rate multiplies the old velocity, too: it belongs to the gradient alone.": "all",
+            "The learning rate enters twice, in the velocity and in the step of w: once is enough.": "twice",
         w, velocity = tf.constant(start, tf.float32), tf.constant(pushed, tf.float32)
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
             pair = answer(w, velocity, tf.constant(gradient, tf.float32), float(rate), momentum)
@@ -710,8 +712,9 @@ def _trajectory(w, gradients, rates, momentum, rule="keras", pushed=0.0) -> np.n
     for g, rate in zip(gradients, rates, strict=True):
         old, rate = v, rates[0] if rule == "first rate" else rate
         push = -rate * g * {"uphill": -1, "average": 1 - momentum, "inside": momentum}.get(rule, 1)
-        v = push if rule == "plain" else momentum * v + (-g if rule == "outside" else push)
-        moves = {"nesterov": momentum * v + push, "outside": rate * v, "late": old}
+        kept = momentum * v * (rate if rule == "all" else 1)
+        v = push if rule == "plain" else kept + (-g if rule == "outside" else push)
+        moves = {"nesterov": momentum * v + push, "outside": rate * v, "twice": rate * v, "late": old}
         w = w + moves.get(rule, v)
         path.append(w)
     return np.array(path)
