@@ -598,6 +598,17 @@ class LoggerWithOwnLoss(tf.keras.Model):
     """Reports its own mean squared error, whatever loss compile was given."""
 
     def __init__(self, *args, **kwargs):
+class LoggerTrainingInValidation(logger_by()):
+    """Calls the model in validation as in training."""
+
+    def test_step(self, batch):
+        x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
+        y_pred = self(x, training=True)
+        self.metrics[0].update_state(self.compute_loss(x, y, y_pred, weight))
+        results = self.compute_metrics(x, y, y_pred, weight)
+        return {name: value for name, value in results.items() if name != "gradient_norm"}
+
+
         super().__init__(*args, **kwargs)
         self.trackers = {name: tf.keras.metrics.Mean(name=name) for name in ("loss", "gradient_norm")}
 
@@ -818,6 +829,7 @@ PROOFS = {
             "weights have not moved": logger_by("idle"),
             "loss tracker was never updated": logger_by("no loss"),
             "The metric was never updated": logger_by("never updated"),
+            "or in validation with training=True": LoggerTrainingInValidation,
             "an entry gradient_norm is expected": tf.keras.Model,
             "gradient_norm of the first epoch": logger_by("two alone"),
             "called without training=True": logger_by("no flag"),
@@ -835,7 +847,7 @@ PROOFS = {
             "compute_loss adds them": logger_by("no penalty"),
             "For gradient_norm of three epochs": logger_by("capped"),
             "For mse of three epochs": logger_by("metrics without weights"),
-            "For val_loss of three epochs": logger_by("validation without weights"),
+            "not used in validation": logger_by("validation without weights"),
             "the history has no val_mae": logger_by("loss alone"),
             "every batch counts alike": logger_by("norm by weights"),
             "For loss of three epochs of five batches": logger_by("loss by weights"),

@@ -524,8 +524,9 @@ def _judge_in_other_surroundings(answer) -> None:
             wanted[name].append(value)
         _step_by_hand(dense, of_dense, ids, y, share, as_it_came=False)
         error = (predicted := plain(held_out[0], training=False)) - held_out[1]
-        val_loss = tf.reduce_mean(held_out[2] * _loss_of_each_row(held_out[1], predicted)) + sum(plain.losses)
-        wanted["val_loss"].append(float(val_loss))
+        of_rows, penalty = _loss_of_each_row(held_out[1], predicted), sum(plain.losses)
+        wanted["val_loss"].append(float(tf.reduce_mean(held_out[2] * of_rows) + penalty))
+        wanted["val_loss without weights"].append(float(tf.reduce_mean(of_rows) + penalty))
         wanted["val_mae"].append(float(tf.reduce_mean(tf.abs(error))))
     told = f"a model with an Embedding, a frozen layer and batch normalization, with Adagrad, {on}"
     at_first = {
@@ -550,13 +551,17 @@ def _judge_in_other_surroundings(answer) -> None:
     refuse({made_dense: is_dense}, on=told)
     ends = (
         "the weights end elsewhere than where the optimizer takes them. Does it apply the gradients as they came? Is "
-        "the model called more than once in a step? Then the averages of batch normalization move more than once."
+        "the model called more than once in a step, or in validation with training=True? Then the averages of batch "
+        "normalization move more than once."
     )
     require(np.allclose(reached, by_hand, atol=1e-3), f"For {told}: {ends}")
     often = {
         "mse": {"The weighted metrics had no weights: compute_metrics takes sample_weight, too.":
             wanted["mse without weights"]},
-        "val_loss": {"The model's loss tracker was never updated in validation.": np.zeros(3)},
+        "val_loss": {
+            "The model's loss tracker was never updated in validation.": np.zeros(3),
+            "The sample weights were not used in validation.": wanted["val_loss without weights"],
+        },
     }  # fmt: skip
     for name in ("loss", "gradient_norm", "mae", "mse", "val_loss", "val_mae"):
         on = f"{name} of three epochs of {told}"
@@ -586,7 +591,7 @@ def _optimizer() -> tf.keras.optimizers.Optimizer:
 
 _BY_HAND = (
     "loss", "gradient_norm", "mae", "mse", "unweighted", "squares alone", "no penalty", "norm of the entries",
-    "mse without weights", "val_loss", "val_mae",
+    "mse without weights", "val_loss", "val_loss without weights", "val_mae",
 )  # fmt: skip
 
 
