@@ -473,6 +473,11 @@ PROOFS = {
             "It does not vanish": lambda text: tf.strings.regex_replace(negation(text, marks=""), MARKS, ""),
             "Not and NOT slip through": lambda text: tf.strings.lower(negation(text, lower=None)),
             "a word of its own, not": faulty(contract="n not"),
+            '"It ISN\'T bad, no."': lambda text: negation(
+                tf.strings.lower(tf.strings.regex_replace(text, r"n't\b", " not")), contract=""
+            ),
+            "isn't\\n good": faulty(ends=r"([ \t.,;:!?]|$)", contract=r" not\1"),
+            "a*b 50%": faulty(marks=r"[.,;:!?*+=@$%^~|]"),
             "n't comes first": lambda text: tf.strings.regex_replace(negation(text, contract=""), r"n't\b", " not"),
             "by white space or by nothing": faulty(ends=r"([\s.,;:!?])", contract=r" not\1"),
             "at the start of a text, too": faulty(edge=r"([\s.,;:!?])", glued=r"\1not_\3"),

@@ -21,7 +21,9 @@ ALL_BUT_ONE = [".,;:!?".replace(mark, "") for mark in ".,;:!?"]
 # What is said of an answer to 8.1, and the options of `_kept` that give its words.
 KEPT_WRONGLY = {
     "Lower the case first, or Not and NOT slip through.":
-        [{"lower": str}, {"lower": str, "at_the_end": lambda text: _lower_english(text)}],
+        [{"lower": str}, {"lower": str, "at_the_end": lambda text: _lower_english(text)},
+         {"lower": lambda text: _lower_english(text.replace("N'T", "\0")),
+          "at_the_end": lambda text: text.replace("\0", "n't")}],
     "That lowers the letters of other alphabets, too. Only English letters become lower case, and all other characters "
     "stay.": [{"lower": str.lower}],
     "Words that end in n't are missing: isn't becomes is not.": [{"contract": None}],
@@ -32,7 +34,7 @@ KEPT_WRONGLY = {
         [{"ends": ends} for ends in ("", "(?![a-z])", "(?![a-z0-9])")],
     "A word that ends in n't may be followed by any of the six marks, by white space or by nothing.":
         [{"ends": ends} for ends in (r"(?=\s)", r"(?=\s|$)", r"(?=[\s.,;:!?])", r"(?=[ .,;:!?]|$)",
-                                     *(rf"(?=\s|$|[{five}])" for five in ALL_BUT_ONE))],
+                                     r"(?=[ \t.,;:!?]|$)", *(rf"(?=\s|$|[{five}])" for five in ALL_BUT_ONE))],
     "A word that ends in n't may hold digits, too.": [{"starts": one} for one in ("[a-z]", r"[^\W\d_]")],
     "At the end of the text a negation stays as it is, also with white space behind it.":
         [{"next_one": rf"{NEXT}|\Z"}],
@@ -105,11 +107,12 @@ def keep_negation(answer):
     ]
     words = ("good", "2 hours", "ночь", "_x_", "(so)", '"so"', "élan")
     negations = ("not", "no", "never", "isn't", "can not", "NO")
-    texts += [f"it {no}{gap}{word} end" for no in negations for gap in (" ", " " * 20, "\t", " \n") for word in words]
+    texts += [f"it {no}{gap}{word} end" for no in negations for gap in (" ", " " * 20, "\t", "\n ") for word in words]
     texts += [f"so {no}{gap}{mark}{after}bad" for no in negations for gap in ("", "  ") for mark in ".,;:!?"
               for after in ("", " ")]  # fmt: skip
     texts += [f"so{mark}{no} bad" for no in ("not", "no", "never") for mark in ".,;:!?"]
-    texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n"]
+    texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n", "It ISN'T bad, no."]
+    texts += ["a*b 50% $5 me@x [y] {z} q~r `s` t|u v+w=x y^z a\\b – c — d"]  # marks, and none of the six
     got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
     require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
