@@ -508,6 +508,9 @@ PROOFS = {
             "padding at the end and filled with 3e+38": mean_by_subtraction,
             "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
+            "The shape is (1,) and": lambda embedded, ids: (
+                mean_by_where(embedded, ids)[0] if len(ids) == 1 else mean_by_where(embedded, ids)
+            ),
             "filled with 2: expected": lambda embedded, ids: tf.clip_by_value(mean_by_where(embedded, ids), -2, 2),
             "padding was averaged in": lambda embedded, ids: tf.reduce_mean(embedded, 1),
             "not by all steps": lambda embedded, ids: tf.reduce_mean(_real(embedded, ids) * embedded, 1),

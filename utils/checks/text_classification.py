@@ -208,7 +208,7 @@ def masked_mean(answer):
             "That divides by one word too many: use a maximum against 0/0, not + 1.": total / (counts + 1),
             "That divides by the words of the whole batch: each review has its own count.": total / real.sum(),
             "That is one vector for the batch: average over axis 1 and leave the reviews apart.":
-                total.sum(0) / real.sum(),
+                total.sum(0) / real.sum() if len(lengths) > 1 else want,  # of one review, its axis may be lost
             "The count leaves the padding out, the sum does not: where is the mask?":
                 embedded.sum(1) / counts_or_1,
             "That takes padding to stand at the end: it is where the ids are 0, wherever that is.":
