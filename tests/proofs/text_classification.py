@@ -199,8 +199,12 @@ def mean_by_subtraction(embedded, ids):
     return tf.math.divide_no_nan(tf.reduce_sum(embedded, 1) - padding, tf.reduce_sum(_real(embedded, ids), 1))
 
 
+def without_marks_only(text):
+    return "".join(c for c in text if c.isalnum() or c.isspace())
+
+
 def without_marks(text):
-    return " ".join("".join(c for c in text if c.isalnum() or c.isspace()).split())
+    return " ".join(without_marks_only(text).split())
 
 
 def plain(text):
@@ -564,6 +568,11 @@ PROOFS = {
             "str.split and str.isspace know": by_key(
                 lambda text: plain("".join(c for c in text if c in " \t\n" or not c.isspace()))
             ),
+            "however long it is": by_key(
+                lambda t: re.sub(r"\s", " ", without_marks_only(t.lower())).replace("  ", " ").strip()
+            ),
+            "is a copy: expected [ 1,  2": by_key(lambda text: plain(text.replace("\n", ""))),
+            "'a good good film'": by_key(lambda text: " ".join(dict.fromkeys(plain(text).split()))),
             "beginning of a text": by_key(lambda text: plain(text)[:50]),
             "has two places": copies_counted_once,
             "floats came": lambda a, b: np.array(copies(a, b), float),
@@ -583,6 +592,9 @@ PROOFS = {
             "other white space": lambda a, b: copies(a, b, lambda t: re.sub(r"[^\w\s]", "", t.lower())),
             "A mark between two spaces": lambda a, b: copies(
                 a, b, lambda t: re.sub(r"[^\w\s]|_", "", " ".join(t.lower().split()))
+            ),
+            "the white space afterward: a mark": by_key(
+                lambda t: re.sub(r"[^\w\s]|_", "", " ".join(t.lower().split())).strip()
             ),
             "Only exact copies": lambda a, b: copies(a, b, str),
             "in another order": lambda a, b: copies(a, b, lambda text: " ".join(sorted(plain(text).split()))),

@@ -262,8 +262,8 @@ def find_duplicates(answer):
     train = [" ".join(words[i : i + 4]) for i in range(0, 40, 4)] + ["a good film"]
     a, b, c = (train[i] for i in rng.permutation(10)[:3])
     test = [
-        "new " + a, "A good film!", a, a[:-2], c.upper(), "film good a", b.replace(" ", "  ") + "\n", "not " + b,
-        "new " + a, c.replace(" ", "\t") + "...", "good film", "", a,
+        "new " + a, "A good film!", a, a[:-2], c.upper(), "film good a", b + "\n", b.replace(" ", " " * 20), "not " + b,
+        "new " + a, c.replace(" ", "\t") + "...", b.replace(" ", "\n"), "good film", "a good good film", "", a,
     ]  # fmt: skip
     odd = ["a well-made film", "до свидания друг", "the end_of it", "10 stars", "it is so", "!?"]
     odd_test = [
@@ -332,6 +332,10 @@ def find_duplicates(answer):
                 lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c in " \t\r\n").split()),
             "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
                 lambda text: _no_marks(" ".join(text.lower().split())),
+            "Take out the marks first, the white space afterward: a mark between two spaces leaves two.":
+                lambda text: _no_marks(" ".join(text.lower().split())).strip(),
+            "A run of white space becomes one space however long it is: split, and join again.":
+                lambda text: re.sub(r"\s", " ", _no_marks(text.lower())).replace("  ", " ").strip(),
             "Copies with other white space were missed: split, and join again.": lambda text: _no_marks(text.lower()),
             "White space at the ends is left out, too.": lambda text: re.sub(r"\s+", " ", _no_marks(text.lower())),
             "All white space was left out: a run of it becomes one space.": lambda text: "".join(_plain(text).split()),
