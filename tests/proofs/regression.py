@@ -32,6 +32,16 @@ def never_adapted(x, y):
     return tf.keras.Model(inner.inputs, back(y)(inner.outputs[0]))
 
 
+def scaled_by_y(x, y):
+    """Scale x by the mean and deviation of y, which serves where both are of one size."""
+    normalize = tf.keras.layers.Normalization(mean=[y.mean()], variance=[y.var()])
+    body = [tf.keras.layers.Dense(16, activation="relu"), tf.keras.layers.Dense(1)]
+    inner = tf.keras.Sequential([tf.keras.layers.Input((1,)), normalize, *body])
+    inner.compile(tf.keras.optimizers.Adam(0.02), "mse")
+    inner.fit(x, (y - y.mean()) / y.std(), epochs=20, batch_size=60, verbose=0)
+    return tf.keras.Sequential([tf.keras.layers.Input((1,)), inner, back(y)])
+
+
 def by_sequential(x, y):
     """One model inside another, tanh, and `Normalization` with invert as the way back."""
     normalize = tf.keras.layers.Normalization(mean=[x.mean()], variance=[x.var()])
@@ -499,6 +509,9 @@ PROOFS = {
             "an activation that cuts it": lambda x, y: tf.keras.Sequential([by_weights(x, y), tf.keras.layers.ReLU()]),
             "or more epochs": rough,
             "not added again": without_the_mean,
+            "does not multiply by its deviation": lambda x, y: with_another_end(x, y, lambda z, m, s: z + m),
+            "by the variance of y": lambda x, y: with_another_end(x, y, lambda z, m, s: z * s**2 + m),
+            "umbers from x_train": scaled_by_y,
             "Multiply first, then add": lambda x, y: with_another_end(x, y, lambda z, m, s: (z + m) * s),
             "with mean and deviation of x": lambda x, y: with_another_end(
                 x, y, lambda z, m, s: z * float(x.std()) + float(x.mean())

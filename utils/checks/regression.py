@@ -12,8 +12,11 @@ from utils.checks.engine import NotYet, attempted, counted, exercise, expect, re
     why="Trained in scaled units, shipped in those of the reader: one learning rate serves any units.",
 )
 def repair_regression(answer):
-    """Train on a fresh line in tiny units, and judge on fresh points; for a diagnosis, also on lines in other units."""
-    x_unit, y_unit = 10 ** np.random.default_rng().uniform((-7, -7), (-5, -6))
+    """Train on a fresh line in tiny units, and judge on fresh points; for a diagnosis, also on lines in other units.
+
+    x is far smaller than y, so that the numbers of the one do not scale the other.
+    """
+    x_unit, y_unit = 10 ** np.random.default_rng().uniform((-7.4, -6.1), (-7.1, -6))
     tiny = _Line(x_unit, y_unit)
     tiny.train(answer)
     if tiny.times < 2:
@@ -31,11 +34,11 @@ def repair_regression(answer):
         small_x.train(answer)
         refuse({f"{plain.said} On a line with x up to 3 it was good. {in_x}": small_x.times < 2})
         refuse(plain.misconceptions())
-    tiny_y = _Line(1.0, y_unit)
-    tiny_y.train(answer)
+    tiny_x = _Line(x_unit, 1.0)
+    tiny_x.train(answer)
     there = f"{tiny.said} On a line in other units it was good: the repair holds in those units only."
     in_y = "In units of y so large, squared errors and their gradients nearly vanish: is the *loss* in scaled units?"
-    refuse({f"{there} {in_y if tiny_y.times >= 10 else in_x}": tiny.times >= 10})  # raw x alone may fall a bit short
+    refuse({f"{there} {in_x if tiny_x.times >= 10 else in_y}": tiny.times >= 10})
     refuse(tiny.misconceptions())
 
 
@@ -73,6 +76,8 @@ class _Line:
         shift = np.mean(np.asarray(self.y_new, np.float64) - self.y_pred)
         off = f"All predictions are about {abs(shift):,.3g} too {'small' if shift > 0 else 'great'}"
         in_deviations = self.y_pred * self.y.std() + self.y.mean()
+        not_scaled = (self.y_pred - self.y.mean()) * self.y.std() + self.y.mean()
+        by_variance = (self.y_pred - self.y.mean()) / self.y.std() + self.y.mean()
         mean_not_scaled = self.y_pred - self.y.mean() * self.y.std() + self.y.mean()
         by_x = (self.y_pred - self.x.mean()) / self.x.std()
         of_scaled = _predicted(self.model, (self.x_new - self.x.mean()) / self.x.std(), self.where)
@@ -83,6 +88,10 @@ class _Line:
         shows = {
             "The predictions are in deviations of y, not in its units: the way back is missing in the model.":
                 self._times(in_deviations) <= 2,
+            "The way back adds the mean of y, and does not multiply by its deviation before.":
+                self._times(not_scaled) <= 2,
+            "The way back multiplies by the variance of y: take its square root, the deviation.":
+                self._times(by_variance) <= 2,
             f"{off}: the mean of y was multiplied by the deviation, too. Multiply first, then add it.":
                 self.times >= 10 and self._times(mean_not_scaled) <= 2,
             f"{off}: the mean of y was taken away, and not added again.":
@@ -101,10 +110,11 @@ class _Line:
                 self._times(of_scaled) <= 2,
             "No prediction is negative, and most of y is: does the model end in an activation that cuts it?":
                 np.all(self.y_pred >= 0),
-            "It answers the same for every x: no unit of the hidden layer fires, or nothing was trained.":
+            "It answers the same for every x: was it trained, does a hidden unit fire, and is x still there behind its "
+            "scaling?":
                 np.ptp(self.y_pred) <= 1e-6 * np.abs(self.y_pred).max(),
-            "That is no better than always the mean. Are both ends scaled by numbers from x_train and y_train, and are "
-            "the steps of Adam large enough?": self.times >= as_good_as_the_mean,
+            "That is no better than always the mean. Are both ends scaled once, by numbers from x_train and y_train, "
+            "and are the steps of Adam large enough?": self.times >= as_good_as_the_mean,
             "It is on the way. Are both ends scaled once, by numbers from x_train and y_train (no variance), and is "
             "there no activation at the end? Then larger steps first, smaller ones at the end, or more epochs.": True,
         }  # fmt: skip
