@@ -547,6 +547,7 @@ PROOFS = {
             "should be (1, 1)": lambda t, x: np.squeeze(by_variance(t, x)),
             "a column whose deviation is 7e-07": scaled_by(std_of=lambda t, x: np.maximum(t.std(0), 1e-6)),
             "whose deviation is 7e-07": scaled_by(std_of=lambda t, x: np.where(t.std(0) < 1e-6, 1, t.std(0))),
+            "whose entry [": lambda t, x: np.where(t[0] == t[-1], 0, by_variance(t, x)),
             "got an array of shape (5, 3)": scaled_by(std_of=lambda t, x: t.std(0) + 1e-5),
             "up to 1000 deviations": by_squares,
             "shape (600, 70)": lambda t, x: by_variance(t[:256], x),

@@ -165,6 +165,7 @@ def normalize(answer):
         x_train = (size * (rng.normal(size=(n, d)) + shift)).astype("float32")
         x = (size * (2 * rng.normal(size=(m, d)) + shift + 1)).astype("float32")
         x[0] += outlier * size  # stays one
+        x_train[[1, -1]] = x_train[0]  # equal rows do not make a column constant
         layer = tf.keras.layers.Normalization()
         layer.adapt(x_train)
         mean, deviation, both = x_train.mean(0), x_train.std(0), np.concatenate([x_train, x])
