@@ -298,6 +298,15 @@ def one_after_the_other(pipelines, x_train, y_train, x_test):
     return tf.constant([not np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(together, single, strict=True)])
 
 
+def signed(pipelines, x_train, y_train, x_test, sign=1):
+    """Predict each row by itself, and all together; see differences to one side only."""
+    found = []
+    for pipeline in pipelines:
+        single = np.vstack([pipeline(x_train, y_train, row[np.newaxis]) for row in x_test])
+        found.append(np.max(sign * (pipeline(x_train, y_train, x_test) - single)) > 1e-4 * np.std(y_train))
+    return found
+
+
 def halves(pipelines, x_train, y_train, x_test):
     """Keep the first half and replace the second, then the other way round."""
     first = np.arange(len(x_test))[:, np.newaxis] < 10
@@ -585,9 +594,11 @@ PROOFS = {
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little, tolerance=1e-6),
             "one column of the rows only": leaks_by(others_far_in_one_column),
-            "each of 20 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:10], *parts),
+            "each of 24 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:12], *parts),
             "missed. Keep one row": first_only,
             "the other rows change nothing": two_too_many,
+            "without their sign": signed,
+            "up or down": lambda *given: signed(*given, sign=-1),
             "One answer for each": lambda *given: 3,
             "True or False is expected": lambda pipelines, *parts: [p(*parts)[0, 0] for p in pipelines],
             "returns nothing": lambda *given: None,

@@ -236,6 +236,8 @@ def _kinds(column: int) -> dict:
         "row before": (_less_another_row(_fitted(lambda x_train, x_test: x_train), 1), True),
         "row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -1), True),
         "second row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -2), True),
+        "raised": (_shifted_by_spread(_fitted(None), 1), True),
+        "lowered": (_shifted_by_spread(_fitted(None), -1), True),
     }
 
 
@@ -281,6 +283,8 @@ def _judge_flags(answer, kinds: dict, times: int, y_unit: float) -> None:
         "not, and replace the one before it.": set(missed) == {"row before"},
         "A kind of leak was missed: a row looks at one of those after it. Watch a row that has some, and replace all "
         "rows but that one.": missed and set(missed) <= {"row after", "second row after"},
+        "One kind of leak was missed: the other rows move all predictions one way, up or down. Compare the size of the "
+        "differences, without their sign.": set(missed) in ({"raised"}, {"lowered"}),
         f"{counted(len(false), 'honest one')} among them: the other rows change nothing but the seventh digit.": false,
         f"{counted(len(missed), 'leak')} missed. Keep one row, replace all others, compare.": missed,
     }.items()})  # fmt: skip
@@ -316,6 +320,16 @@ def _less_another_row(pipeline, places: int):
         return pipeline(x_train, y_train, rows)
 
     return lagged
+
+
+def _shifted_by_spread(pipeline, sign: int):
+    """Return the pipeline whose predictions are all raised, or lowered, by the spread of the test rows: 0 for one."""
+
+    def shifted(x_train, y_train, x_test):
+        spread = np.mean(np.std(x_test, axis=0) / np.std(x_train, axis=0))
+        return pipeline(x_train, y_train, x_test) + sign * spread * np.std(y_train)
+
+    return shifted
 
 
 def _in_batches(pipeline):
