@@ -593,7 +593,7 @@ PROOFS = {
             "A mark between two spaces": lambda a, b: copies(
                 a, b, lambda t: re.sub(r"[^\w\s]|_", "", " ".join(t.lower().split()))
             ),
-            "the white space afterward: a mark": by_key(
+            "The ends are right, and a mark": by_key(
                 lambda t: re.sub(r"[^\w\s]|_", "", " ".join(t.lower().split())).strip()
             ),
             "Only exact copies": lambda a, b: copies(a, b, str),

@@ -332,7 +332,7 @@ def find_duplicates(answer):
                 lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c in " \t\r\n").split()),
             "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
                 lambda text: _no_marks(" ".join(text.lower().split())),
-            "Take out the marks first, the white space afterward: a mark between two spaces leaves two.":
+            "The ends are right, and a mark between two spaces still leaves two: take out the marks first.":
                 lambda text: _no_marks(" ".join(text.lower().split())).strip(),
             "A run of white space becomes one space however long it is: split, and join again.":
                 lambda text: re.sub(r"\s", " ", _no_marks(text.lower())).replace("  ", " ").strip(),
