@@ -155,6 +155,25 @@ def huber_of_signed_far_error(y_true, y_pred, delta=1.0):
     return _mean_last(tf.where(tf.abs(error) <= delta, 0.5 * error**2, delta * (error - 0.5 * delta)))
 
 
+def huber_between(y_true, y_pred, delta=1.0):
+    """Leaves an error of exactly delta out of both pieces."""
+    size = tf.abs(y_true - y_pred)
+    far = tf.where(size > delta, delta * (size - delta / 2), 0.0)
+    return _mean_last(tf.where(size < delta, 0.5 * size**2, 0.0) + far)
+
+
+def huber_twice_at_the_border(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    far = tf.where(size >= delta, delta * (size - delta / 2), 0.0)
+    return _mean_last(tf.where(size <= delta, 0.5 * size**2, 0.0) + far)
+
+
+def huber_without_half_of_near(y_true, y_pred, delta=1.0):
+    size = tf.abs(y_true - y_pred)
+    near = tf.minimum(size, delta)
+    return _mean_last(near**2 + delta * (size - near))
+
+
 def pinball_by_where(y_true, y_pred, tau=0.5):
     return _mean_last(tf.where(y_true > y_pred, tau * (y_true - y_pred), (1 - tau) * (y_pred - y_true)))
 
@@ -414,6 +433,13 @@ def focal_by_cross_entropy(y_true, logits, gamma=2.0):
     return cross * tf.math.exp(-gamma * opposite)
 
 
+def focal_by_difference(y_true, logits, gamma=2.0):
+    """Takes the logarithm of 1 - p_t for that of p_t minus the logit, two large numbers with large slopes."""
+    t = (2 * y_true - 1) * logits
+    log_p = tf.math.log_sigmoid(t)
+    return -tf.exp(gamma * (log_p - t)) * log_p
+
+
 def focal_of_both(y_true, logits, gamma=2):
     yes, no = (-tf.keras.ops.log_sigmoid(z) for z in (logits, -logits))
     return y_true * tf.exp(-gamma * no) * yes + (1 - y_true) * tf.exp(-gamma * yes) * no
@@ -530,6 +556,13 @@ PROOFS = {
             "not half of delta": lambda y, p, delta: _mean_last(
                 tf.where(tf.abs(y - p) <= delta, 0.5 * (y - p) ** 2, delta * (tf.abs(y - p) - 0.5))
             ),
+            "not all of it": lambda y, p, delta: _mean_last(
+                tf.where(tf.abs(y - p) <= delta, 0.5 * (y - p) ** 2, delta * (tf.abs(y - p) - delta))
+            ),
+            "part of a large error that is near": huber_without_half_of_near,
+            "twice the loss": lambda y, p, delta: 2 * huber_by_pieces(y, p, delta),
+            "left out by both pieces": huber_between,
+            "counted by both pieces": huber_twice_at_the_border,
             "divided by delta": lambda y, p, delta: huber_by_pieces(y, p, delta) / delta,
             "minus the gradient": _by_hand(huber_by_pieces, lambda dy: -dy[:, None]),
             "negative error is not small": huber_of_signed_error,
@@ -615,6 +648,7 @@ PROOFS = {
             "the mask 101 000 011": masked_of_small_errors,
             "the mask 1111 1000": masked_one_sided,
             "a sum; a mean": masked_sum,
+            "half the mean": lambda y, p, mask: masked_by_where_twice(y, p, mask) / 2,
             "one value for each row": masked_each_row,
             "and was then multiplied by 0": masked_squared_first,
             "overflowed": masked_difference_first,
@@ -647,7 +681,7 @@ PROOFS = {
             lambda y, z: tf.keras.ops.binary_crossentropy(y, z, from_logits=True),
         ],
         wrong={
-            "it holds nan or inf": bce_by_branches_alone,
+            "the branch that tf.where does not take": bce_by_branches_alone,
             "For three axes": lambda y, z: (
                 tf.reduce_mean(bce_by_tensorflow(y, z), axis=-1) if len(z.shape) == 3 else bce_by_tensorflow(y, z)
             ),
@@ -661,6 +695,7 @@ PROOFS = {
             "one loss for each element": lambda y, z: tf.reduce_mean(bce_by_softplus(y, z)),
             "nothing is averaged here": lambda y, z: tf.keras.losses.binary_crossentropy(y, z, from_logits=True),
             "soft label counts for both": lambda y, z: tf.nn.softplus(tf.where(y > 0.5, -z, z)),
+            "for labels of 0 and 1 alone": lambda y, z: tf.nn.softplus((1 - 2 * y) * z),
             "apply the sigmoid once": lambda y, z: bce_by_softplus(y, tf.sigmoid(z)),
             "two logits of 8.5": bce_of_lines,
             "gradient for two logits of 8.5": bce_of_far_lines,
@@ -683,6 +718,7 @@ PROOFS = {
         right=[
             focal_by_log_sigmoid,
             focal_by_cross_entropy,
+            focal_by_difference,
             focal_of_both,
             focal_by_power_inside,
             focal_by_rest,
@@ -705,6 +741,7 @@ PROOFS = {
             "sign is wrong": lambda y, z, gamma: -focal_by_log_sigmoid(y, z, gamma),
             "one loss for each element": lambda y, z, gamma: tf.reduce_mean(focal_by_log_sigmoid(y, z, gamma)),
             "0.25 and 0.75": focal_with_alpha,
+            "A weight of 0.25 came in": lambda y, z, gamma: focal_by_log_sigmoid(y, z, gamma) / 4,
             "do not go by way of the probability": focal_of_the_paper,
             "puts a lid on the loss": lambda y, z, gamma=2.0: focal_by_log_sigmoid(
                 y, tf.clip_by_value(z, -50, 50), gamma
