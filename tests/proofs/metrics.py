@@ -401,6 +401,16 @@ class F1ByIntegers(F1BySums):
         return super().parts(y * says + y * (1 - says), y_pred, w)
 
 
+def f1_of_batches(where):
+    """Return a metric that leaves out the batches where nothing fits."""
+
+    def parts(self, y_true, y_pred, w):
+        some = tf.reduce_any(where(flat(y_true) > 0.5, flat(y_pred) > 0.5))
+        return {key: tf.where(some, value, 0.0) for key, value in F1BySums.parts(self, y_true, y_pred, w).items()}
+
+    return type("F1OfSomeBatches", (F1BySums,), {"parts": parts})
+
+
 def f1_with(answer):
     return type("F1", (F1BySums,), {"answer": lambda self, **sums: answer(**sums)})
 
@@ -432,6 +442,12 @@ class F1OfTables(F1BySums):
         w = tf.ones_like(y) if w is None else w
         sums = {"found": w * y * says, "called": w * says, "real": w * y}
         return {"right": 0.0, "all": 0.0, **{key: tf.reduce_sum(value) for key, value in sums.items()}}
+
+
+class F1OfOneTable(F1BySums):
+    def parts(self, y_true, y_pred, w):
+        y, says, w = tf.cast(y_true, tf.float32), tf.cast(y_pred > 0.5, tf.float32), 1.0 if w is None else w
+        return {key: tf.reduce_sum(w * count) for key, count in (("found", y * says), ("called", says), ("real", y))}
 
 
 class F1OfThreeTables(F1BySums):
@@ -844,6 +860,14 @@ class CalibrationSummed(CalibrationAveraged):
     by_size = True
 
 
+class CalibrationOfRightBatches(Calibration):
+    """Leaves out the batches without a right answer, as one of the drawn ones may be."""
+
+    def parts(self, y_true, y_pred, w):
+        some = tf.reduce_any(tf.argmax(y_pred, axis=1) == tf.cast(y_true, tf.int64))
+        return {key: tf.where(some, value, 0.0) for key, value in super().parts(y_true, y_pred, w).items()}
+
+
 def refuse(weights):
     if weights is not None:
         raise ValueError("no weights here")
@@ -1175,7 +1199,7 @@ PROOFS = {
             "Only the denominator": MeanOfTotal,
             "made a table": MeanOfTables,
             "A small sum of weights": MeanAtLeast1,
-            "A small number was added": MeanWithEpsilon,
+            "a small number was added to it": MeanWithEpsilon,
             "were cut or rounded": reweighed(MeanBySums, at_most_3),
             "which has none": MeanDecidesOnce,
             "share a state": MeanShared,
@@ -1185,7 +1209,7 @@ PROOFS = {
             "y_pred of shape": MeanBetween0And1,
             "For y_pred of shape": MeanOfThe32,
             "got nan": MeanTouchedByLabels,
-            "weights [3e-07, 6e-07]": MeanAtLeast001,
+            "weights [3e-07, 6e-07]: expected 0.6, got 5.4e-05. A small sum": MeanAtLeast001,
             "Something is None: often a size": MeanOfStaticSize,
             "inside a compiled step it raised": MeanOfTwoDtypes,
             "kept for the next one": MeanOnSelf,
@@ -1226,7 +1250,11 @@ PROOFS = {
             "intersection over union": f1_with(
                 lambda found, called, real, **_: tf.math.divide_no_nan(found, called + real - found)
             ),
+            "A batch without a yes in y_true": f1_of_batches(lambda y, says: y),
+            "A batch without a yes in y_pred": f1_of_batches(lambda y, says: says),
+            "A batch without a yes that was found": f1_of_batches(lambda y, says: y & says),
             "made a table": F1OfTables,
+            "made a table of the found": F1OfOneTable,
             "made a table of each count": F1OfThreeTables,
             "Weights of shape (n,) against (n, 1)": F1OfWeightTables,
             "The probabilities themselves": F1OfProbabilities,
@@ -1242,7 +1270,9 @@ PROOFS = {
             "y_true of dtype uint32": F1WithoutUint32,
             "left the range of uint8": F1InDtypeOfLabels,
             "For 600 examples": F1OfThe256,
-            "A small number was added": f1_with(lambda found, called, real, **_: 2 * found / (called + real + 1e-7)),
+            "a small number was added to it": f1_with(
+                lambda found, called, real, **_: 2 * found / (called + real + 1e-7)
+            ),
             "were cut or rounded": reweighed(F1BySums, at_most_3),
             "A small sum of weights": f1_with(
                 lambda found, called, real, **_: 2 * found / tf.maximum(called + real, 1.0)
@@ -1250,7 +1280,7 @@ PROOFS = {
             "must bring back all of the state": forgetting(F1BySums, "called"),
             "reset_state must bring back all": F1ResetsHalf,
             "For y_true of dtype": F1AboveABit,
-            "weights [3e-07, 6e-07, 1e-06]": f1_with(f1_with_epsilons),
+            "weights [3e-07, 6e-07, 1e-06]: expected 0.5, got 0.4286. A small sum": f1_with(f1_with_epsilons),
             "There is no number yet": in_numbers(F1BySums),
         },
         raises=Raising,
@@ -1309,6 +1339,7 @@ PROOFS = {
             ),
             "batch by batch and averaged": CalibrationAveraged,
             "absolute value was taken batch by batch": CalibrationSummed,
+            "expected 0.": CalibrationOfRightBatches,
             "gap of the whole": calibration_with(
                 lambda c, r, n: tf.math.divide_no_nan(tf.abs(tf.reduce_sum(r - c)), tf.reduce_sum(n))
             ),
@@ -1327,7 +1358,7 @@ PROOFS = {
             "from 256 on": CalibrationOfUint8,
             "an example counts as often as its weight says": reweighed(Calibration, tf.floor),
             "were cut or rounded": reweighed(Calibration, at_most_3),
-            "A small number was added": calibration_with(
+            "a small number was added to it": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / (tf.reduce_sum(n) + 1e-7)
             ),
             "on the border of two bins": CalibrationUpTo,
@@ -1386,6 +1417,10 @@ PROOFS = {
                 "R2FromThree",
                 (R2,),
                 {"answer": lambda self, n, **sums: tf.where(n > 2, R2.answer(self, n, **sums), 0.0)},
+            ),
+            "took its place": r2_with(lambda n, y, y2, errors, **_: 1 - errors / (y2 - y * y / n + 1e-12)),
+            "expected 0.971429, got 0.9714": type(
+                "R2Rounded", (R2,), {"result": lambda self: tf.round(1e4 * R2.result(self)) / 1e4}
             ),
             "expected -14999": type("R2From10", (R2,), {"result": lambda self: tf.maximum(R2.result(self), -10.0)}),
             "rounding made a little of it": R2OfRounding,
