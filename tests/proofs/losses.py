@@ -155,6 +155,13 @@ def huber_of_signed_far_error(y_true, y_pred, delta=1.0):
     return _mean_last(tf.where(tf.abs(error) <= delta, 0.5 * error**2, delta * (error - 0.5 * delta)))
 
 
+def huber_of_mean_of_near(y_true, y_pred, delta=1.0):
+    """Takes the mean first in a row without a large error: the drawn rows may have none."""
+    error = y_true - y_pred
+    is_near = tf.reduce_max(tf.abs(error), axis=-1) <= delta
+    return tf.where(is_near, 0.5 * _mean_last(error) ** 2, huber_by_pieces(y_true, y_pred, delta))
+
+
 def huber_between(y_true, y_pred, delta=1.0):
     """Leaves an error of exactly delta out of both pieces."""
     size = tf.abs(y_true - y_pred)
@@ -561,6 +568,7 @@ PROOFS = {
             ),
             "part of a large error that is near": huber_without_half_of_near,
             "twice the loss": lambda y, p, delta: 2 * huber_by_pieces(y, p, delta),
+            "expected [": huber_of_mean_of_near,
             "left out by both pieces": huber_between,
             "counted by both pieces": huber_twice_at_the_border,
             "divided by delta": lambda y, p, delta: huber_by_pieces(y, p, delta) / delta,

@@ -61,8 +61,8 @@ def huber(answer):
         got = _gradient(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred)
         _expect_slopes(got, slopes, (n,), f"the gradient on {on}")
         _expect_in_a_graph(lambda p, y, b=delta: answer(y, p, b), (y_pred, y_true), want, slopes, on)
-    error = np.float32([[3.0, -0.5]])
-    expect(answer(tf.constant(error), tf.zeros((1, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
+    error = np.float32([[3.0, -0.5], [0.6, 0.2]])  # a row of both pieces, and one that is near as a whole
+    expect(answer(tf.constant(error), tf.zeros((2, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
     border, on = tf.constant([[2.0], [-2.0]]), "errors of 2 and -2, delta=2"
     smells = {
         "An error of exactly delta is left out by both pieces: it belongs to the near one.": [0, 0],
