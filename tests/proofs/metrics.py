@@ -328,7 +328,13 @@ class F1BySums(Sums):
         y, p = flat(y_true), flat(y_pred)
         says = tf.cast(p >= 0.5 if self.at_half else p > 0.5, tf.float32)
         w = tf.ones_like(y) if w is None else flat(w)
-        sums = {"found": y * says, "called": says, "real": y, "right": tf.cast(y == says, tf.float32), "all": tf.ones_like(w)}
+        sums = {
+            "found": y * says,
+            "called": says,
+            "real": y,
+            "right": tf.cast(y == says, tf.float32),
+            "all": tf.ones_like(w),
+        }
         return {key: tf.reduce_sum(w * value) for key, value in sums.items()}
 
     def result(self):
