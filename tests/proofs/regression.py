@@ -154,10 +154,10 @@ def without_the_mean(x, y):
 
 
 def rough(x, y):
-    """Stopped early: the slope is a fifth too small."""
+    """Stopped early: the slope is a third too small."""
     model = by_weights(x, y)
     slope, offset = model.get_weights()
-    model.set_weights([0.8 * slope, offset + 0.2 * slope[0] * x.mean()])
+    model.set_weights([2 / 3 * slope, offset + slope[0] * x.mean() / 3])
     return model
 
 
