@@ -45,6 +45,8 @@ def test_what_nbval_notices(tmp_path):
         "--rootdir=.",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:randomly",  # where it is installed, it would run the cells in another order
     ]
     command = [sys.executable, "-m", "pytest", *options, "notebook.ipynb"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=120)
