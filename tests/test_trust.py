@@ -391,6 +391,12 @@ def test_recap_names_what_was_added():
         assert "`trust.py`" in recap and any(f"`{name}`" in recap for name in functions), f"notebook {number}"
 
 
+def test_the_number_of_questions_is_what_is_said_of_it():
+    told = (ROOT / "README.md").read_text("utf-8"), *(cell.source for cell in read(NOTEBOOKS[9]).cells)
+    assert sum("more than fifty questions" in text for text in told) == 2
+    assert 50 < len(trust.QUESTIONS) < 60
+
+
 @pytest.mark.parametrize("name", trust.QUESTIONS)
 def test_question_says_where_it_is_explained(name):
     ask, where, _ = trust.QUESTIONS[name]

@@ -285,9 +285,8 @@ def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
     """Draw answers whose confidences lie away from the borders of bins, but for five of them."""
     rng = np.random.default_rng()
     n = int(rng.integers(50, 70))
-    bins = np.arange(
-        -(-10 // classes) % 10, 10
-    )  # in the upper ones lie more, so that sure answers outweigh unsure ones
+    # More lie in the upper bins, so that sure answers outweigh unsure ones.
+    bins = np.arange(-(-10 // classes) % 10, 10)
     confidence = rng.choice(bins, n, p=bins**2 / np.sum(bins**2)) / 10 + rng.uniform(0.04, 0.08, n)
     confidence[:5] = 1, 1, 1, 0.5, 0.75
     if classes > 10:  # then a greatest probability can lie in the lowest bins
