@@ -142,6 +142,17 @@ def clip_with_norm_over_values(gradients, clip_norm):
     return clip(dense(gradients), clip_norm), tf.linalg.global_norm(gradients)
 
 
+def clip_with_tables_of_matrices(gradients, clip_norm):
+    """Add up the entries of a row where a row is a vector, and nowhere else."""
+    added = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) and g.shape.rank == 2 else g for g in gradients]
+    return clip_by_library(added, clip_norm)
+
+
+def clip_without_kernels(gradients, clip_norm):
+    clipped, norm = clip_by_library(dense(gradients), clip_norm)
+    return [g if g is None or g.shape.rank > 3 else c for g, c in zip(gradients, clipped, strict=True)], norm
+
+
 def clip_by_norm_of_tensors(gradients, clip_norm):
     norm = norm_of([g for g in gradients if isinstance(g, tf.Tensor)])
     return scaled(dense(gradients), clip_norm / tf.maximum(norm, clip_norm)), norm
@@ -809,6 +820,8 @@ PROOFS = {
             "square of the norm": on_dense(lambda g, c: (scaled(g, c / tf.maximum(norm_of(g) ** 2, c)), norm_of(g))),
             "returns nothing": lambda g, c: None,
             "one row were measured apart": clip_by_library,
+            "(slices, row, 3-d-slices, 1-d-slices)": clip_with_tables_of_matrices,
+            "row, kernel, slices": clip_without_kernels,
             "the norm of gradients (slices": clip_with_norm_over_values,
             "only the last one counts": clip_overwritten_rows,
             "The signs are lost": clipping(given=each(tf.abs)),
@@ -854,6 +867,7 @@ PROOFS = {
             "oldest norms": threshold_with(lambda f, w, q: np.quantile(f[:w], q)),
             "largest norms": threshold_sorted_in_place,
             "That is a mean": threshold_with(lambda f, w, q: np.mean(f[-w:])),
+            "That is the median": threshold_with(lambda f, w, q: np.median(f[-w:])),
             "greatest norm": threshold_with(lambda f, w, q: np.max(f[-w:])),
             "counts to 100": threshold_with(lambda f, w, q: np.percentile(f[-w:], q)),
             "goes between two": threshold_with(lambda f, w, q: np.sort(f[-w:])[min(int(q * w), w - 1)]),
@@ -997,6 +1011,7 @@ PROOFS = {
             "sum over the pieces": weighted(lambda k, size, n, pieces: 1.0),
             "Every piece counts the same": weighted(lambda k, size, n, pieces: 1 / pieces),
             "divide by the number of examples": weighted(lambda k, size, n, pieces: float(k)),
+            "n // micro_batch_size does not count it": weighted(lambda k, size, n, pieces: 1 / max(n // size, 1)),
             "before you divide by n": weighted(lambda k, size, n, pieces: 1 / n),
             "full micro-batch size": weighted(lambda k, size, n, pieces: size / n),
             "divided by n - 1": weighted(lambda k, size, n, pieces: k / max(n - 1, 1)),

@@ -20,7 +20,10 @@ from utils.checks.engine import (
 )
 from utils.checks.values import as_array, written
 
-_SHAPES = {"scalar": (), "vector": (4,), "matrix": (2, 3), "row": (1, 2), "cube": (2, 1, 3), "slices": (5, 2)}
+_SHAPES = {
+    "scalar": (), "vector": (4,), "matrix": (2, 3), "row": (1, 2), "cube": (2, 1, 3), "kernel": (2, 1, 1, 3),
+    "slices": (5, 2), "1-d-slices": (5,), "3-d-slices": (5, 1, 2),
+}  # fmt: skip
 
 
 @exercise(
@@ -41,9 +44,9 @@ def clip_global_norm(answer):
         (50.0, 2.5, "matrix None None cube"),
         (1.5, 2.0, "None matrix scalar matrix"),
         (20.0, 1.5, "slices matrix None"),
-        (0.5, 2.0, "slices row slices"),
+        (0.5, 2.0, "slices row 3-d-slices 1-d-slices"),
         (2e5, 3.0, "scalar"),
-        (12.0, 5.0, "scalar vector cube matrix row None vector row cube slices matrix None"),
+        (12.0, 5.0, "scalar vector cube matrix row None vector row kernel slices matrix None"),
         (5e-4, 1e-4, "matrix vector"),
         (5e-5, 1e-4, "vector"),
         (0.0, 1.0, "matrix vector"),
@@ -92,7 +95,9 @@ def _of_norm(norm: float, shapes: list) -> list[np.ndarray]:
     if shapes == [(4,)] and norm == 5:
         return [np.random.default_rng().permutation([3.0, -4.0, 0.0, 0.0])]  # its norm is 5 to the last bit
     arrays = [random_array(*shape) for shape in shapes]
-    arrays = [array * [[1], [0], [0], [1], [0]] if array.shape == (5, 2) else array for array in arrays]
+    for array in arrays:
+        if array.shape[:1] == (5,):
+            array[[1, 2, 4]] = 0
     length = _norm(arrays)
     return [norm * array / length for array in arrays]
 
@@ -105,12 +110,12 @@ def _gradients(arrays: list, forms: list[str]) -> list:
     """Return the arrays as float32 gradients, with a None where `forms` says so."""
     given = iter(arrays)
     make = {"None": lambda: None, "slices": lambda: _slices(next(given))}
-    return [make.get(form, lambda: tf.constant(next(given), tf.float32))() for form in forms]
+    return [make.get(form.split("-")[-1], lambda: tf.constant(next(given), tf.float32))() for form in forms]
 
 
 def _slices(array: np.ndarray) -> tf.IndexedSlices:
     """Return an array as tf.IndexedSlices of its rows that are not zero: each one in two unequal parts."""
-    rows, part = np.flatnonzero(array.any(axis=1))[::-1], random_numbers(1, 1.5, 2.5)[0]
+    rows, part = np.unique(np.nonzero(array)[0])[::-1], random_numbers(1, 1.5, 2.5)[0]
     values = np.concatenate([part * array[rows], (1 - part) * array[rows]])
     return tf.IndexedSlices(tf.constant(values, tf.float32), tf.constant([*rows, *rows]), tf.constant(array.shape))
 
@@ -257,7 +262,7 @@ def _histories() -> list[tuple[list, int, float]]:
     late = [*drawn[:12], np.nan, np.inf, *drawn[12:]]
     long = np.random.default_rng().permutation(np.linspace(1, 9, 60))
     return [
-        (drawn, 5, 0.7), (drawn, 6, 0.5), (drawn, 5, 0.9), (again, 5, 0.9), (late, 5, 0.9), (late, 4, 0.25),
+        (drawn, 6, 0.7), (drawn, 6, 0.5), (drawn, 5, 0.9), (again, 5, 0.9), (late, 5, 0.9), (late, 4, 0.25),
         (drawn[:3], 4, 0.5), ([], 2, 0.5), ([np.nan, *drawn[:3], np.inf], 4, 0.5), (drawn[:4], 4, 0.5),
         (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (drawn, 5, 0.0),
         (late, 3, 0.0),
@@ -319,6 +324,7 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
             np.interp(place, range(window), ordered),
         "That is 1 minus the quantile: 0.9 leaves nine in ten below.": np.quantile(last, 1 - quantile),
         "That is a mean: a quantile is asked for.": np.mean(last),
+        "That is the median, whatever `quantile` says.": np.median(last),
         "That is the greatest norm of the window.": np.max(last),
     }  # fmt: skip
 
@@ -570,6 +576,8 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
     return {
         "That is the sum over the pieces: a mean is asked for.": total,
         "Every piece counts the same: weigh each by its number of examples.": total / len(parts),
+        "The last piece may be smaller: n // micro_batch_size does not count it. And weigh each by its examples.":
+            total / max(n // size, 1),
         "That is the last piece alone: add each one to what you have.": parts[-1],
         "That is the first piece alone: the result of the others was not added.": parts[0],
         "A piece's gradient is a mean: weigh it by the piece's size before you divide by n.": total / n,
