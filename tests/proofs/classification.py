@@ -461,6 +461,11 @@ def share_in_float64(losses, mask, real_words, penalty, replicas):
     return tf.add_n(shares)
 
 
+def share_with_penalty_by_words(losses, mask, real_words, penalty, replicas):
+    """Add the penalty to the loss of each word: it is in their mean, and only once."""
+    return tf.reduce_sum(tf.where(mask, losses + penalty, 0)) / tf.cast(real_words, tf.float32)
+
+
 def share_by_where(losses, mask, real_words, penalty, replicas):
     return tf.math.divide(tf.reduce_sum(tf.where(mask, losses, 0)), np.float32(real_words)) + penalty * (1 / replicas)
 
@@ -548,7 +553,7 @@ PROOFS = {
             "In one epoch most": faulty_epoch("threes in one epoch"),
             "In one epoch most examples": faulty_epoch("first epoch stored"),
             "is the shuffle buffer smaller": epoch_by_a_small_buffer,
-            "9 examples in batches of 4: 1 examples were left out": epoch_without_a_single_row,
+            "9 examples in batches of 4: 1 example never came": epoch_without_a_single_row,
             "other numbers than those of y": lambda step, x, y, *rest: faulty_epoch("")(step, x, y.astype(int), *rest),
             "Two epochs had the same order": epoch_same_in_two_of_three,
             "had the same order": faulty_epoch("same order"),
@@ -572,7 +577,7 @@ PROOFS = {
             "mean of the batches' means": faulty_epoch("means"),
             "a sum over batches": faulty_epoch("sum"),
             "in which they are stored": faulty_epoch("no shuffle"),
-            "were left out": faulty_epoch("ragged batch dropped"),
+            "never came. Keep": faulty_epoch("ragged batch dropped"),
             "the label of another": faulty_epoch("labels"),
             "arrays were reordered": epoch_in_place,
             "a tensor came, and a float": lambda *answer: tf.constant(faulty_epoch("")(*answer), tf.float32),
@@ -636,7 +641,7 @@ PROOFS = {
             "gone through once": matrix_after_counting,
             "needs more bits": lambda *answer: matrix_by_numpy(*answer) % 256,
             "in training mode": lambda *answer: matrix_by_numpy(*answer, training=True),
-            "uint8": lambda *answer: matrix_by_bincount(*answer, cast=False),
+            ". Labels of few bits": lambda *answer: matrix_by_bincount(*answer, cast=False),
             "generator of batches of 8, 20 classes": matrix_of_seen_classes,
             "64 examples": matrix_of(tf.sigmoid),
             "64 examples in": matrix_of(tf.exp),
@@ -649,7 +654,7 @@ PROOFS = {
         breaks=(matrix_of_flat_examples, lambda *answer: matrix_by_one_hot(*answer, cast=False)),
     ),
     "replica_loss": Proof(
-        right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows],
+        right=[share, share_in_numpy, share_in_float64, share_by_where, share_by_rows, share_with_penalty_by_words],
         wrong={
             "a broken loss would never show": lambda losses, mask, *rest: share(
                 losses, mask & tf.math.is_finite(losses), *rest
@@ -668,6 +673,9 @@ PROOFS = {
             "own mean": lambda losses, mask, real, *rest: share(losses, mask, np.sum(mask), *rest),
             "mean of means": lambda losses, mask, real, penalty, n: share(losses, mask, np.sum(mask), penalty, 1) / n,
             "divide by the real words": lambda losses, mask, real, *rest: share(losses, mask, 1, *rest),
+            "do not divide it by theirs": lambda losses, mask, real, penalty, n: (
+                share(losses, mask, real, 0.0, n) * n + penalty / n
+            ),
             "one entry for each word": lambda losses, mask, real, penalty, n: (
                 tf.where(mask, losses, 0) / float(real) + penalty / n
             ),
@@ -682,12 +690,17 @@ PROOFS = {
                 share(losses, mask, real, 0.0, n) / n + penalty / n
             ),
             "this replica's rows": lambda losses, mask, real, *rest: share(losses, mask, max(len(losses), 1), *rest),
-            "1 in all": lambda *answer: share(*answer[:4], max(answer[4], 2)),
+            "one of 1 replica": lambda *answer: share(*answer[:4], max(answer[4], 2)),
             "It needs no guard": lambda losses, mask, real, *rest: share(losses, mask, max(int(real), 2), *rest),
             "padding included; divide": lambda losses, mask, real, *rest: share(
                 losses, mask, max(np.size(losses), 1), *rest
             ),
-            "2 in all, penalty": lambda losses, mask, real, *rest: share(losses, mask, tf.cast(real, tf.int16), *rest),
+            "real words on one of 2 replicas": lambda losses, mask, real, *rest: share(
+                losses, mask, tf.cast(real, tf.float16), *rest
+            ),
+            "one of 2 replicas, penalty": lambda losses, mask, real, *rest: share(
+                losses, mask, tf.cast(real, tf.int16), *rest
+            ),
             "mean of no words": lambda losses, mask, real, penalty, n: (
                 tf.reduce_mean(losses[mask]) * np.sum(mask) / float(real) + penalty / n
             ),

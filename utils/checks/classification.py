@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, compiled, exercise, expect, refuse, require
+from utils.checks.engine import attempted, compiled, counted, exercise, expect, refuse, require
 from utils.checks.values import as_array, written
 
 
@@ -239,7 +239,7 @@ class _RecordedStep:
         refuse({
             "an image came with the label of another. Index both with the same rows.": not self.matched,
             "train_step ran twice for each batch. Each call moves the weights.": twice,
-            f"{self.count - came} examples were left out. Keep the last batch.":
+            f"{counted(self.count - came, 'example')} never came. Keep the last batch.":
                 came < self.count and self.sizes == sizes[:-1],
             "not every example was used exactly once.": not np.array_equal(np.sort(self.rows), np.arange(self.count)),
             f"the batches hold {self.sizes[:9]} examples: each but the last one holds {self.batch_size}.":
@@ -422,7 +422,7 @@ def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int
                 for i in range(0, len(y), size)),
         "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
         "Only the mistakes are counted; the right answers belong on the diagonal.": want - np.diag(np.diag(want)),
-        starts_again: wrapped,
+        **({starts_again: wrapped} if np.any(wrapped != all_wrapped) else {}),
         f"{starts_again} The answers, too.": all_wrapped,
         **{_too_few_bits(kind, np.iinfo(kind).max): want.astype(kind) for kind in ("int8", "uint8")},
     }  # fmt: skip
@@ -440,7 +440,7 @@ def replica_loss(answer):
     for sizes, words, sign, padding in (
         ((30, 9), 4, 1, 2.0),
         ((5, 3, 1), 3, -1, -2.0),
-        ((300, 0), 210, 1, -2.0),
+        ((300, 0), 420, 1, -2.0),  # more words than 16 bits count to
         ((6,), 3, 1, 2.0),
         ((2, 2), 4, -1, (np.nan, np.inf, np.nan, -np.inf)),
         ((1, 1, 1), 3, 1, 2.0),  # with one real word in all
@@ -453,20 +453,32 @@ def replica_loss(answer):
         parts = [np.where(mask, sign * rng.uniform(1, 3, mask.shape), padding).astype("float32") for mask in masks]
         real_words, replicas = sum(int(mask.sum()) for mask in masks), len(sizes)
         penalty = sign * replicas * float(rng.uniform(1.1, 1.9))  # whole numbers are lost in penalty // replicas
+        wanted, shares, told = [], [], []
         for losses, mask in zip(parts, masks, strict=True):
             plain = not plain
             rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))
-            on = f"{mask.sum()} of {real_words} real words on this replica, {replicas} in all, penalty {penalty:.4g}"
-            on += f", {'plain numbers' if plain else 'tensors'}"
-            want = losses[mask].sum() / real_words + penalty / replicas
+            wanted.append(losses[mask].sum() / real_words + penalty / replicas)
+            shares.append(answer(tf.constant(losses), tf.constant(mask), *rest, replicas))
+            on = f"{mask.sum()} of {real_words} real words on one of {counted(replicas, 'replica')}"
+            told.append(f"{on}, penalty {penalty:.4g}, {'plain numbers' if plain else 'tensors'}")
+        if _add_up_to(sum(wanted), shares):  # the penalty may be split in another way: by the words, for instance
+            continue
+        for losses, mask, want, got, on in zip(parts, masks, wanted, shares, told, strict=True):
             smells = _ways_to_miss_a_share(losses, mask, real_words, penalty, replicas)
-            expect(answer(tf.constant(losses), tf.constant(mask), *rest, replicas), want, on=on, smells=smells)
+            expect(got, want, on=on, smells=smells)
     losses, mask = tf.constant([[1.0, np.nan]]), tf.constant([[True, True]])
     shown = as_array(answer(losses, mask, 2, 0.5, 1))
     hidden = "a broken loss would never show. Let the mask alone choose."
     refuse(
         {f"The loss of a real word is nan, and the answer is {written(shown)}: {hidden}": np.all(np.isfinite(shown))}
     )
+
+
+def _add_up_to(total: float, shares: list) -> bool:
+    """Say whether the shares are numbers whose sum is `total`, but for rounding."""
+    arrays = [as_array(share) for share in shares]
+    numbers = all(array is not None and array.shape == () for array in arrays)
+    return numbers and np.isclose(sum(map(float, arrays)), total, rtol=1e-5)
 
 
 def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int, penalty: float, replicas: int) -> dict:
@@ -500,6 +512,8 @@ def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int,
             total / max(own, 1) + share,
         "A mean of means: it lets the words of a small share count too much.": total / max(own, 1) / replicas + share,
         "That is the sum of the losses; divide by the real words of all replicas.": total + share,
+        "The number of real words is that of all replicas: do not divide it by theirs.":
+            total * replicas / real_words + share,
         "That divides by this replica's rows; divide by the real words of all replicas.":
             total / max(len(losses), 1) + share,
         "That divides by this replica's words, padding included; divide by the real words of all replicas.":
