@@ -8,17 +8,17 @@ from tests.proofs import Proof
 
 def stop_by_counter(
     val_losses, patience, min_delta, *, exactly=False, bar="", in_a_row=True, extra=0, start=np.inf, nan=False,
-    rise=False, share=False, left_out=False,
+    rise=False, share=False, left_out=False, anew=False,
 ):  # fmt: skip
     mark, waited, epoch = start, 0, 0
     for loss in val_losses:
         epoch += 1
         gain = abs(mark - loss) if rise else mark - loss
         enough = min_delta * (mark if share and epoch > 1 else 1)
-        if gain > enough or (exactly and gain == min_delta) or (nan and np.isnan(loss)):
+        if gain > enough or (exactly and gain == min_delta) or (nan and np.isnan(gain)):
             mark, waited = loss, 0 if in_a_row else waited
         elif not (left_out and np.isnan(loss)):
-            waited += 1
+            waited = 0 if anew and np.isnan(loss) else waited + 1
         mark = {"before": loss, "best": min(mark, loss), "nan": loss if np.isnan(loss) else mark}.get(bar, mark)
         if waited == patience + extra:
             break
@@ -509,6 +509,10 @@ PROOFS = {
             "pair is swapped": lambda *answer: stop_by_counter(*answer)[::-1],
             "count from 1": lambda *answer: [number - 1 for number in stop_by_counter(*answer)],
             "taken for progress": stop_with(nan=True),
+            "A nan began the row anew": stop_with(anew=True),
+            "were removed first": lambda losses, *rest: stop_by_counter(
+                [loss for loss in losses if loss == loss], *rest
+            ),
             "stops one epoch early": lambda losses, patience, min_delta: stop_by_counter(
                 losses, max(patience - 1, 1), min_delta
             ),

@@ -103,10 +103,13 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
     if early != (trained - 1, best):
         ways["The last epoch was not counted: it was trained, too."] = (trained - 1, best)
     if np.isnan(losses).any():
+        moved_up = _stop([loss for loss in losses if not np.isnan(loss)], patience, min_delta)[:2]
         ways = {
             "A nan was taken for the least loss, as `np.argmin` does.": (trained, int(np.argmin(losses[:trained])) + 1),
-            "A nan was taken for progress: `not a >= b` is true for nan.": other(nan="progress"),
+            "A nan was taken for progress: `a >= b` is false for nan. Ask for `a < b`.": other(nan="progress"),
+            "A nan began the row anew: it is one more epoch without progress.": other(nan="a new row"),
             "An epoch whose loss is nan was left out: it counts as one without progress.": other(nan="left out"),
+            "The losses that are nan were removed first, so later epochs got other numbers: each is one.": moved_up,
             "A nan does not end the training: it is one epoch without progress.": other(nan="the end"),
             "After a nan nothing was progress again: keep the loss of the last progress.": other(nan="a bar"),
         }
@@ -123,10 +126,11 @@ def _stop(
     for epoch, loss in enumerate(losses, 1):
         broken, gain = np.isnan(loss), abs(mark - loss) if rise else mark - loss
         enough = min_delta * mark if share and mark < np.inf else min_delta
-        if gain > enough or (exactly and gain == min_delta) or (nan == "progress" and broken):
+        if gain > enough or (exactly and gain == min_delta) or (nan == "progress" and np.isnan(gain)):
             mark, progress, waited = loss, epoch, 0 if row else waited
         else:
             waited += not ((nan == "left out" and broken) or (small and loss < least))
+            waited *= not (nan == "a new row" and broken)
         mark = {"before": loss, "best": min(mark, loss)}.get(bar, mark)
         mark = loss if nan == "a bar" and broken else mark
         if loss < least or (tie and loss == least):
