@@ -428,6 +428,14 @@ def matrix_after_a_look(model, batches, classes):
     return matrix_by_numpy(model, batches, classes)
 
 
+def matrix_of_one_row(model, batches, classes):
+    matrix = [[0] * classes] * classes
+    for x_batch, y_batch in batches:
+        for t, p in zip(y_batch, np.argmax(model(x_batch, training=False), axis=1), strict=True):
+            matrix[int(t)][p] += 1
+    return matrix
+
+
 def last_matrix(model, batches, classes):
     return matrix_by_numpy(model, list(batches)[-1:], classes)
 
@@ -631,6 +639,7 @@ PROOFS = {
             "Those are shares": shares,
             "counted once": lambda *answer: np.minimum(matrix_by_numpy(*answer), 1),
             "In each batch, repeated pairs": matrix_by_assignment,
+            "one row, n times": matrix_of_one_row,
             "Only the mistakes": lambda *answer: matrix_by_numpy(*answer) * (1 - np.eye(answer[2])),
             "shares of all examples": lambda *answer: matrix_by_numpy(*answer) / np.sum(matrix_by_numpy(*answer)),
             "first batch is missing": matrix_after_a_look,

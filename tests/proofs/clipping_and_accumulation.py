@@ -696,6 +696,11 @@ def without_tail(gradient_fn, x, y, size):
     return accumulate_in_variables(gradient_fn, x[:full], y[:full], size)
 
 
+def last_share(gradient_fn, x, y, size):
+    gradients, k = pieces_of(gradient_fn, x, y, size)[-1]
+    return [k / len(x) * g for g in gradients]
+
+
 def last_piece(gradient_fn, x, y, size):
     return pieces_of(gradient_fn, x, y, size)[-1][0]
 
@@ -1022,7 +1027,8 @@ PROOFS = {
             "Does the loop take the next one": same_piece_again,
             "never came": without_tail,
             "came more than once": accumulating(first=lambda gradient_fn, x, y: gradient_fn(x[:1], y[:1])),
-            "last piece alone": last_piece,
+            "That is the last piece alone": last_piece,
+            "share of the last piece alone": last_share,
             "first piece alone": first_piece,
             "memory you wanted to save": whole_batch,
             "a padded tail changes the mean": with_padded_tail,

@@ -424,6 +424,7 @@ def _ways_to_miscount(y: np.ndarray, y_pred: np.ndarray, classes: int, size: int
         "In each batch, repeated pairs were counted once: += does that. Use np.add.at, or a library's count.":
             sum(np.minimum(_counts(y[i : i + size], y_pred[i : i + size], classes), 1)
                 for i in range(0, len(y), size)),
+        "Each row is the sum of all: [[0] * n] * n is one row, n times. Make each one anew.": columns + 0 * want,
         "Only the right answers are counted; the mistakes belong beside the diagonal.": np.diag(np.diag(want)),
         "Only the mistakes are counted; the right answers belong on the diagonal.": want - np.diag(np.diag(want)),
         **({starts_again: wrapped} if np.any(wrapped != all_wrapped) else {}),

@@ -579,6 +579,7 @@ def _ways_to_miss_the_mean(parts: list, want, n: int, size: int) -> dict[str, ob
         "The last piece may be smaller: n // micro_batch_size does not count it. And weigh each by its examples.":
             total / max(n // size, 1),
         "That is the last piece alone: add each one to what you have.": parts[-1],
+        "That is the share of the last piece alone: add each one to what you have.": sizes[-1] / n * parts[-1],
         "That is the first piece alone: the result of the others was not added.": parts[0],
         "A piece's gradient is a mean: weigh it by the piece's size before you divide by n.": total / n,
         "The weights must add up to 1: divide by the number of examples.": want * n,
