@@ -185,7 +185,7 @@ def threes_in_one_epoch(n, epoch):
 
 
 def epoch_by_a_small_buffer(train_step, x, y, epoch, batch_size):
-    dataset, total = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(1000, seed=epoch).batch(batch_size), 0.0
+    dataset, total = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(10_000, seed=epoch).batch(batch_size), 0.0
     for x_batch, y_batch in dataset:
         total += float(train_step(x_batch, y_batch)) * len(y_batch)
     return total / len(x)
