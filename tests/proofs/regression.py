@@ -274,6 +274,11 @@ def others_far_in_one_column(x):
     return x
 
 
+def others_at_their_mean(x):
+    x[OTHERS] = x[OTHERS].mean(axis=0)
+    return x
+
+
 def a_little(x):
     small = OTHERS[:, np.newaxis] & (np.abs(x) < 0.5 * np.abs(x).max(axis=0))
     return np.where(small, 0.1 * x, x)
@@ -304,6 +309,17 @@ def signed(pipelines, x_train, y_train, x_test, sign=1):
     for pipeline in pipelines:
         single = np.vstack([pipeline(x_train, y_train, row[np.newaxis]) for row in x_test])
         found.append(np.max(sign * (pipeline(x_train, y_train, x_test) - single)) > 1e-4 * np.std(y_train))
+    return found
+
+
+def others_negative(pipelines, x_train, y_train, x_test):
+    """Keep one row after the other, and turn the sign of all others."""
+    found = []
+    for pipeline in pipelines:
+        before = pipeline(x_train, y_train, x_test)
+        kept = np.eye(len(x_test), dtype=bool)[..., np.newaxis]
+        after = [pipeline(x_train, y_train, np.where(one, x_test, -x_test))[one[:, 0]] for one in kept]
+        found.append(not np.allclose(before, np.vstack(after), rtol=1e-4))
     return found
 
 
@@ -550,6 +566,10 @@ PROOFS = {
             "Scale the rows of x": lambda t, x: scaled_by()(t, t),
             "0/0 is nan": scaled_by(),
             "went through as it is": constant_goes_through,
+            "columns that are 2, 0 and -3": scaled_by(
+                std_of=lambda t, x: np.where(t.std(0) < 1e-6 * np.abs(t.mean(0)), 1, t.std(0))
+            ),
+            "in every row: expected": lambda t, x: np.where(t.mean(0) > 0, by_layer(t, x), scaled_by()(t, x)),
             "changes x in place": in_place,
             "x_train of shape (20, 3)": remembered(),
             "x_train of shape (9, 1)": constant_of_x,
@@ -594,7 +614,9 @@ PROOFS = {
             "seventh digit": leaks_by(others_far, tolerance=0),
             "smallest and greatest": leaks_by(a_little, tolerance=1e-6),
             "one column of the rows only": leaks_by(others_far_in_one_column),
-            "each of 24 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:12], *parts),
+            "Give the others another mean": leaks_by(others_at_their_mean),
+            "whatever their sign": others_negative,
+            "each of 28 pipelines": lambda pipelines, *parts: leaks_by(others_far)(pipelines[:14], *parts),
             "missed. Keep one row": first_only,
             "the other rows change nothing": two_too_many,
             "without their sign": signed,

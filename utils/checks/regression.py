@@ -197,13 +197,14 @@ def normalize(answer):
     x_train = np.float32(deviation * (drawn - drawn.mean()) / drawn.std())
     on = f"a column whose deviation is {deviation:g}, above the layer's floor of 1e-7"
     expect(answer(x_train.copy(), x_train.copy()), x_train / deviation, on=on, tolerance=0.2)
-    constant = np.float32([[2, 1], [2, 3], [2, 5]])
+    constant = np.float32([[2, 0, -3, 1], [2, 0, -3, 3], [2, 0, -3, 5]])
     got = answer(constant.copy(), constant[:2].copy())
+    want = np.float32([[0, 0, 0, -1.2247449], [0, 0, 0, 0]])
     smells = {
-        "0/0 is nan: a constant column has a deviation of 0.": np.float32([[np.nan, -1.2247449], [np.nan, 0]]),
-        "The constant column went through as it is; it should become 0.": np.float32([[2, -1.2247449], [2, 0]]),
+        "0/0 is nan: a constant column has a deviation of 0.": np.where(np.arange(4) < 3, np.nan, want),
+        "A constant column went through as it is; it should become 0.": np.where(np.arange(4) < 3, constant[:2], want),
     }
-    expect(got, np.float32([[0, -1.2247449], [0, 0]]), on="a column that is 2 in every row", smells=smells)
+    expect(got, want, on="columns that are 2, 0 and -3 in every row", smells=smells)
 
 
 @exercise(
@@ -238,6 +239,8 @@ def _kinds(column: int) -> dict:
         "second row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -2), True),
         "raised": (_shifted_by_spread(_fitted(None), 1), True),
         "lowered": (_shifted_by_spread(_fitted(None), -1), True),
+        "center": (_on_changed(_fitted(None), lambda rows: rows - rows.mean(0)), True),
+        "size": (_on_changed(_fitted(None), lambda rows: rows / np.sqrt(np.mean(rows**2, axis=0))), True),
     }
 
 
@@ -279,6 +282,10 @@ def _judge_flags(answer, kinds: dict, times: int, y_unit: float) -> None:
             set(missed) == {"batches"},
         "One kind of leak was missed: it looks at one column of the rows only. Change all columns by much.":
             set(missed) == {"column"},
+        "One kind of leak was missed: it takes the mean of the rows away, and that alone. Give the others another "
+        "mean, and compare row by row.": set(missed) == {"center"},
+        "One kind of leak was missed: it looks at the size of the rows, whatever their sign. Change more of the others "
+        "than their sign.": "size" in missed and set(missed) <= {"size", "range"},
         "One kind of leak was missed: a row looks at the one before it. Watch a row that has one, which the first has "
         "not, and replace the one before it.": set(missed) == {"row before"},
         "A kind of leak was missed: a row looks at one of those after it. Watch a row that has some, and replace all "
@@ -330,6 +337,11 @@ def _shifted_by_spread(pipeline, sign: int):
         return pipeline(x_train, y_train, x_test) + sign * spread * np.std(y_train)
 
     return shifted
+
+
+def _on_changed(pipeline, change):
+    """Return the pipeline called on what `change` makes of all test rows together."""
+    return lambda x_train, y_train, x_test: pipeline(x_train, y_train, change(np.asarray(x_test, np.float64)))
 
 
 def _in_batches(pipeline):
