@@ -448,6 +448,15 @@ PROOFS = {
             "No word is treated apart": negation_with_exceptions,
             "never is a negation too": faulty(words="not|no"),
             "no other word is": faulty(words="not|no|never|without"),
+            "The negations are not, no and never": faulty(words="not|no|never|neither|nobody|hardly"),
+            "nevertheless kind": faulty(words=r"not|no|nev\w+"),
+            "can't gives ca not, and cannot stays": lambda text: negation(
+                tf.strings.regex_replace(tf.strings.lower(text), "ain't", "is not")
+            ),
+            "dont and want stay": lambda text: negation(tf.strings.regex_replace(text, r"nt\b", "n't")),
+            "The mark behind n't is lost": faulty(ends=r"([\s.,;:!?]|$)", contract=" not "),
+            "Only the six marks become spaces, and": faulty(marks=r"[.,;:!?()\"]"),
+            "and all other characters": faulty(marks="[[:punct:]]"),
             "may also begin right behind": negation_behind(r"\s"),
             "a mark, a tab or a line break": negation_behind(" .,;:!?"),
             "expected 'not_long not_fun not_bad'": faulty(
@@ -565,6 +574,10 @@ PROOFS = {
             "casefold does more": by_key(lambda text: plain(text.casefold())),
             "élan is not elan": by_key(lambda text: plain(unicodedata.normalize("NFKD", text))),
             "was made one": by_key(lambda text: plain(unicodedata.normalize("NFC", text))),
+            "A tab and a line break are white space": by_key(
+                lambda text: plain("".join(c for c in text if c == " " or not c.isspace()))
+            ),
+            "Marks are more than the six": without(MARKS),
             "str.split and str.isspace know": by_key(
                 lambda text: plain("".join(c for c in text if c in " \t\n" or not c.isspace()))
             ),

@@ -4,6 +4,7 @@ import re
 import string
 import time
 import unicodedata
+from itertools import combinations
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,27 @@ NEXT = r"[^\s.,;:!?]"  # what a word may begin with
 FREE = rf"(?<!{NEXT})"  # no word runs on to the left
 MANY = 1_000, 16_000  # texts, among which a list is searched far more slowly than a set
 ODD_MARKS = f"—’€😀\u200b\u0301…«{string.punctuation}"  # neither letters nor digits
+SPELLED_OUT = {
+    "can't": "can not", "won't": "will not", "cannot": "can not", "shan't": "shall not", "ain't": "is not",
+}  # fmt: skip
+OTHER_WORDS = (
+    "nor",
+    "none",
+    "neither",
+    "nothing",
+    "nobody",
+    "without",
+    "cannot",
+    "hardly",
+)  # which are none of the three
+OTHER_MARKS = "()", '"', "'", "-"  # which are none of the six
 ALL_BUT_ONE = [".,;:!?".replace(mark, "") for mark in ".,;:!?"]
+
+
+def _some_of(items) -> list[tuple]:
+    """Return each choice of one item, of two, and so on up to all."""
+    return [choice for size in range(1, len(items) + 1) for choice in combinations(items, size)]
+
 
 # What is said of an answer to 8.1, and the options of `_kept` that give its words.
 KEPT_WRONGLY = {
@@ -39,13 +60,17 @@ KEPT_WRONGLY = {
     "At the end of the text a negation stays as it is, also with white space behind it.":
         [{"next_one": rf"{NEXT}|\Z"}],
     "No word is treated apart: can't gives ca not, and cannot stays.":
-        [{"before": pairs} for pairs in ({"can't": "can not"}, {"won't": "will not"}, {"cannot": "can not"},
-                                         {"can't": "can not", "won't": "will not"})],
+        [{"before": dict(pairs)} for pairs in _some_of(SPELLED_OUT.items())],
+    "Without its apostrophe it is no n't: dont and want stay.":
+        [{"lower": lambda text: re.sub(rf"n'?t(?!{NEXT})", " not", _lower_english(text))},
+         {"before": {"dont ": "don't "}}],
+    "The mark behind n't is lost: a negation ends where the clause ends.":
+        [{"ends": r"(?:[\s.,;:!?]|$)", "contract": " not "}],
     "never and no are negations too.": [{"negations": "not"}],
     "never is a negation too.": [{"negations": "not|no"}],
     "no is a negation too.": [{"negations": "not|never"}],
-    "The negations are not, no and never; no other word is.": [{"negations": f"{NEGATIONS}|{more}"} for more in
-                                                                ("nor", "without", "nor|none", "nor|without")],
+    "The negations are not, no and never; no other word is.":
+        [{"negations": "|".join((NEGATIONS, *more))} for more in _some_of(OTHER_WORDS)],
     "That glues over a mark: a negation ends where the clause ends.": [
         {"gap": rf"[\s{marks}]+"} for marks in (".,;:!?", *".,;:!?")
     ],
@@ -60,7 +85,9 @@ KEPT_WRONGLY = {
     "The marks are still there: each of . , ; : ! ? becomes a space, after the glueing.":
         [{"marks": marks} for marks in (None, *(f"[{five}]" for five in ALL_BUT_ONE))],
     "A mark becomes a space. It does not vanish: two words would become one.": [{"space": ""}],
-    "Only the six marks become spaces, and all other characters stay.": [{"marks": r"[^\w\s]"}],
+    "Only the six marks become spaces, and all other characters stay.":
+        [{"marks": marks} for marks in (r"[^\w\s]", f"[{re.escape(string.punctuation)}]",
+                                        *(f"[.,;:!?{''.join(more)}]" for more in _some_of(OTHER_MARKS)))],
     "Only the six marks become spaces: brackets, hyphens and their like stay.":
         [{"marks": marks} for marks in (r"[!-&(-/:-@\[-^`{-~]", r"[!-/:-@\[-^`{-~]")],
     "Only the six marks become spaces: the character … is none of them, and stays.": [{"marks": "[.,;:!?…]"}],
@@ -100,6 +127,8 @@ def keep_negation(answer):
         "it can't end, it won't end, it cannot end, it isn’t good, it can't",
         "all the don'ts here, my an'ts",
         "nor dull nor long, none without end",
+        "neither new nor old, nobody hardly nowhere, nevertheless kind",
+        "it ain't so, it shan't end, they dont want a different end",
         "good\tnot bad\nnot bad",
         "take 2no good _never dull x_not bad",
         "i don't_care don't5 end",
@@ -330,6 +359,10 @@ def find_duplicates(answer):
                 lambda text: _plain(unicodedata.normalize("NFC", text)),
             "White space is more than spaces, tabs and line breaks: str.split and str.isspace know all of it.":
                 lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c in " \t\r\n").split()),
+            "A tab and a line break are white space, too, and no marks.":
+                lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c == " ").split()),
+            "Marks are more than the six of 8.1: keep letters, digits and white space, and drop all others.":
+                lambda text: " ".join(re.sub(MARK, "", text.lower()).split()),
             "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
                 lambda text: _no_marks(" ".join(text.lower().split())),
             "The ends are right, and a mark between two spaces still leaves two: take out the marks first.":
