@@ -157,7 +157,7 @@ def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     deeper=True,
 )
 def normalize(answer):
-    """Compare with the layer on columns of very different size, on other rows, and on a constant column."""
+    """Compare with the layer on columns of very different size, on other rows, and on constant columns."""
     rng = np.random.default_rng()
     for n, m, d, far, outlier in ((20, 5, 3, 5, 20), (20, 25, 3, 1000, 20), (600, 9, 70, 5, 20), (9, 1, 1, 5, 200)):
         size, shift = 10.0 ** rng.permutation(np.linspace(-3, 3, d)), rng.uniform(-far, far, d)

@@ -360,7 +360,7 @@ def find_duplicates(answer):
             "White space is more than spaces, tabs and line breaks: str.split and str.isspace know all of it.":
                 lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c in " \t\r\n").split()),
             "A tab and a line break are white space, too, and no marks.":
-                lambda text: " ".join("".join(c for c in text.lower() if c.isalnum() or c == " ").split()),
+                lambda text: _plain(re.sub(r"[\t\n]", "", text)),
             "Marks are more than the six of 8.1: keep letters, digits and white space, and drop all others.":
                 lambda text: " ".join(re.sub(MARK, "", text.lower()).split()),
             "A mark between two spaces leaves two: take out the marks first, and the white space afterward.":
