@@ -69,8 +69,6 @@ KEPT_WRONGLY = {
     "never and no are negations too.": [{"negations": "not"}],
     "never is a negation too.": [{"negations": "not|no"}],
     "no is a negation too.": [{"negations": "not|never"}],
-    "The negations are not, no and never; no other word is.":
-        [{"negations": "|".join((NEGATIONS, *more))} for more in _some_of(OTHER_WORDS)],
     "That glues over a mark: a negation ends where the clause ends.": [
         {"gap": rf"[\s{marks}]+"} for marks in (".,;:!?", *".,;:!?")
     ],
@@ -99,6 +97,8 @@ KEPT_WRONGLY = {
     "Each negation keeps its own name: the prefix is always not_.": [{"glued": r"\1_"}],
     "The negation is marked and also left standing: it is replaced.": [{"glued": r"\1 not_"}],
     "The n't is still there.": [{"contract": "n't not"}],
+    "The negations are not, no and never; no other word is.":
+        [{"negations": "|".join((NEGATIONS, *more))} for more in _some_of(OTHER_WORDS)],
 }  # fmt: skip
 
 
