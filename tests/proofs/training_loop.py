@@ -48,9 +48,30 @@ def sgd_of_the_layers_that_train(model, loss_fn, x_batch, y_batch, learning_rate
     with tf.GradientTape() as tape:
         loss = loss_fn(y_batch, model(x_batch, training=True))
     variables = [variable for layer in model.layers if layer.trainable for variable in layer.weights]
+    variables += [model.factor] if hasattr(model, "factor") else []
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         if gradient is not None:
             variable.assign_sub(learning_rate * tf.convert_to_tensor(gradient))
+    return loss
+
+
+def sgd_of_the_layers(model, loss_fn, x_batch, y_batch, learning_rate):
+    """Pass over a variable of the model itself."""
+    with tf.GradientTape() as tape:
+        loss = loss_fn(y_batch, model(x_batch, training=True))
+    variables = [variable for layer in model.layers for variable in layer.trainable_variables]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        variable.assign_sub(learning_rate * tf.convert_to_tensor(gradient))
+    return loss
+
+
+def sgd_with_the_first_row_held(model, *rest):
+    """Take the first row of a table for padding, which stays."""
+    before = [variable.numpy() for variable in model.trainable_variables]
+    loss = sgd_by()(model, *rest)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        if variable.shape == (6, 3):
+            variable.assign(tf.concat([old[:1], variable[1:]], axis=0))
     return loss
 
 
@@ -724,6 +745,8 @@ PROOFS = {
             "with 6 rows and learning rate 1.": sgd_by("capped"),
             "the change of a weight in one step with 6 rows": sgd_by("clipped"),
             "1 of 5 trainable variables did not move": sgd_by("no scalars"),
+            "1 of 5 trainable variables": sgd_of_the_layers,
+            "of shape (6, 3) whose entry [0,": sgd_with_the_first_row_held,
             "with 300 rows": lambda model, loss_fn, x, y, rate: sgd_by()(model, loss_fn, x[:128], y[:128], rate),
             "learning rate 0:": lambda *answer: sgd_by()(*answer[:-1], answer[-1] or 0.01),
             "the model was called more than once": sgd_by("prediction before"),
@@ -899,6 +922,9 @@ PROOFS = {
                 *(tf.cast(t, tf.float64) for t in (w, v, g)), rate, m
             ),
             "after step 1, learning rate 0.1, momentum 0.99": momentum_with_a_velocity_of_its_own(),
+            "w after step 6": lambda w, v, g, rate, m: tuple(
+                tf.where(g == 0, old, new) for old, new in zip((w, v), momentum_in_numpy(w, v, g, rate, m), strict=True)
+            ),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },

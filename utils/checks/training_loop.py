@@ -47,7 +47,7 @@ def sgd_step(answer):
         for learning_rate in rates:
             inputs, outputs = model.input_shape[1], model.output_shape[1]
             x = random_numbers(rows * inputs).reshape(rows, inputs)
-            x = tf.constant(np.abs(x) + 1, tf.int32) if make is _model_with_a_table else tf.constant(x, tf.float32)
+            x = tf.constant(np.abs(x), tf.int32) if make is _model_with_a_table else tf.constant(x, tf.float32)
             y = tf.constant(random_numbers(rows * outputs).reshape(rows, outputs), tf.float32)
             y = tf.argmax(y, axis=1) if loss_fn is _loss_of_classes else y
             _judge_step(answer, make, model, twin, loss_fn, x, y, learning_rate)
@@ -154,17 +154,18 @@ def _model_with_two_outputs() -> tf.keras.Model:
     frozen = layers.Dense(4, activation="tanh", name="frozen")
     frozen.trainable = False
     block = tf.keras.Sequential([layers.Dense(4), frozen])
-    return tf.keras.Sequential([layers.Input((3,)), block, layers.Dense(2), _Factor()])
+    return _Scaled([layers.Input((3,)), block, layers.Dense(2)])
 
 
-class _Factor(tf.keras.layers.Layer):
-    """Multiplies by one number that is learned: a variable of shape ()."""
+class _Scaled(tf.keras.Sequential):
+    """Multiplies what its layers give by one number that is learned: a variable of shape (), and of no layer."""
 
-    def build(self, shape):
-        self.factor = self.add_weight(shape=(), initializer="ones")
+    def __init__(self, layers):
+        super().__init__(layers, name="scaled")  # a name of TensorFlow may not begin with an underscore
+        self.factor = self.add_weight(shape=(), initializer="ones", name="factor")
 
-    def call(self, x):
-        return self.factor * x
+    def call(self, inputs, training=None):
+        return self.factor * super().call(inputs, training=training)
 
 
 def _linear_model() -> tf.keras.Model:
@@ -676,6 +677,7 @@ def momentum_step(answer):
         (0.99, (3,), 1e-4, 1e-4, 0.1, 0.0),  # a shape again, with another velocity
     ):
         start, gradients = size * random_array(*shape), of_gradient * random_array(20, *shape, low=0.01, high=2)
+        gradients[5] = 0  # which stops nothing: the velocity moves on
         rates = np.where(np.arange(20) < 10, rate, later)
         pushed = size * random_array(*shape) * (momentum != 0.9)
         want = _trajectory(start, gradients, rates, momentum, pushed=pushed)
