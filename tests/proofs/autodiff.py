@@ -69,7 +69,17 @@ def losses_of(w, x, y_true):
 
 def norm_with_double_where(x):
     is_zero = tf.reduce_all(x == 0)
-    return tf.where(is_zero, 0.0, tf.norm(tf.where(is_zero, tf.ones_like(x), x)))
+    return tf.where(is_zero, tf.constant(0, x.dtype), tf.norm(tf.where(is_zero, tf.ones_like(x), x)))
+
+
+def norm_with_numbers_first(x):
+    squares = tf.reduce_sum(x * x)
+    return tf.where(squares == 0, 0.0, tf.sqrt(tf.where(squares == 0, 1.0, squares)))
+
+
+def norm_with_numbers_last(x):
+    squares = tf.reduce_sum(x * x)
+    return tf.where(squares > 0, tf.sqrt(tf.where(squares > 0, squares, 1.0)), 0.0)
 
 
 @tf.custom_gradient
@@ -447,6 +457,7 @@ PROOFS = {
             "slope(lambda t: t**3, -1000)": lambda f, x: tf.clip_by_value(_watched(f, x), -100, 100),
             "slope(lambda t: tf.exp(t / 100), -1000)": lambda f, x: round(float(_watched(f, x)), 5),
             "The shape is (1,)": lambda f, x: tf.reshape(_watched(f, x), [1]),
+            "Right to a few digits only": lambda f, x: (f(x + 1e-3) - f(x - 1e-3)) / 2e-3,
         },
         raises=lambda f: f,
     ),
@@ -463,8 +474,9 @@ PROOFS = {
             "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
             "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
             "The shape is (3,) and should be (1, 3)": lambda w, x, y: tf.squeeze(rows_by_formula(w, x, y)),
-            "x of shape (70, 20)": lambda w, x, y: rows_by_formula(w, x, y)[:64],
-            "of shape (70, 20) whose entry": lambda w, x, y: rows_by_formula(w, x, y) * (np.arange(len(w)) < 16),
+            "x of shape (300, 70)": lambda w, x, y: rows_by_formula(w, x, y)[:256],
+            "of shape (300, 70) whose entry": lambda w, x, y: rows_by_formula(w, x, y) * (np.arange(len(w)) < 64),
+            "x of shape (4, 3): expected": lambda w, x, y: rows_by_formula(w, x, y) * (y.numpy() != 0)[:, None],
             "A nan or inf": lambda w, x, y: 2 * (losses_of(w, x, y) / (tf.linalg.matvec(x, w) - y))[:, None] * x,
             "look for 0/0": lambda w, x, y: rows_by_formula(w, x, y) / x * x,
             "overflow on the way": lambda w, x, y: rows_by_formula(w, x, y) / w * w,
@@ -485,10 +497,17 @@ PROOFS = {
         raises=lambda w, x, y: tf.matmul(x, w),
     ),
     "safe_norm": Proof(
-        right=[norm_with_double_where, norm_with_cond, norm_by_root_of_products, norm_of_what_is_not_zero],
+        right=[
+            norm_with_double_where,
+            norm_with_numbers_last,
+            norm_with_cond,
+            norm_by_root_of_products,
+            norm_of_what_is_not_zero,
+        ],
         wrong={
             "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
-            "once compiled with XLA": lambda x: tf.where(tf.norm(x) == 0, 0.0, tf.norm(x)),
+            "once compiled with XLA": lambda x: tf.where((n := tf.norm(x)) == 0, tf.zeros_like(n), n),
+            "It does not run inside tf.function in float64": norm_with_numbers_first,
             "a scalar is expected": lambda x: tf.norm(x, keepdims=True),
             "A small number lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
             "stands as the least that counts": lambda x: tf.maximum(norm_with()(x), 1e-12),
@@ -503,7 +522,7 @@ PROOFS = {
             "upstream gradient is ignored": norm_without_upstream,
             "upstream alone": norm_with_upstream_alone,
             "sign of the upstream gradient is lost": norm_with(lambda up, x, length: tf.abs(up) * _unit(x, length)),
-            "this one is short, not zero": norm_with(
+            "and this one is not zero": norm_with(
                 lambda up, x, length: up * (_unit(x, length) if length > 1e-6 else tf.zeros_like(x))
             ),
             "float32 came": norm_in_float32,
@@ -513,6 +532,12 @@ PROOFS = {
                 lambda up, x, length: up * x / (length + tf.cast(length == 0, x.dtype)) / (1 + length / 1e16)
             ),
             "inside tf.function": norm_right_when_eager,
+            "the gradient of -3 * safe_norm inside tf.function": lambda x: (
+                norm_with()(x) if tf.executing_eagerly() else norm_without_upstream(x)
+            ),
+            "For -3 * safe_norm inside tf.function": lambda x: (
+                norm_with()(x) if tf.executing_eagerly() else norm_by_way_of_float32(x)
+            ),
             "@tf.function around a branch": norm_with_a_branch,
             "It cannot be compiled with XLA": lambda x: tf.py_function(norm_with(), [x], x.dtype),
             "expected 2.8284": norm_where(lambda x: tf.reduce_sum(x) == 0),
@@ -573,6 +598,9 @@ PROOFS = {
             "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
             "in a mean, a sum or a length of all": wrong_one_by_length_of_the_difference,
             "a slope of 0 is no measure": wrong_one_by_component(1e-8),
+            "where an entry of x is 0": lambda functions, x: int(
+                np.argmax([np.abs(_slopes(f, x) - (b := _judge(f, x))).max() / abs(b.max()) for f in functions])
+            ),
             "Leave no component out": wrong_one_where(lambda x, judged: x != 0),
             "nor where the slope is": wrong_one_where(lambda x, judged: abs(judged) > 1e-6 * abs(judged).max()),
             "A step that is a share of x": lambda functions, x: wrong_one_with(1e-5 * abs(x.numpy()).max())(
@@ -618,6 +646,8 @@ PROOFS = {
             "H is not a diagonal": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) < 9 else 6 * x * v,
             "sum(x)² / n, n = 2,000": lambda f, x, v: product_by_double_tape(f, x, v if len(x) < 9 else tf.abs(v)),
             "sum(exp(x))": lambda f, x, v: product_by_double_tape(f, tf.abs(x), v),
+            "sum(exp(x)) + xᵀAx": lambda f, x, v: tf.where(v == 0, v, product_by_double_tape(f, x, v)),
+            "xᵀAx with 4 variables": lambda f, x, v: tf.where(x == 0, x, product_by_double_tape(f, x, v)),
             "right to a few digits only": product_in(tf.float32),
             "float64 came": product_in(tf.float64),
             "or a difference stands for a derivative": product_by_difference,
