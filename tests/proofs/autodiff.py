@@ -601,6 +601,7 @@ PROOFS = {
             "where an entry of x is 0": lambda functions, x: int(
                 np.argmax([np.abs(_slopes(f, x) - (b := _judge(f, x))).max() / abs(b.max()) for f in functions])
             ),
+            "with one wrong sign, planted at": wrong_one_where(lambda x, judged: np.arange(len(x)) != 2),
             "Leave no component out": wrong_one_where(lambda x, judged: x != 0),
             "nor where the slope is": wrong_one_where(lambda x, judged: abs(judged) > 1e-6 * abs(judged).max()),
             "A step that is a share of x": lambda functions, x: wrong_one_with(1e-5 * abs(x.numpy()).max())(

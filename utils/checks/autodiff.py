@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -322,20 +323,15 @@ def _scaled(f: Callable, size: float) -> Callable:
     return lambda x: size * f(x)
 
 
-def _flip_one(gradient: tf.Tensor) -> tf.Tensor:
-    """Turn the sign of one component, whichever."""
-    d = gradient.shape[0]
-    return tf.where(np.arange(d) == np.random.default_rng().integers(d), -gradient, gradient)
+def _flip(where: int, gradient: tf.Tensor) -> tf.Tensor:
+    """Turn the sign of one component."""
+    return tf.where(np.arange(gradient.shape[0]) == where, -gradient, gradient)
 
 
 def _raise_flat_one(gradient: tf.Tensor) -> tf.Tensor:
     """Give a slope to the component that has none."""
     flat = np.arange(gradient.shape[0]) == tf.argmin(tf.abs(gradient))
     return tf.where(flat, 0.5 * tf.reduce_max(tf.abs(gradient)), gradient)
-
-
-def _flip_last(gradient: tf.Tensor) -> tf.Tensor:
-    return tf.concat([gradient[:-1], -gradient[-1:]], axis=0)
 
 
 def _shorten_one(gradient: tf.Tensor) -> tf.Tensor:
@@ -448,7 +444,13 @@ PLANTED = (
         "a gradient that is twice the slope, of functions whose slopes are all below 0", lambda g: 2 * g,
         "The largest component is the one that is largest in size, whatever its sign.", form=_falling, first=POSITIVE,
     ),
-    Planted("a gradient with one wrong sign", _flip_one, "Compare each component: one alone is wrong."),
+    *(
+        Planted(
+            "a gradient with one wrong sign", partial(_flip, where), "Compare each component: one alone is wrong.",
+            times=1,
+        )
+        for where in range(4)
+    ),
     Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
     Planted(
         "a gradient that is 2 % too large", lambda g: 1.02 * g,
@@ -464,7 +466,7 @@ PLANTED = (
         d=20, first=20 * (0.8,), times=1, places=IN_BETWEEN,
     ),
     Planted(
-        "a gradient with one wrong sign", _flip_last, "Compare each component: the last one of 20 is wrong.",
+        "a gradient with one wrong sign", partial(_flip, 19), "Compare each component: the last one of 20 is wrong.",
         d=20,
     ),
     Planted(
