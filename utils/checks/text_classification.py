@@ -20,7 +20,7 @@ ODD_MARKS = f"—’€😀\u200b\u0301…«{string.punctuation}"  # neither let
 SPELLED_OUT = {
     "can't": "can not", "won't": "will not", "cannot": "can not", "shan't": "shall not", "ain't": "is not",
 }  # fmt: skip
-OTHER_WORDS = "nor none neither nothing nobody without cannot hardly".split()  # none of the three
+OTHER_WORDS = ["nor", "none", "neither", "nothing", "nobody", "without", "cannot", "hardly"]  # none of the three
 OTHER_MARKS = "()", '"', "'", "-"  # none of the six
 ALL_BUT_ONE = [".,;:!?".replace(mark, "") for mark in ".,;:!?"]
 
