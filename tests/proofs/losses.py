@@ -64,6 +64,17 @@ def _without_tiny(errors, border=1e-2):
     return tf.where(tf.abs(errors) < border, 0.0 * errors, errors)
 
 
+def _in_a_graph(loss, change):
+    """Return `loss` for errors that are changed inside a graph, and there alone."""
+    changed = _of_errors(loss, change)
+    return lambda *given: (loss if tf.executing_eagerly() else changed)(*given)
+
+
+def _of_five(loss, first):
+    """Return `loss` with what came first for five rows, as one that remembers it by the shape."""
+    return lambda y, p, *rest: loss(y, p, *([first] if p.shape[0] == 5 else rest))
+
+
 def huber_by_pieces(y_true, y_pred, delta=1.0):
     size = tf.abs(tf.subtract(y_true, y_pred))
     near = tf.minimum(size, delta)
@@ -205,6 +216,12 @@ def pinball_row_by_row(y_true, y_pred, tau=0.5):
 def pinball_by_abs(y_true, y_pred, tau=0.5):
     error = y_true - y_pred
     return _mean_last(0.5 * tf.abs(error) + (tau - 0.5) * error)
+
+
+def pinball_by_root(y_true, y_pred, tau=0.5):
+    """Takes a root whose slope at 0 is inf."""
+    error = y_true - y_pred
+    return _mean_last(0.5 * tf.sqrt(error**2) + (tau - 0.5) * error)
 
 
 def pinball_by_indicator(y_true, y_pred, tau=0.5):
@@ -592,6 +609,10 @@ PROOFS = {
             "(1, 4), delta=1000: that is a number": huber_of_one_row_and_three,
             "absolute value needs no square": huber_by_roots,
             "ignores dy": _deaf(huber_by_pieces),
+            "errors of ±2, delta=2": _of_five(huber_by_pieces, 1.0),
+            "0.5, delta=2, inside a tf.function": _in_a_graph(
+                huber_by_pieces, lambda errors: tf.clip_by_value(errors, -1e20, 1e20)
+            ),
             "the gradient on y_true": _by_hand(huber_by_pieces, lambda dy: tf.reduce_mean(dy)),
             "gradient on y_true and y_pred of shape (4, 3)": _of_errors(huber_by_pieces, _without_tiny),
             "y_pred of shape (300, 1)": _first_rows(huber_by_pieces),
@@ -620,13 +641,15 @@ PROOFS = {
             "mean over the whole batch": lambda y, p, tau: float(tf.reduce_mean(pinball_by_relu(y, p, tau))),
             "sum over the last axis": lambda y, p, tau: p.shape[1] * pinball_by_relu(y, p, tau),
             "hid them from the tape": lambda y, p, tau: pinball_by_relu(y, p, tau).numpy(),
-            "tau=0.01": lambda y, p, tau: pinball_by_relu(y, p, max(tau, 0.05)),
+            "tau=0.004": lambda y, p, tau: pinball_by_relu(y, p, max(tau, 0.01)),
             "tau=0.995": lambda y, p, tau: pinball_by_relu(y, p, min(tau, 0.95)),
             "errors of 1e5 and -1e5": _of_errors(pinball_by_relu, lambda errors: tf.clip_by_value(errors, -100, 100)),
             "gradient on y_true and y_pred of shape (4, 3)": _of_errors(
                 pinball_by_relu, lambda errors: _without_tiny(errors, 1e-3)
             ),
             "shape (4, 3), tau=0.9": pinball_rounded,
+            "-1e5, tau=0.9": _of_five(pinball_by_relu, 0.004),
+            "the gradient at errors of 0": pinball_by_root,
             "ignores dy": _deaf(pinball_by_relu),
             "y_pred of shape (300, 1)": _first_rows(pinball_by_relu),
             "y_pred of shape (2, 80)": _first_columns(pinball_by_relu),
@@ -654,7 +677,8 @@ PROOFS = {
             "taken to stand first": masked_at_the_end,
             "the mask 01101 11111 10010": masked_before_the_last,
             "the mask 101 000 011": masked_of_small_errors,
-            "the mask 1111 1000": masked_one_sided,
+            "the mask 11111 11000": masked_one_sided,
+            "11000 (1 is True)": lambda y, p, mask: masked_by_where_twice(y, p, mask & ((y != 0) | (p != 0))),
             "a sum; a mean": masked_sum,
             "half the mean": lambda y, p, mask: masked_by_where_twice(y, p, mask) / 2,
             "one value for each row": masked_each_row,
@@ -718,6 +742,9 @@ PROOFS = {
                 tf.abs(z) < 1e-3, tf.math.log(2.0), bce_by_softplus(y, z)
             ),
             "should be (2, 1, 2, 3)": bce_of_three_axes,
+            "should be (2, 1)": lambda y, z: (lambda loss: loss[:, 0] if z.shape[1:] == 1 else loss)(
+                bce_by_softplus(y, z)
+            ),
         },
         raises=raising,
         breaks=(bce_row_by_row,),
