@@ -55,6 +55,22 @@ def recorded(metric):
     return type(f"{metric.__name__}Recorded", (metric,), methods)
 
 
+def keeping_its_result(metric):
+    """Return a metric that, eagerly, computes its result once until it is reset."""
+
+    def result(self):
+        if not tf.executing_eagerly():
+            return metric.result(self)
+        self.kept = metric.result(self) if self.kept is None else self.kept
+        return self.kept
+
+    def reset_state(self):
+        self.kept = None
+        metric.reset_state(self)
+
+    return type(f"{metric.__name__}Kept", (metric,), {"kept": None, "result": result, "reset_state": reset_state})
+
+
 def reweighed(metric, change):
     """Return a metric that takes other weights than those that are given."""
 
@@ -66,6 +82,10 @@ def reweighed(metric, change):
 
 def at_most_3(w):
     return tf.minimum(w, 3.0)
+
+
+def at_most_100(w):
+    return tf.minimum(w, 100.0)
 
 
 def zeros_as_ones(w):
@@ -216,6 +236,11 @@ class MeanTouchedByLabels(MeanBySums):
         return {**parts, "total": parts["total"] + 0.0 * tf.reduce_sum(y_true)}
 
 
+class MeanInDtypeOfLabels(MeanBySums):
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.cast(y_pred, y_true.dtype), w)
+
+
 class MeanAtLeast001(MeanBySums):
     def result(self):
         return self.sums["total"] / tf.maximum(self.sums["count"], 0.01)
@@ -243,6 +268,18 @@ class MeanDecidesOnce(MeanBySums):
     def update_state(self, y_true, y_pred, sample_weight=None):
         self.weighted = getattr(self, "weighted", sample_weight is not None)
         super().update_state(y_true, y_pred, sample_weight if self.weighted else None)
+
+
+class MeanOfLastWeight(MeanBySums):
+    """Takes the last weight, even of long ago, where there are none."""
+
+    last = 1.0
+
+    def parts(self, y_true, y_pred, w):
+        if w is None:
+            return super().parts(y_true, y_pred, self.last * tf.ones_like(y_pred))
+        self.last = tf.reduce_max(w) if tf.executing_eagerly() and tf.size(w) else 1.0
+        return super().parts(y_true, y_pred, w)
 
 
 class MeanShared(MeanBySums):
@@ -505,6 +542,14 @@ class F1InDtypeOfLabels(F1BySums):
         says = tf.cast(tf.reshape(y_pred, (-1,)) > 0.5, y_true.dtype)
         sums = {"found": y_true * says, "called": says, "real": y_true}
         return {key: tf.reduce_sum(value) for key, value in sums.items()}
+
+
+class F1FoundInUint8(F1BySums):
+    """Without weights, counts what was found in a uint8, which ends at 255."""
+
+    def parts(self, y_true, y_pred, w):
+        sums = super().parts(y_true, y_pred, w)
+        return sums if w is not None else {**sums, "found": tf.cast(tf.cast(sums["found"], tf.int32), tf.uint8)}
 
 
 class F1OfThe256(F1BySums):
@@ -1210,7 +1255,11 @@ PROOFS = {
             "which has none": MeanDecidesOnce,
             "share a state": MeanShared,
             "expected 0.6, got 0.9": MeanOfNonzero,
-            "p = [0, 900]": MeanUpTo100,
+            "p = [0, 900.9]": MeanUpTo100,
+            "cast to the dtype of y_true": MeanInDtypeOfLabels,
+            "compute it anew each time": keeping_its_result(MeanBySums),
+            "weights [30000, 60000]": reweighed(MeanBySums, at_most_100),
+            "the first 3": MeanOfLastWeight,
             "survived reset_state": MeanNeverReset,
             "y_pred of shape": MeanBetween0And1,
             "For y_pred of shape": MeanOfThe32,
@@ -1275,7 +1324,13 @@ PROOFS = {
             "y_true of dtype int16": F1NoneAtOne,
             "y_true of dtype uint32": F1WithoutUint32,
             "left the range of uint8": F1InDtypeOfLabels,
-            "For 600 examples": F1OfThe256,
+            "For 900 examples": F1OfThe256,
+            "For 900 examples with y_true of dtype uint8": F1FoundInUint8,
+            "counted among them, too": f1_with(
+                lambda found, called, real, **_: tf.math.divide_no_nan(2 * found, found + called + real)
+            ),
+            "compute it anew each time": keeping_its_result(F1BySums),
+            "weights [30000, 60000, 100000]": reweighed(F1BySums, at_most_100),
             "a small number was added to it": f1_with(
                 lambda found, called, real, **_: 2 * found / (called + real + 1e-7)
             ),
@@ -1364,6 +1419,8 @@ PROOFS = {
             "from 256 on": CalibrationOfUint8,
             "an example counts as often as its weight says": reweighed(Calibration, tf.floor),
             "were cut or rounded": reweighed(Calibration, at_most_3),
+            "weights [30000, 90000]": reweighed(Calibration, at_most_100),
+            "compute it anew each time": keeping_its_result(Calibration),
             "a small number was added to it": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / (tf.reduce_sum(n) + 1e-7)
             ),
@@ -1436,6 +1493,7 @@ PROOFS = {
             "small spread was taken for none": R2FromLargeSpread,
             "passes for no spread": R2OfAWideShare,
             "must bring back all of the state": forgetting(R2, "n"),
+            "compute it anew each time": keeping_its_result(R2),
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,
             "sample_weight=[0.0]": R2UnrefusedZero,

@@ -29,6 +29,7 @@ RESET = (
     "must reset all of it."
 )
 HALF_RESET = "A used metric differs from a new one: reset_state must bring back all of the state, not a part of it."
+READ = "The result stayed as it was when it was read: what comes after must change it, so compute it anew each time."
 UNWEIGHTED = "The weights are ignored."
 ZERO_WEIGHT = "A weight of 0 was taken for 1: such an example counts as if it were absent."
 ZERO_BATCH = "A batch whose weights are all 0 was taken for one without weights: it counts as if it were absent."
@@ -81,7 +82,9 @@ def mean_prediction(answer):
     _judge_weights(answer, [p, p, w], 0.6, on="p = [0, 0.9]", cut=0.45)
     nan = {"0/0 where all weights are 0: use a division that gives 0 there.": np.nan}
     expect(_run(answer(), [[p, p, 0 * w]]), 0.0, on="two predictions, both of weight 0", smells=nan)
-    expect(_run(answer(), [[p, 1000 * p]]), 450.0, on="p = [0, 900]")
+    cast = {"The predictions were cast to the dtype of y_true, which has no influence.": 450.0}
+    y, on = np.int32([1, 0]), "integers in y_true, p = [0, 900.9]"
+    expect(_run(answer(), [[y, 1001 * p]]), 450.45, on=on, smells=cast)
 
 
 def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
@@ -153,11 +156,11 @@ def streaming_f1(answer):
 
 def _judge_f1_of_many(answer, kind: str) -> None:
     """Judge F1 on more yes's than the dtype of the labels can count."""
-    y, p = np.repeat([1, 0], 300).astype(kind), np.float32(np.repeat([0.1, 0.9, 0.1], [150, 300, 150]))
-    found, called, real = (float(np.int64(count).astype(kind)) for count in (150, 300, 300))
+    y, p = np.repeat([1, 0], [600, 300]).astype(kind), np.float32(np.repeat([0.1, 0.9, 0.1], [300, 500, 100]))
+    found, called, real = (float(np.int64(count).astype(kind)) for count in (300, 500, 600))
     overflow = f"The counts left the range of {kind}: cast the labels to float32 before you add them."
-    on = f"600 examples with y_true of dtype {kind}: 300 yes's, of which 150 were found, and 300 called yes"
-    expect(_run(answer(), [[y, p]]), 0.5, on=on, smells={overflow: 2 * found / (called + real)})
+    on = f"900 examples with y_true of dtype {kind}: 600 yes's, of which 300 were found, and 500 called yes"
+    expect(_run(answer(), [[y, p]]), 6 / 11, on=on, smells={overflow: 2 * found / (called + real)})
 
 
 def _f1_case(weighted: bool, column: bool, kind: str) -> tuple:
@@ -206,6 +209,8 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
         "The probabilities themselves were added: say yes or no first, with > 0.5.": _f1(y, p, w),
         "A cast to an integer cuts a probability to 0: compare with > 0.5.": _f1(y, p >= 1, w),
         "A factor of 2 is missing.": found / (called + real),
+        "What was found is no false alarm and no miss: it was counted among them, too.":
+            2 * found / (found + called + real),
         "That is the F1 of the no's.": _f1(1 - y, ~says, w),
         **_ways_to_make_a_table(y, says, w, parts),
         "That is the intersection over union: the denominator of F1 counts the found twice.":
@@ -651,8 +656,11 @@ def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: d
     metric.reset_state()
     left = np.asarray(tf.convert_to_tensor(metric.result()))
     expect(left, np.zeros(np.shape(want)), on=f"{on}, then reset_state", smells={RESET: left})
-    fresh, again = (np.asarray(tf.convert_to_tensor(_run(one, batches[:3]))) for one in (other, metric))
+    again = _run(metric, [batches[0][:2], *batches[1:3]])  # without weights, after some with: nothing is left of those
+    fresh, again = (np.asarray(tf.convert_to_tensor(result)) for result in (_run(other, batches[:3]), again))
     expect(again, fresh, on=f"{on}, reset_state and the first 3 batches", smells={HALF_RESET: again})
+    on = f"{on}, result read after the first 3 and after all"
+    expect(_run(metric, batches[3:]), want, on=on, smells={READ: again})
 
 
 def _judge_weights(answer, batch: list, want: float, *, on: str, cut: float) -> None:
@@ -662,7 +670,7 @@ def _judge_weights(answer, batch: list, want: float, *, on: str, cut: float) -> 
     comes of equal weights.
     """
     y, p, w = batch
-    for scale in (1e-6, 100):
+    for scale in (1e-6, 1e5):
         weights = (w * scale).astype("float32")
         said = ", ".join(f"{weight:g}" for weight in weights)
         got = _run(answer(), [[y, p, weights]])
