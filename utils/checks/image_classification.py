@@ -18,12 +18,13 @@ from utils.checks.values import as_array
 def convolve(answer):
     """Judge pictures of several shapes, channels and filters against the sum over patches."""
     rng = np.random.default_rng()
-    shapes = (7, 5, 1, 1), (6, 8, 3, 4), (6, 8, 3, 4), (3, 4, 2, 2), (int(rng.integers(66, 70)), 7, 17, 65)
-    for height, width, channels, filters in shapes:  # two alike: a result must not be kept for a shape
+    cases = (7, 5, 1, 1, 1), (6, 8, 3, 4, 1), (6, 8, 3, 4, 255), (3, 4, 2, 2, 1), (rng.integers(66, 70), 7, 17, 65, 1)
+    for height, width, channels, filters, brightest in cases:  # two alike: a result must not be kept for a shape
         picture, kernel, bias = (
             rng.uniform(-1, 1, shape).astype("float32")
             for shape in ((height, width, channels), (3, 3, channels, filters), (filters,))
         )
+        picture *= brightest
         picture[:3, :3] = 0  # nothing is there, and the bias is added all the same
         right = _correlate(picture, kernel)
         want = right + bias
@@ -42,6 +43,7 @@ def convolve(answer):
             "The last row and the last column are still 0: there are h - 2 and w - 2 places.": short,
             "A relu came in: the convolution alone is asked for.": np.maximum(want, 0),
             "The bias was added once for each channel: once is enough.": right + channels * bias,
+            "The picture was divided by 255: take it as it comes.": right / 255 + bias,
             "Rows and columns of the result are swapped.": want.transpose(1, 0, 2),
             "The filters stand first; they belong on the last axis.": want.transpose(2, 0, 1),
             "There is a batch axis: one picture goes in, one comes out.": want[np.newaxis],
