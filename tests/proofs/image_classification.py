@@ -171,6 +171,21 @@ def pipeline_of_an_order_drawn_once(x_train, y_train):
     return pipeline_of_shuffled_batches(64)(x_train[order], y_train[order])
 
 
+def pipeline_of_unknown_shape(x_train, y_train):
+    def move(x):
+        return np.stack([np.roll(picture, np.random.choice([-2, -1, 1, 2], 2), (0, 1)) for picture in x])
+
+    batches = pipeline(move=lambda: _layers())(x_train, y_train)
+    return batches.map(lambda x, y: (tf.numpy_function(move, [x], tf.float32), y))
+
+
+def pipeline_of_labels_of_unknown_shape(x_train, y_train):
+    batches = pipeline()(x_train, y_train)
+    return tf.data.Dataset.from_generator(
+        lambda: iter(batches), output_types=(tf.float32, tf.uint8), output_shapes=((None, 28, 28, 1), None)
+    )
+
+
 def pipeline_used_up(x_train, y_train):
     batches = iter(pipeline()(x_train, y_train))
     signature = tf.TensorSpec((None, 28, 28, 1), tf.float32), tf.TensorSpec((None,), tf.uint8)
@@ -794,6 +809,8 @@ PROOFS = {
                 lambda dataset, n: dataset.shuffle(n).batch(64, drop_remainder=n < 64)
             ),
             "second pass is empty": pipeline_used_up,
+            "does not know the shape of x_batch": pipeline_of_unknown_shape,
+            "does not know the shape of y_batch": pipeline_of_labels_of_unknown_shape,
             "whole batches were shuffled": pipeline_of_shuffled_batches(64),
             "Shuffle before you batch": pipeline_of_shuffled_batches(8),
             "had the same order": pipeline_same_order,
@@ -818,6 +835,7 @@ PROOFS = {
             "Pictures with the label [7] are not moved": pipeline_moved_where(lambda places, labels: labels != 7),
             "The last batch was not moved": pipeline_moved_where(lambda places, labels: tf.size(places) == 64),
             "first picture of a batch is never moved": pipeline_moved_where(lambda places, labels: places > 0),
+            "moved by more than 0.0": pipeline(move=_moved_by(0.001, 0.001)),
             "move to one side": pipeline(move=_moved_by((0.12, 0.2), (0.12, 0.2))),
             "cut in half at the edge": pipeline(move=_moved_by(0.35, 0.35)),
             "times as large as they were": pipeline(move=_enlarged),

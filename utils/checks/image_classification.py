@@ -87,6 +87,11 @@ def repair_pipeline(answer):
     passes.append(_one_pass(dataset, count, empty="The second pass is empty: the first used up what it iterates over."))
     untouched = np.array_equal(given[0], x_train) and np.array_equal(given[1], y_train)
     require(untouched, "x_train or y_train was changed in place: compute with a copy.")
+    refuse({
+        f"`fit` fails, since the data set does not know the shape of {name}. Behind a function of NumPy or Python set "
+        "it by tf.ensure_shape; give from_generator an `output_signature`.": spec.shape.rank is None
+        for name, spec in zip(("x_batch", "y_batch"), dataset.element_spec, strict=True)
+    })  # fmt: skip
     x, y, starts = passes[0]
     gave, of_batch = min(len(labels) for _, labels, _ in passes), starts[1] if len(starts) > 1 else len(y)
     _require_values(x)
@@ -149,7 +154,8 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.nda
     misplaced = (left != (np.abs(column) > np.abs(row))).mean()
     sideways, overhead = (column[left] > 1.5).mean(), (row[~left] > 1.5).mean()
     along, across = np.where(left, column, row) + 7, np.where(left, row, column)  # a spot starts 7 from the middle
-    away = np.hypot(along, across) > 0.01
+    distance = np.hypot(along, across)
+    away, farthest, farthest_across = distance > 0.01, distance.max(), np.abs(across).max()
     moved = np.mean(away)
     shift = np.hypot(np.median(along), np.median(across))
     still = [label for label in range(10) if np.mean(away[y == label]) < 0.2]
@@ -166,6 +172,8 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.nda
         f"{overhead:.0%} of the spots at the top came out at the bottom: turned upside down.": overhead >= 0.2,
         "No picture was moved: every spot is where it was. Nothing random is mapped, or training=True is missing.":
             moved <= 0.001,
+        f"No picture was moved by more than {farthest:.1g} pixels. The factor of a RandomTranslation is a share of the "
+        "picture, that of a RandomRotation one of a full turn.": 0.1 * farthest < farthest_across and farthest < 0.2,
         f"Only {moved:.0%} of the pictures were moved; each should be.": moved <= 0.6,
         f"Pictures with the label {still[:1]} are not moved; each should be.": still,
         "The first picture of a batch is never moved; each should be.": len(starts) > 15 and not np.any(away[starts]),
@@ -174,7 +182,7 @@ def _require_places(spots: list[np.ndarray], levels: list[np.ndarray], y: np.nda
         "Both passes gave the same moved pictures: the random step ran once, perhaps in front of a cache, or the move "
         "is always the same.": first == second,
         "Spots move only toward the middle and away from it: the pictures are zoomed; shift or turn them.":
-            np.abs(across).max() < 0.2,
+            farthest_across < 0.2,
     })  # fmt: skip
 
 
