@@ -451,9 +451,13 @@ def _frozen_base() -> tuple[tf.keras.Model, tf.keras.Model]:
     a layer that is frozen.
     """
     layers = tf.keras.layers
-    stack = [layers.Dense(5), layers.BatchNormalization(momentum=0.5, name="stem_bn"), layers.Dense(5), layers.Dense(4)]
+
+    def dense(units):  # without a bias: to compile a step takes longer the more weights it moves
+        return layers.Dense(units, use_bias=False)
+
+    stack = [dense(5), layers.BatchNormalization(momentum=0.5, name="stem_bn"), dense(5), dense(4)]
     stack += [layers.LayerNormalization(), layers.ReLU(), layers.BatchNormalization(momentum=0.5, name="top_scale")]
-    base = tf.keras.Sequential([layers.Input((4,)), *stack, layers.Dense(3)])
+    base = tf.keras.Sequential([layers.Input((4,)), *stack, dense(3)])
     base.trainable = False
     image = layers.Input((4,))
     inside = base(layers.Dense(4, trainable=False)(image), training=False)
