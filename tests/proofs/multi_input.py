@@ -448,6 +448,11 @@ def heads_in_a_square_of_prices(y_true, y_pred, weights):
     return heads()(y_true, y_pred, {"price": 0.0, "capped": weights["capped"]}) + weights["price"] * mean
 
 
+def heads_in_two_squares(y_true, y_pred, weights):
+    prices = heads_in_a_square_of_prices(y_true, y_pred, {**weights, "capped": 0.0})
+    return prices + heads_in_a_square(y_true, y_pred, {**weights, "price": 0.0})
+
+
 def heads_of_the_first_rows(y_true, y_pred, weights):
     y_true, y_pred = ({name: values[:8] for name, values in y.items()} for y in (y_true, y_pred))
     return heads()(y_true, y_pred, weights)
@@ -878,6 +883,7 @@ PROOFS = {
             "The logarithm of 0": heads("log of 0"),
             "go by name": heads_by_place,
             "The cap is counted too often": heads_in_a_square,
+            "Both are counted too often": heads_in_two_squares,
         },
         raises=raising,
         breaks=(heads_by_a_tensor_of_weights,),

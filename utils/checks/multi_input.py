@@ -360,6 +360,7 @@ def two_heads(answer):
         smells |= {
             f"The cap is counted too often. {square}": w * price_mean + v * np.nansum(capped),
             f"The price is counted too often. {square}": w * np.nansum(price) + v * capped_mean,
+            f"Both are counted too often. {square}": of_sums,
         }
         if holes == whole:  # a cut at ±20 has nearly the same value where the logits are large
             by_logit = w * price_mean + v * _by_cut_probability(y_true["capped"], y_pred["capped"])
