@@ -1,6 +1,5 @@
 """The checks of notebook 01."""
 
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,16 +100,16 @@ def safe_norm(answer):
         for x in (*usual, *sizes, np.zeros(3), np.zeros(1), np.zeros(6)):
             _judge_norm(answer, tf.constant(x, dtype))
         _judge_two_norms(answer, tf.constant([3.0, 4.0], dtype), tf.constant([6.0, 0.0], dtype))
-    _judge_compiled(answer, "inside tf.function")
-    if _has_xla():
-        _judge_compiled(answer, "compiled with XLA", jit_compile=True)
+    for dtype in (tf.float32, tf.float64):
+        _judge_compiled(answer, dtype, "inside tf.function")
+        if _has_xla():
+            _judge_compiled(answer, dtype, "compiled with XLA", jit_compile=True)
 
 
-def _judge_compiled(answer, how: str, **options) -> None:
+def _judge_compiled(answer, dtype: tf.DType, how: str, **options) -> None:
     """Judge value and gradient in a graph, where Python's `if` and NumPy see no numbers."""
     judged = compiled(lambda t: _value_and_gradient(lambda x: -3 * answer(x), t), **options)
-    points = [np.array([3.0, -4.0]), np.zeros(2), np.array([2e-15, -2e-15])]
-    for dtype, x in itertools.product((tf.float32, tf.float64), points):
+    for x in (np.array([3.0, -4.0]), np.zeros(2), np.array([2e-15, -2e-15])):
         try:
             value, gradient = judged(tf.constant(x, dtype))
         except (TypeError, tf.errors.InvalidArgumentError) as problem:
