@@ -749,6 +749,7 @@ PROOFS = {
             "kernel is flipped": lambda x, k, b: convolve_by_loops(x, k[::-1, ::-1], b),
             "padded with zeros": convolve_padded,
             "The picture was divided by 255": lambda x, k, b: convolve_by_loops(x / 255, k, b),
+            "without its axis they may end the process": lambda x, k, b: tf.nn.conv2d(x, k, 1, "VALID") + b,
             "take it as it comes": lambda x, k, b: convolve_by_loops(x / 255 if x.max() > 2 else x, k, b),
             "bias is missing": lambda x, k, b: convolve_by_loops(x, k, 0 * b),
             "channels were averaged": lambda x, k, b: convolve_by_loops(x, k / x.shape[-1], b),

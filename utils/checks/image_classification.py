@@ -17,6 +17,7 @@ from utils.checks.values import as_array
 )
 def convolve(answer):
     """Judge pictures of several shapes, channels and filters against the sum over patches."""
+    _require_a_batch_axis(answer)
     rng = np.random.default_rng()
     cases = (7, 5, 1, 1, 1), (6, 8, 3, 4, 1), (6, 8, 3, 4, 255), (3, 4, 2, 2, 1), (rng.integers(66, 70), 7, 17, 65, 1)
     for height, width, channels, filters, brightest in cases:  # two alike: a result must not be kept for a shape
@@ -56,6 +57,18 @@ def convolve(answer):
         require_dtype(as_array(got), np.float32, f"{on}{of_list}")
         untouched = all(map(np.array_equal, given, (picture, kernel, bias)))
         require(untouched, "The caller's arrays were changed. Add into an array of your own.")
+
+
+def _require_a_batch_axis(answer) -> None:
+    """Refuse `tf.nn.conv2d` of a picture alone: in a graph it raises, and eagerly, with oneDNN, it ends the process."""
+    rank = ""
+    with tf.Graph().as_default():
+        try:
+            answer(*(np.ones(shape, "float32") for shape in ((4, 5, 2), (3, 3, 2, 3), (3,))))  # shapes of no question
+        except Exception as problem:  # any other tells nothing: no answer has to run in a graph
+            rank = str(problem)
+    axis = "TensorFlow's convolutions take a batch, and without its axis they may end the process: give them "
+    refuse({f"{axis}picture[np.newaxis], and return [0] of it.": "Shape must be rank 4 but is rank" in rank})
 
 
 def _correlate(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
