@@ -597,6 +597,12 @@ def unfreeze_base_last(model, base, count, learning_rate):
     return model
 
 
+def unfreeze_and_freeze_the_base(model, base, count, learning_rate):
+    unfreeze()(model, base, count, learning_rate)
+    base.trainable = False
+    return model
+
+
 def unfreeze_by_rate_only(model, base, count, learning_rate):
     unfreeze(compiled=False)(model, base, count, learning_rate)
     model.optimizer.learning_rate = learning_rate
@@ -906,6 +912,7 @@ PROOFS = {
             unfreeze_and_freeze_again,
             unfreeze_by_partial,
             unfreeze_with_the_loss_anew,
+            unfreeze(base_first=False),
         ],
         wrong={
             "weights were changed": unfreeze_under_a_new_head,
@@ -922,7 +929,7 @@ PROOFS = {
             "Was the model compiled again": unfreeze(compiled=False),
             "0.005 was asked for": unfreeze(rate=0.1),
             "Batch normalization stays frozen": unfreeze(norms=True),
-            "unfreeze the base first": unfreeze(base_first=False),
+            "all layers inside are switched off": unfreeze_and_freeze_the_base,
             "is the whole list": unfreeze_with_slice,
             "*last* layers": unfreeze_the_first,
             "A slice with a negative end": unfreeze_chosen(

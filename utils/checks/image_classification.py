@@ -486,7 +486,7 @@ def _frozen_base() -> tuple[tf.keras.Model, tf.keras.Model]:
 def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: str) -> None:
     norms = [isinstance(layer, tf.keras.layers.BatchNormalization) for layer in base.layers]
     first = len(base.layers) - min(count, len(base.layers))
-    inside = {id(v) for v in base.trainable_variables}
+    inside = {id(v) for v in model.trainable_variables}  # of the base alone: none where its own flag is off
     can_learn = [not norm and bool(layer.weights) for norm, layer in zip(norms, base.layers, strict=True)]
     want = [i >= first and can for i, can in enumerate(can_learn)]
     at_the_start = [i < count and can for i, can in enumerate(can_learn)]
@@ -494,7 +494,7 @@ def _require_flags(model: tf.keras.Model, base: tf.keras.Model, count: int, on: 
     told, expected = (f"{np.flatnonzero(flags).tolist()}" for flags in (learns, want))
     told = f"these layers of the base learn: {told}, expected {expected}."
     refuse({
-        "No layer of the base learns. A frozen model hides the flags inside: unfreeze the base first, then its layers.":
+        "No layer of the base learns: where `base.trainable` becomes False, all layers inside are switched off.":
             any(want) and not any(learns) and not base.trainable,
         f"{told} That is the whole base: `base.trainable = True` sets the flags of all its layers, so it comes first.":
             count < len(learns) and learns == [bool(layer.weights) for layer in base.layers],
