@@ -354,6 +354,13 @@ def test_few_rows_that_differ_are_enough_for_three_probes():
     assert trust.inputs_that_matter(reading("a", "b"), x) == ["a", "b"]
 
 
+def test_an_exchange_that_makes_answers_nan_is_seen():
+    a, b = layers.Input((1,), name="a"), layers.Input((1,), name="b")
+    share = layers.Lambda(lambda parts: parts[0] / (parts[0] + parts[1]))([a, b])
+    x = {"a": np.float32([[0], [0], [1], [2]]), "b": np.float32([[1], [2], [0], [0]])}
+    assert trust.inputs_that_matter(keras.Model({"a": a, "b": b}, share), x) == ["a", "b"]
+
+
 def test_answers_that_are_nan_are_no_answers():
     x = rows()
     x["a"][3] = np.nan

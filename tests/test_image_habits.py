@@ -37,6 +37,10 @@ def test_an_augmentation_that_does_nothing_is_found(faulty):
     assert trust.change_between_passes(faulty()) == 0
 
 
+def test_a_number_that_is_missing_in_both_passes_does_not_change():
+    assert trust.change_between_passes(tf.data.Dataset.from_tensors(np.float32([1, np.nan, 2, 3]))) == 0
+
+
 @pytest.mark.parametrize("healthy", [shift, lambda: tf.keras.Sequential([layers.Rescaling(1 / 255), shift()])])
 def test_one_that_works_is_seen(healthy):
     assert trust.change_between_passes(passes(move=healthy())) > 0.05

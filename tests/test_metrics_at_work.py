@@ -176,6 +176,11 @@ class HalfReset(tf.keras.metrics.Mean):
         self.total.assign(0.0)
 
 
+class NoReset(tf.keras.metrics.Mean):
+    def reset_state(self):
+        pass
+
+
 class NanWhenEmpty(tf.keras.metrics.Mean):
     def update_state(self, values, weights):
         super().update_state(np.average(values, weights=weights) if len(values) else np.nan, np.sum(weights))
@@ -191,6 +196,7 @@ FAULTS = {
     "averaged by size": (BySize(), f1_judge, YES, SCORE),
     "last batch": (LastBatch(), mean_judge, SCORE, WEIGHT),
     "a reset that forgets": (HalfReset(), mean_judge, SCORE, WEIGHT),
+    "no reset at all": (NoReset(), mean_judge, SCORE, WEIGHT),
     "a reset to zero": (METRICS["LeastConfidence"](), lambda y, p: p.min(), Y, PROB.max(axis=1)),
     "nan for an empty batch": (NanWhenEmpty(), mean_judge, SCORE, WEIGHT),
     "another shape": (Spread(), mean_judge, SCORE, WEIGHT),

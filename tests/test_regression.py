@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.notebooks import NOTEBOOKS, definitions, module_of
 from utils import data, plotting
 from utils.fresh_process import FreshProcess
-from utils.trust import depends_on, inside_range
+from utils.trust import depends_on, inside_range, silent_units
 
 NOTEBOOK = next(path for path in NOTEBOOKS if path.stem.startswith("07"))
 LAYERS = tf.keras.layers
@@ -49,6 +49,22 @@ def trained(own, parts, x_unit, y_unit, kind, scaled_loss):
 @pytest.mark.parametrize("units", [(1, 1e-6), (1, 1e7), (1e-6, 1), (1e5, 1), (1e5, 1e7)], ids=str)
 def test_a_loss_in_scaled_units_serves_any_units(own, parts, units, kind):
     assert trained(own, parts, *units, kind, scaled_loss=True)[1] < 1.1
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e3])
+def test_mixed_precision_scales_at_both_ends_in_float32(own, parts, unit):
+    x, y = np.float32(parts[0] * unit), np.float32(parts[1] * unit)
+    plain = own.two_models(x, y)[1](x)
+    tf.keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = own.two_models(x, y)[1](x)
+    finally:
+        tf.keras.config.set_dtype_policy("float32")
+    assert mixed.dtype == tf.float32 and np.abs(mixed - plain).max() < 0.01 * y.std()
+
+
+def test_a_unit_that_is_nan_is_not_silent():
+    assert silent_units(np.float32([[0, -1, np.nan, 0], [-1, 0, np.nan, 2]])).tolist() == [True, True, False, False]
 
 
 def test_a_loss_in_raw_units_does_not(own, parts):

@@ -112,6 +112,23 @@ def test_mixed_precision_scales_clips_and_lets_the_optimizer_skip(lesson):
     assert all(np.array_equal(a, b) for a, b in zip(before, ours.get_weights(), strict=True))
 
 
+def test_a_loss_that_alone_is_not_finite_moves_nothing_in_float16_either(lesson):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = dense()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    step = lesson.make_safe_step(model, keras.losses.MeanAbsoluteError(), optimizer, SIZE, CLIP)
+    y = numbers(N)[:, :1] * np.ones(model.output_shape[-1], "float32")
+    step(numbers(N), y)
+    before, scale = model.get_weights(), float(optimizer.dynamic_scale)
+    y[3] = np.inf  # its slope is still 1 or -1
+    result = step(numbers(N), y)
+    assert int(result["skipped"]) == 1 and float(optimizer.dynamic_scale) == scale / 2
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
 def test_layers_that_see_or_draw_anew_are_in_training_mode(lesson):
     normalize, drop = layers.BatchNormalization(), layers.Dropout(0.9)
     result = made(lesson, dense(normalize))(numbers(N), labels(N))

@@ -450,7 +450,10 @@ def _heads(y_true, y_pred):
 
 
 @exercise(
-    "10.4", "The capstone", why="This step holds what Part I taught, and fit runs it, compiled.", asks_for="class"
+    "10.4",
+    "The capstone",
+    why="This step holds what you have learned so far, and fit runs it, compiled.",
+    asks_for="class",
 )
 def capstone(answer):
     """Judge two steps of SGD by the weights they leave, what the model was shown, and what the steps report."""
