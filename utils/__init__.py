@@ -1,6 +1,6 @@
 """What the notebooks share and do not teach, and the file that readers take along.
 
-trust.py           the habits of the ten notebooks, and the audit that asks them all: yours to copy into a project
+trust.py           the habits of the ten notebooks, and the audit that asks them: yours to copy into a project
 session.py         opens a notebook: imports TensorFlow without its banner, seeds, and says what runs where
 data/              the data sets, real or drawn by code, as NumPy arrays
 plotting/          the figures, which say in words what they draw; the drawn tape
