@@ -80,6 +80,7 @@ def test_hints_and_stubs_stay_and_outputs_go(made):
         assert "<summary>Solution" not in copy and "colab.research" not in copy
         code = [cell for cell in theirs.cells if cell.cell_type == "code"]
         assert not any(cell.outputs or cell.execution_count for cell in code)
+        assert theirs.metadata["course"]["notebook"] == path.stem, "what is handed in says which notebook it was"
 
 
 def test_tests_proofs_and_the_classroom_stay_at_home(made):

@@ -32,6 +32,13 @@ def test_bars_are_as_long_as_their_values_and_stand_in_their_order(shown):
     assert [text.get_text() for text in axes.texts] == ["1", "-2", "0.5"]
 
 
+@pytest.mark.parametrize("pair", [False, True])
+def test_each_of_many_bars_has_its_name(shown, pair):
+    values = {name: (1.0, 2.0) if pair else 1.0 for name in "abcdefgh"}
+    plotting.importance(values, labels=("cost", "slope")) if pair else plotting.bars(values, xlabel="length")
+    assert [label.get_text() for label in shown.axes[0].get_yticklabels()] == list("abcdefgh")
+
+
 def test_a_bar_of_length_0_leaves_the_others_in_sight(shown):
     plotting.bars({"none": 0.0, "a": 5.0}, xlabel="length")
     assert shown.axes[0].get_xlim()[1] > 5
