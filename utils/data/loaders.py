@@ -55,7 +55,7 @@ def imdb_reviews(n_train: int = 25_000, n_test: int = 25_000) -> Dataset:
     """Load movie reviews of the IMDB set (Maas et al., 2011), or write as many.
 
     Returns:
-        x: object, shape (n,), each a str; the real ones are in lower case, without punctuation.
+        x: object, shape (n,), each a str; the real ones are in lower case, without marks but the apostrophe.
         y: int64, shape (n,), 0 (negative) or 1 (positive).
 
     Raises:
