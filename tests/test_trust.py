@@ -422,3 +422,160 @@ def test_a_model_that_cannot_be_called_stays_as_it_was():
     before = state_of(set_up)
     trust.audit(**set_up)
     assert state_of(set_up) == before
+
+
+def network(columns=4, outputs=1, last=None):
+    keras.utils.set_random_seed(1)
+    hidden = keras.layers.Dense(8, activation="relu")
+    return keras.Sequential([keras.layers.Input((columns,)), hidden, keras.layers.Dense(outputs, activation=last)])
+
+
+def asked(name, model, x, y=None, *, optimizer="adam", loss="mse", metrics=None, **options):
+    """What one question answers about a model that is compiled with the rest."""
+    if "train_step" in options:
+        options["optimizer"] = optimizer
+    else:
+        model.compile(optimizer, loss, metrics=metrics)
+    answer = trust.audit(model, x, y, only=[name], **options)[name]
+    return answer.verdict, answer.sentence
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def halves(x, y):
+    n = len(x) // 2
+    return {"x": x[:n], "y": y[:n], "validation_data": (x[n:], y[n:])}
+
+
+def a_loop(model, optimizer, faulty=False):
+    """A training step for `model`, compiled without reduce_retracing; the faulty one has a rate of its own."""
+    loss_fn = keras.losses.MeanSquaredError()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def train_step(x_batch, y_batch):
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        variables = model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        if faulty:
+            for variable, gradient in zip(variables, gradients, strict=True):
+                variable.assign_sub(0.01 * gradient)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    return {"loss_fn": loss_fn, "optimizer": optimizer, "train_step": train_step}
+
+
+def test_columns_that_never_change_are_counted_in_wide_tables_too():
+    x = normal(40, 500)
+    y = normal(40, 1, seed=1)
+    assert asked("constant features", network(500), x, y)[1] == "500 columns, all of which vary."
+    x[:, :200] = 0
+    assert asked("constant features", network(500), x, y)[1] == "500 columns, 200 of which never change."
+
+
+def test_variables_without_a_gradient_are_not_said_to_move_or_to_agree():
+    class Half(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.idle = keras.layers.Dense(1), keras.layers.Dense(1)
+
+        def call(self, x):
+            self.idle(x)
+            return self.used(x)
+
+    x = normal(64, 4)
+    assert asked("weights move", Half(), x, x[:, :1]) == ("pass", "One step moves each variable that has a gradient.")
+    assert asked("gradients under XLA", Half(), x, x[:, :1]) == ("pass", "The same gradients for 2 variables.")
+
+
+def f1(y_true, y_pred):
+    said = tf.cast(y_pred > 0, tf.float32)
+    return 2 * tf.reduce_sum(said * y_true) / (tf.reduce_sum(said + y_true) + 1e-7)
+
+
+def test_questions_about_metrics_are_skipped_where_no_metric_was_tried():
+    x = normal(64, 4)
+    y = np.float32(x[:, :1] > 0)
+    for question in ("metric splits", "metric empty"):
+        assert asked(question, network(), x, y, metrics=[f1, "mae"])[0] == "skip"
+    assert asked("metric functions", network(), x, y, metrics=[f1])[0] == "fail"
+
+
+def test_nine_rows_are_too_few_for_four_batches():
+    x = normal(9, 4)
+    mean = [keras.metrics.MeanAbsoluteError(), keras.metrics.mean_absolute_error]
+    for question in ("metric splits", "metric functions"):
+        assert asked(question, network(), x, x[:, :1], metrics=mean)[0] == "skip"
+        assert asked(question, network(), normal(11, 4), normal(11, 1), metrics=mean)[0] == "pass"
+
+
+def test_labels_that_are_absent_are_not_said_to_be_mixed():
+    x = normal(64, 4)
+    assert asked("label order", network(), x)[0] == "skip"
+    assert asked("label order", network(), x, x[:, :1]) == ("pass", "The labels are mixed.")
+    rows = tf.data.Dataset.from_tensor_slices(x).shuffle(64, seed=1).batch(16)
+    assert asked("label order", network(), rows)[1].startswith("A second pass over the pipeline gives other rows")
+
+
+def test_a_loss_inside_the_model_needs_no_labels():
+    class Autoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keras.layers.Dense(4)
+
+        def call(self, x):
+            answer = self.layer(x)
+            self.add_loss(tf.reduce_mean((answer - x) ** 2))
+            return answer
+
+    model = Autoencoder()
+    model.compile("adam")
+    report = trust.audit(model, normal(64, 4))
+    assert not report.failures and "itself failed" not in str(report)
+
+
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+def test_the_name_of_an_output_is_spelled_as_it_is():
+    x, inputs = normal(64, 4), keras.layers.Input((4,))
+    outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("price", "isCapped")}
+    y = {"price": x[:, :1], "isCapped": np.float32(x[:, :1] > 0)}
+    sentence = asked("class balance", keras.Model(inputs, outputs), x, y, loss={"price": "mse", "isCapped": LOGITS})[1]
+    assert sentence.startswith("The most common label of isCapped makes up")
+
+
+def test_labels_that_are_all_zero_may_be_meant():
+    x, zeros = normal(64, 4), np.zeros((64, 1), "float32")
+    assert asked("class balance", network(), x, zeros)[0] == "warn"  # a residual that should be 0
+    assert asked("class balance", network(), x, zeros, loss=LOGITS)[0] == "fail"
+
+
+def test_a_shuffled_dataset_goes_on_to_its_next_order_and_whole_batches_are_read():
+    x = np.zeros((5000, 4), "float32")
+    rows = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).batch(1000)
+    assert asked("nan in data", network(), rows)[1] == "3000 rows, all finite."
+    assert "goes on to its next order" in trust.audit.__doc__ and "whole batches" in trust.audit.__doc__
+
+
+def test_what_is_refused_stands_in_the_docstring():
+    with pytest.raises(TypeError, match="generator came"):
+        trust.audit(network(), (row for row in normal(8, 4)))
+    raises = trust.audit.__doc__.split("Raises:")[1]
+    assert all(word in raises for word in ("generator", "PyDataset", "single rows", "number of rows"))
+
+
+def test_a_step_that_is_traced_for_each_size_passes_as_the_docstring_says():
+    x, model = normal(64, 4), network()
+    loop = a_loop(model, keras.optimizers.SGD(0.01))
+    answer = trust.audit(model, x, x[:, :1], only=["traces"], **loop)["traces"]
+    assert answer.sentence == "No new trace for batches of one size."
+    assert "a model's call not for each size" in trust.QUESTIONS["traces"][0].__doc__
+
+
+def test_the_header_counts_no_halves():
+    assert "half" not in trust.__doc__ and "more than fifty" in " ".join(trust.__doc__.split())

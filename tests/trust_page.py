@@ -11,8 +11,8 @@ SOURCE, PAGE = ROOT / "utils" / "trust.py", ROOT / "docs" / "trust.md"
 HEAD = """# trust: the checks, to take along
 
 [`utils/trust.py`](../utils/trust.py) is one file that needs TensorFlow 2.18 or later and NumPy. Copy it into your
-project. Its first half has the habits of the course as functions of their own, each built in the open in the notebook
-that is named; its second half has the questions that `audit` asks about a training set-up, all in one call.
+project. First come the habits of the course as functions of their own, each built in the open in the notebook that is
+named; then the questions that `audit` asks about a training set-up, all in one call.
 
 This page is made from the file's docstrings by `python -m tests.trust_page`.
 """
@@ -20,7 +20,7 @@ This page is made from the file's docstrings by `python -m tests.trust_page`.
 
 @dataclass(frozen=True)
 class Habit:
-    """A function of the first half, and the comment that says which notebook builds it."""
+    """A habit, and the comment that says which notebook builds it."""
 
     name: str
     notebook: str
@@ -56,7 +56,7 @@ def functions() -> list[tuple[str, str, ast.FunctionDef]]:
 
 
 def habits() -> list[Habit]:
-    """Return the functions of the first half."""
+    """Return the functions of the first part."""
     inside = [(notebook, node) for part, notebook, node in functions() if part == "The habits"]
     return [Habit(n.name, notebook, f"{n.name}({ast.unparse(n.args)})", ast.get_docstring(n)) for notebook, n in inside]
 
