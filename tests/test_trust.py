@@ -538,6 +538,60 @@ def test_a_loss_inside_the_model_needs_no_labels():
     assert not report.failures and "itself failed" not in str(report)
 
 
+@pytest.mark.parametrize("name", ["Adagrad", "Ftrl"])
+def test_steps_that_shrink_may_start_long(name):
+    x = normal(64, 4)
+    assert asked("optimizer", network(), x, x[:, :1], optimizer=getattr(keras.optimizers, name)(0.5))[0] == "pass"
+
+
+def test_averages_and_clipping_are_named_as_what_they_are():
+    x = normal(64, 4)
+    loop = a_loop(model := network(), keras.optimizers.Adam(use_ema=True))
+    verdict, sentence = asked("optimizer", model, x, x[:, :1], **loop)
+    assert verdict == "warn" and "your loop" not in sentence and "finalize_variable_values" in sentence
+    one = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1, use_bias=False)])
+    for model, options, expected in (
+        (one, {"clipnorm": 1.0}, "SGD, learning rate"),  # one tensor keeps its direction
+        (one, {"clipvalue": 1.0}, "clipvalue=1.0 treats each number by itself"),
+        (network(), {"clipnorm": 1.0}, "clipnorm=1.0 treats each tensor by itself"),
+    ):
+        assert asked("optimizer", model, x, x[:, :1], optimizer=keras.optimizers.SGD(**options))[1].startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop"])
+@pytest.mark.parametrize("faulty", [False, True])
+def test_momentum_from_before_is_no_learning_rate(name, faulty):
+    x, model = normal(64, 4), network()
+    loop = a_loop(model, getattr(keras.optimizers, name)(0.01, momentum=0.9), faulty)
+    for _ in range(5):
+        loop["train_step"](x, x[:, :1])
+    before = [trust.value_of(variable) for variable in loop["optimizer"].variables]
+    answer = trust.audit(model, x, x[:, :1], only=["learning rate"], **loop)["learning rate"]
+    assert answer.verdict == ("fail" if faulty else "pass") and "nothing" not in answer.sentence
+    after = [trust.value_of(variable) for variable in loop["optimizer"].variables]
+    assert all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
+def test_two_optimizers_may_share_a_model():
+    x, model, loss_fn = normal(64, 4), network(), keras.losses.MeanSquaredError()
+    variables, optimizers = model.trainable_variables, [keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01)]
+    parts = variables[:2], variables[2:]
+    for optimizer, part in zip(optimizers, parts, strict=True):
+        optimizer.build(part)
+
+    def train_step(x_batch, y_batch):
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        gradients = tape.gradient(loss, variables)
+        optimizers[0].apply_gradients(zip(gradients[:2], parts[0], strict=True))
+        optimizers[1].apply_gradients(zip(gradients[2:], parts[1], strict=True))
+        return loss
+
+    loop = {"loss_fn": loss_fn, "optimizer": optimizers[0], "train_step": train_step}
+    report = trust.audit(model, x, x[:, :1], only=["optimizer", "learning rate"], **loop)
+    assert (report["optimizer"].verdict, report["learning rate"].verdict) == ("pass", "skip")
+
+
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 

@@ -2290,6 +2290,13 @@ def innermost(optimizer: object) -> object:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def taken_over(setup: Setup) -> set[int]:
+    """Return the ids of the variables that other optimizers of the training step move: two may take turns."""
+    found = [part for part in reachable(setup.train_step) if isinstance(part, tf.keras.optimizers.Optimizer)]
+    others = [part for part in found if part is not setup.optimizer and part is not innermost(setup.optimizer)]
+    return {id(variable) for part in others for variable in getattr(part, "_trainable_variables", [])}
+
+
 @question("optimizer", "05, Trap: each tensor clipped by itself; 02, Deeper: freeze and transfer")
 def optimizer_question(setup: Setup) -> tuple:
     """Is the optimizer built for these variables and no others, with a rate that is not 0, and clipping that is global?
@@ -2311,12 +2318,13 @@ def optimizer_question(setup: Setup) -> tuple:
         return warned(
             f"The learning rate falls from {max(rates[:3]):g} to {rates[3]:.2g} within 100 steps: are they epochs?"
         )
-    if rates[0] > 0.3 and not name.startswith(("SGD", "Adadelta")):
+    if rates[0] > 0.3 and name.startswith(("Adam", "Nadam", "RMSprop", "Lion")):  # Adagrad's and Ftrl's steps shrink
         return warned(
             f"A learning rate of {rates[0]:g} is far too large for {name}, whose steps have about that length."
         )
     if optimizer.built:
         known = {id(v) for v in getattr(optimizer, "_trainable_variables", model.trainable_variables)}
+        known |= taken_over(setup)
         missing = [path(v) for v in model.trainable_variables if id(v) not in known]
         if missing:
             return failed(
@@ -2327,15 +2335,12 @@ def optimizer_question(setup: Setup) -> tuple:
         ]
         if steps > 20 and moments and not any(np.any(value_of(v)) for v in moments):
             return warned(f"{name} has counted {steps} steps, and its averages are 0: half restored?")
-    if optimizer.clipnorm or optimizer.clipvalue:
-        what = f"clipnorm={optimizer.clipnorm}" if optimizer.clipnorm else f"clipvalue={optimizer.clipvalue}"
-        return warned(
-            f"{what} treats each tensor by itself and turns the gradient; global_clipnorm keeps its direction."
-        )
+    if optimizer.clipvalue or (optimizer.clipnorm and len(model.trainable_variables) > 1):
+        what = f"clipnorm={optimizer.clipnorm} treats each tensor"
+        what = what if optimizer.clipnorm else f"clipvalue={optimizer.clipvalue} treats each number"
+        return warned(f"{what} by itself and turns the gradient that it clips; global_clipnorm keeps its direction.")
     if optimizer.use_ema and not optimizer.ema_overwrite_frequency and setup.train_step is not None:
-        return warned(
-            "use_ema keeps averages of the weights, and your loop never puts them in: finalize_variable_values does."
-        )
+        return warned("use_ema keeps averages of the weights: put them in at the end, with finalize_variable_values.")
     decay = (optimizer.weight_decay or 0) * max(rates)
     if decay > 0.02:
         return warned(f"Weight decay takes {decay:.1%} of each weight in every step.")
@@ -2892,6 +2897,10 @@ def learning_rate_question(setup: Setup) -> tuple:
     step, optimizer = setup.train_step, setup.optimizer
     if step is None or optimizer is None or not optimizer.built or len(learning_rates(innermost(optimizer))) > 1:
         raise Skipped("it needs a step of your own as train_step=, and its optimizer, built, without a schedule")
+    if innermost(optimizer).use_ema and innermost(optimizer).ema_overwrite_frequency:
+        raise Skipped("averages take the place of the weights, whatever the rate is")
+    if taken_over(setup) - {id(v) for v in getattr(innermost(optimizer), "_trainable_variables", [])}:
+        raise Skipped("another optimizer moves weights as well")
     batch, variables = (*setup.batch(16)[:2], None), setup.model.trainable_variables
     with setup.unchanged() as frame:
         compiled = hasattr(step, "python_function")
@@ -2902,6 +2911,9 @@ def learning_rate_question(setup: Setup) -> tuple:
                 take_step(batch)
                 frame.restore()
                 innermost(optimizer).learning_rate.assign(0.0)
+                for slot in innermost(optimizer).variables:
+                    if slot is not innermost(optimizer).iterations:  # a velocity from before would move on by itself
+                        slot.assign(tf.zeros_like(slot.value))
                 before = flat(variables)
                 take_step(batch)
         finally:
@@ -2912,7 +2924,7 @@ def learning_rate_question(setup: Setup) -> tuple:
             f"With a learning rate of 0 the step still moves weights by up to {moved:.2g}: the rate is not the "
             f"optimizer's."
         )
-    return passed("With a learning rate of 0 the step moves nothing.")
+    return passed("With a learning rate of 0 the step moves no trainable weight.")
 
 
 @question("traces", "02, One trace for every batch size")
