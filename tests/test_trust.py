@@ -595,6 +595,87 @@ def test_two_optimizers_may_share_a_model():
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
+@pytest.mark.parametrize("bias", [-3.2, -2.4])
+@pytest.mark.parametrize("exchange", [False, True], ids=["right", "exchanged"])
+def test_rare_and_faint_labels_are_not_exchanged(bias, exchange):
+    """Where the signal is faint, all labels look like the common one; where it is strong, rare ones show, too."""
+    fails = 0
+    for seed in range(4):
+        x = normal(1200, 10, seed=seed)
+        lifted = (8 if exchange else 0.6) * x[:, :1] + (2 if exchange else 1) * bias
+        y = np.float32(np.random.default_rng(seed).random((1200, 1)) < 1 / (1 + np.exp(-lifted)))
+        x += 5 * exchange * y
+        y[600:] = 1 - y[600:] if exchange else y[600:]
+        fails += asked("validation range", network(10), loss=LOGITS, **halves(x, y))[0] == "fail"
+    assert fails == (4 if exchange else 0)
+
+
+def test_two_of_three_classes_exchanged_are_found():
+    x = normal(400, 4)
+    y = x[:, :3].argmax(1)
+    y[200:] = np.array([1, 0, 2])[y[200:]]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    verdict, sentence = asked("validation range", network(4, 3), loss=loss, **halves(x, y))
+    assert verdict == "fail" and "exchanged" in sentence
+
+
+def test_a_count_or_a_class_may_be_new_in_validation():
+    x = normal(600, 4)
+    counts = np.random.default_rng(1).poisson(np.exp(1 + 0.5 * x[:, :1])).astype("float32")
+    counts[-1] = 40
+    assert asked("validation range", network(last="exponential"), loss="poisson", **halves(x, counts))[0] == "pass"
+    kinds = x[:, :3].argmax(1)
+    kinds[-1] = 3
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    verdict, sentence = asked("validation range", network(4, 4), loss=loss, **halves(x, kinds))
+    assert verdict == "warn" and "labels that training does not have: 3" in sentence
+
+
+def test_a_trend_is_no_failure_and_a_forgotten_scale_is():
+    x, y, time = normal(600, 3), normal(600, 1, seed=1), np.linspace(0, 2, 600, dtype="float32")
+    x[:, 0] = time
+    verdict, sentence = asked("validation range", network(3), **halves(x, y))
+    assert verdict == "warn" and sentence.startswith("Column 0 of validation has mean 1.5")
+    assert asked("validation range", network(3), **halves(normal(600, 3), y + 9 * time[:, None]))[0] == "warn"
+    assert asked("validation range", network(1), **halves(time[:, None], y))[0] == "warn"
+    falling = np.abs(normal(600, 3))
+    falling[300:, 1] -= 1
+    verdict, sentence = asked("validation range", network(3), **halves(falling, y))
+    assert verdict == "warn" and "no negative numbers in training" in sentence
+    x = normal(600, 3)
+    x[300:, 0] *= 100
+    assert asked("validation range", network(3), **halves(x, y))[0] == "fail"
+    assert asked("validation range", network(3), **halves(normal(600, 3), np.r_[y[:300], 100 * y[300:]]))[0] == "fail"
+
+
+def test_a_rare_flag_may_be_absent_in_validation():
+    x, y = normal(600, 3), normal(600, 1, seed=1)
+    x[:, 2] = 0
+    x[[3, 77, 150, 299], 2] = 1
+    assert asked("validation range", network(3), **halves(x, y))[0] == "pass"
+    x[:300:2, 2] = 1
+    assert asked("validation range", network(3), **halves(x, y))[0] == "warn"
+
+
+def test_rows_of_a_small_table_are_equal_by_chance():
+    rng = np.random.default_rng(0)
+    columns = [
+        rng.integers(20, 60, 800),
+        rng.integers(2, size=800),
+        rng.integers(3, size=800),
+        rng.integers(3, size=800),
+    ]
+    x, y = np.stack(columns, 1).astype("float32"), np.float32(rng.integers(2, size=(800, 1)))
+    verdict, sentence = asked("rows in both parts", network(), loss=LOGITS, **halves(x, y))
+    assert verdict == "warn" and "this table has few different rows" in sentence
+    named = {str(i): column.astype("float32") for i, column in enumerate(columns)}
+    parts = [{name: column[rows] for name, column in named.items()} for rows in (slice(400), slice(400, 800))]
+    assert trust.coincidence(*parts) > 0.3
+    twice = rng.permutation(np.tile(np.c_[normal(400, 3), x[:400, 1]], (2, 1)))  # measured, with a yes or no beside
+    verdict, sentence = asked("rows in both parts", network(), **halves(twice.astype("float32"), y))
+    assert verdict == "fail"
+
+
 def test_the_name_of_an_output_is_spelled_as_it_is():
     x, inputs = normal(64, 4), keras.layers.Input((4,))
     outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("price", "isCapped")}
@@ -629,6 +710,33 @@ def test_a_step_that_is_traced_for_each_size_passes_as_the_docstring_says():
     answer = trust.audit(model, x, x[:, :1], only=["traces"], **loop)["traces"]
     assert answer.sentence == "No new trace for batches of one size."
     assert "a model's call not for each size" in trust.QUESTIONS["traces"][0].__doc__
+
+
+def test_a_loss_may_leave_missing_labels_out():
+    def known_only(y_true, y_pred):
+        known = tf.math.is_finite(y_true)
+        return tf.where(known, (tf.where(known, y_true, 0.0) - y_pred) ** 2, 0.0)
+
+    x = normal(64, 4)
+    y = x[:, :1].copy()
+    y[::9] = np.nan
+    assert asked("nan in data", network(), x, y, loss=known_only)[0] == "warn"
+    assert asked("nan in data", network(), x, y)[0] == "fail"
+
+
+def test_a_vocabulary_of_more_texts_than_are_given_is_no_leak():
+    rng = np.random.default_rng(0)
+    words = [f"{a}{b}" for a in ("ka", "lo", "mi", "su") for b in ("ra", "no", "li", "du", "pe", "go", "ti", "za")]
+    texts = np.array([" ".join(rng.choice(words[: 8 + i // 4], 3)) for i in range(96)])
+    for known, verdict in ((texts, "pass"), (texts[:88], "fail")):  # ours are 40, theirs 48
+        vectorize = keras.layers.TextVectorization(output_sequence_length=4)
+        vectorize.adapt(known)
+        inputs = keras.layers.Input((), dtype="string")
+        pooled = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(99, 4)(vectorize(inputs)))
+        y = np.float32(rng.integers(2, size=(88, 1)))
+        options = {"validation_data": (texts[40:88], y[40:])}
+        model = keras.Model(inputs, keras.layers.Dense(1)(pooled))
+        assert asked("vocabulary", model, texts[:40], y[:40], loss=LOGITS, **options)[0] == verdict
 
 
 def test_the_header_counts_no_halves():
