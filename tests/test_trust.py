@@ -676,6 +676,52 @@ def test_rows_of_a_small_table_are_equal_by_chance():
     assert verdict == "fail"
 
 
+def soft(kind):
+    """Labels that are shares, and a model and a loss that are right for them."""
+    x = normal(128, 4)
+    yes = 1 / (1 + np.exp(-2 * x[:, :1]))
+    kinds = np.exp(2 * x[:, :3]) / np.exp(2 * x[:, :3]).sum(1, keepdims=True)
+    return x, *{
+        "a sigmoid": (yes, network(last="sigmoid"), "binary_crossentropy"),
+        "logits": (yes, network(), LOGITS),
+        "smoothed by hand": (0.02 + 0.96 * (yes > 0.5), network(), LOGITS),
+        "a softmax": (kinds, network(4, 3, "softmax"), "categorical_crossentropy"),
+        "logits of classes": (kinds, network(4, 3), keras.losses.CategoricalCrossentropy(from_logits=True)),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind", ["a sigmoid", "logits", "smoothed by hand", "a softmax", "logits of classes"], ids=lambda kind: kind
+)
+def test_soft_labels_are_no_failure(kind):
+    x, y, model, loss = soft(kind)
+    metrics = ["accuracy"] if "classes" in kind or "softmax" in kind else []  # accuracy of classes is an argmax
+    model.compile("adam", loss, metrics=metrics)
+    report = trust.audit(model, x, y.astype("float32"))
+    assert not report.failures, str(report)
+
+
+def test_accuracy_of_plain_numbers_stays_a_failure():
+    x = normal(64, 4)
+
+    def accuracy_within_a_tenth(y_true, y_pred):
+        return tf.reduce_mean(tf.cast(tf.abs(y_true - y_pred) < 0.1, tf.float32), -1)
+
+    assert asked("metric thresholds", network(), x, x[:, :1], metrics=["accuracy"])[0] == "fail"
+    assert asked("metric thresholds", network(), x, x[:, :1], metrics=[accuracy_within_a_tenth])[0] == "pass"
+
+
+def test_a_loss_may_take_the_logarithm_of_a_rate():
+    def log_poisson(y_true, y_pred):
+        return tf.reduce_mean(tf.nn.log_poisson_loss(y_true, y_pred), -1)
+
+    x = normal(128, 4)
+    counts = np.random.default_rng(1).poisson(np.exp(1 + 0.5 * x[:, :1])).astype("float32")
+    assert asked("loss at the truth", network(), x, counts, loss=log_poisson)[0] == "skip"
+    assert asked("loss at the truth", network(), x, counts)[0] == "pass"
+    assert asked("loss at the truth", network(), x, counts, loss=lambda y, y_pred: -((y - y_pred) ** 2))[0] == "fail"
+
+
 def test_the_name_of_an_output_is_spelled_as_it_is():
     x, inputs = normal(64, 4), keras.layers.Input((4,))
     outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("price", "isCapped")}
@@ -688,6 +734,33 @@ def test_labels_that_are_all_zero_may_be_meant():
     x, zeros = normal(64, 4), np.zeros((64, 1), "float32")
     assert asked("class balance", network(), x, zeros)[0] == "warn"  # a residual that should be 0
     assert asked("class balance", network(), x, zeros, loss=LOGITS)[0] == "fail"
+
+
+def test_units_without_an_activation_may_start_at_zero():
+    x, inputs = normal(64, 4), keras.layers.Input((4,))
+    hidden = keras.layers.Dense(8, activation="relu")(inputs)
+    added = keras.layers.Dense(8, kernel_initializer="zeros")(hidden)
+    model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Add()([hidden, added])))
+    assert asked("dead units", model, x, x[:, :1])[0] == "pass"
+
+
+def test_a_label_that_the_loss_ignores_is_no_class():
+    x = normal(64, 4)
+    y = x[:, :3].argmax(1)
+    y[::7] = -1
+    for ignored, verdict in ((-1, "pass"), (None, "fail")):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=ignored)
+        assert asked("shapes", network(4, 3), x, y, loss=loss)[0] == verdict
+
+
+def test_a_batch_without_the_rare_class_judges_no_metric():
+    x = normal(400, 4)
+    y = np.zeros((400, 1), "float32")
+    y[[5, 50, 301]] = 1  # none of them in the batch that is asked
+    area = [keras.metrics.AUC(from_logits=True)]
+    assert asked("metric at the truth", network(), x, y, loss=LOGITS, metrics=area)[0] == "skip"
+    y[::10] = 1
+    assert asked("metric at the truth", network(), x, y, loss=LOGITS, metrics=area)[0] == "pass"
 
 
 def test_a_shuffled_dataset_goes_on_to_its_next_order_and_whole_batches_are_read():

@@ -1080,7 +1080,9 @@ def shapes(setup: Setup) -> tuple:
         if len(y) != len(y_pred):
             return failed(f"{output.name}: {len(y)} labels for {len(y_pred)} predictions.")
         if kind == "sparse":
-            classes, low, high = y_pred.shape[-1], output.all_y.min(), output.all_y.max()
+            ignored = [getattr(part, "ignore_class", None) for part in tf.nest.flatten(setup.loss_fn)]
+            labels = [label for label in np.unique(output.all_y) if label not in ignored] or [0]
+            classes, low, high = y_pred.shape[-1], labels[0], labels[-1]
             if low < 0 or high >= classes:
                 return failed(
                     f"{output.name}: labels from {low:g} to {high:g} for {classes} outputs, 0 to {classes - 1}."
@@ -1099,8 +1101,6 @@ def shapes(setup: Setup) -> tuple:
                 )
         elif spreads(output) and not reads_columns(output):
             return warned(f"{output.name}: labels {y.shape} are spread over predictions {y_pred.shape}.")
-        if kind == "one-hot" and np.any(output.all_y.sum(-1) != 1):
-            return failed(f"{output.name}: some labels have no 1 in their row.")
     return passed("; ".join(f"{o.name}: labels {o.y.shape}, predictions {o.y_pred.shape}" for o in setup.outputs) + ".")
 
 
@@ -1385,6 +1385,8 @@ def cost_of_ignorance(output: Output) -> float | None:
         kind == "number" and output.y.shape != output.y_pred.shape and output.y.size != output.y_pred.size
     ):
         return None
+    if is_link(output):
+        return None
     right = one_hot(output.y, output.y_pred) if kind != "number" else numbers(output.y).reshape(output.y_pred.shape)
     mean = np.mean(right, axis=tuple(range(right.ndim - 1)) if right.ndim > 1 else 0, keepdims=True)
     if kind != "number":
@@ -1554,6 +1556,8 @@ def dead_units(setup: Setup) -> tuple:
             and "activation" not in type(layer).__name__.lower()
             and type(layer).__name__ != "ReLU"
         ):
+            continue
+        if getattr(layer, "activation", None) is tf.keras.activations.linear:  # 0 where its weights start at 0
             continue
         values = numbers(result).reshape(-1, result.shape[-1])
         if values.min() == 0 and values.shape[-1] > 1 and np.mean(values == 0) > 0.05:
@@ -2144,6 +2148,8 @@ def loss_at_the_truth(setup: Setup) -> tuple:
             return failed(f"{output.name}: for probabilities of 0 and 1 the loss is {costs[0]:.3g} and {costs[1]:.3g}.")
         if truth is None or (wanted == "numbers" and kind != "number"):
             continue
+        if is_link(output):
+            continue
         least = output.loss(y, truth)
         if wanted == "numbers":
             step = np.float32(np.std(numbers(y)) + 1e-3)
@@ -2184,6 +2190,22 @@ def loss_at_the_truth(setup: Setup) -> tuple:
     if not said:
         raise Skipped("the perfect answer is not known for this loss")
     return passed("; ".join(said) + ".")
+
+
+def is_link(output: Output) -> bool:
+    """Whether the loss takes outputs for logits or logarithms of what the labels are: shares of 1, or counts."""
+    y = numbers(output.y)
+    if kind_of(output) != "number" or output.y.size != output.y_pred.size or y.min() < 0:
+        return False
+    if y.max() <= 1:
+        one = y.ndim > 1 and y.shape[-1] > 1 and np.allclose(y.sum(-1), 1, atol=1e-3)
+        hard = (np.eye(y.shape[-1])[y.argmax(-1)] if one else np.round(y)).astype(output.y.dtype)
+        return expects(Output(output.name, hard, output.y_pred, output.plain_loss, hard)) == "logits"
+    if np.any(y != np.round(y)):
+        return False
+    truth = y.reshape(output.y_pred.shape)
+    logs, *others = (output.loss(output.y, v) for v in (np.log(np.maximum(truth, 0.1)), truth, truth - 1, truth + 1))
+    return logs < min(others) and others[0] < max(others)
 
 
 def opposite(output: Output, truth: np.ndarray) -> np.ndarray:
@@ -2232,7 +2254,9 @@ def loss_weights(setup: Setup) -> tuple:
 def jittered(output: Output, seed: int) -> np.ndarray:
     """Return predictions of the kind of the output's, other than those of an untrained model."""
     y_pred, generator = numbers(output.y_pred), np.random.default_rng(seed)
-    if expects(output) == "probabilities" or (y_pred.min() >= 0 and y_pred.max() <= 1 and kind_of(output) != "number"):
+    y, inside = output.y, y_pred.min() >= 0 and y_pred.max() <= 1
+    shares = kind_of(output) != "number" or (numbers(y).min() >= 0 and numbers(y).max() <= 1)  # soft labels are shares
+    if expects(output) == "probabilities" or (inside and shares):
         values = generator.uniform(0.05, 0.95, y_pred.shape)
         many = y_pred.ndim > 1 and y_pred.shape[-1] > 1 and np.allclose(y_pred.sum(-1), 1, atol=1e-2)
         return (values / values.sum(-1, keepdims=True) if many else values).astype("float32")
@@ -3399,11 +3423,20 @@ def metric_thresholds(setup: Setup) -> tuple:
                     f"probabilities, or the reverse."
                 )
         values = numbers(y)
-        if "accuracy" in about and kind_of(output) == "number" and np.any(values != np.round(values)):
+        equality = isinstance(metric, (tf.keras.metrics.Accuracy, tf.keras.metrics.BinaryAccuracy))
+        if equality and kind_of(output) == "number" and np.any(values != np.round(values)):
             return failed(
                 f"{name_of(metric)} of numbers such as {values.ravel()[0]:.3g}: two numbers are hardly ever equal."
             )
-    return passed("Each metric gets what it is made for.")
+    return passed("No logits were found at a threshold for probabilities, and no accuracy of plain numbers.")
+
+
+def all_occur(output: Output) -> bool:
+    """Whether the labels of the batch have rows of every class, and rows without it."""
+    if kind_of(output) not in ("sparse", "one-hot", "binary"):
+        return True
+    right = one_hot(output.y, output.y_pred)
+    return bool(np.all(np.ptp(right.reshape(-1, right.shape[-1] if right.ndim > 1 else 1), axis=0) > 0))
 
 
 @question("metric at the truth", "04, Trap: classes that never occur")
@@ -3425,13 +3458,15 @@ def metric_at_the_truth(setup: Setup) -> tuple:
         shares = (
             any(word in name for word in ("accuracy", "iou", "f1", "precision", "recall", "auc")) and "top" not in name
         )
+        if shares and "accuracy" not in name and not all_occur(output):
+            continue  # of a class without examples nothing can be found
         if shares and len(best) == 1 and best[0] < (0.999 if "accuracy" in name else 0.5):
             return failed(f"{name_of(metric)} of a perfect answer is {best[0]:.3g}.")
         if not any(differ(best, measured(metric, y, other)) for other in others):
             return warned(f"{name_of(metric)} is {shown(best)} for a perfect answer, and for four others.")
         said.append(f"{name_of(metric)} {shown(best)}")
     if not said:
-        raise Skipped("the perfect answer is not known")
+        raise Skipped("the perfect answer is not known, or a class does not occur")
     return passed(f"For a perfect answer: {spelled(said)}.")
 
 
