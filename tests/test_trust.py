@@ -715,9 +715,20 @@ def test_a_loss_may_take_the_logarithm_of_a_rate():
     def log_poisson(y_true, y_pred):
         return tf.reduce_mean(tf.nn.log_poisson_loss(y_true, y_pred), -1)
 
+    def gamma(y_true, y_pred):
+        return tf.reduce_mean(y_true * tf.exp(-y_pred) + y_pred, -1)
+
     x = normal(128, 4)
     counts = np.random.default_rng(1).poisson(np.exp(1 + 0.5 * x[:, :1])).astype("float32")
     assert asked("loss at the truth", network(), x, counts, loss=log_poisson)[0] == "skip"
+    sizes = np.random.default_rng(1).gamma(2, np.exp(0.5 * x[:, :1])).astype("float32")
+    assert asked("loss at the truth", network(), x, sizes, loss=gamma)[0] == "skip"
+    for shift, verdict in ((0.0, "pass"), (0.3, "fail"), (1.0, "fail")):
+
+        def shifted(y_true, y_pred, shift=shift):
+            return tf.reduce_mean((y_pred + shift - y_true) ** 2, -1)
+
+        assert asked("loss at the truth", network(), x, sizes, loss=shifted)[0] == verdict
     assert asked("loss at the truth", network(), x, counts)[0] == "pass"
     assert asked("loss at the truth", network(), x, counts, loss=lambda y, y_pred: -((y - y_pred) ** 2))[0] == "fail"
 
@@ -783,6 +794,16 @@ def test_a_step_that_is_traced_for_each_size_passes_as_the_docstring_says():
     answer = trust.audit(model, x, x[:, :1], only=["traces"], **loop)["traces"]
     assert answer.sentence == "No new trace for batches of one size."
     assert "a model's call not for each size" in trust.QUESTIONS["traces"][0].__doc__
+
+
+def test_an_input_that_does_not_vary_is_not_said_to_be_read():
+    inputs = {name: keras.layers.Input((2,), name=name) for name in ("a", "b")}
+    joined = keras.layers.Concatenate()(list(inputs.values()))
+    model = keras.Model(inputs, keras.layers.Dense(1)(joined))
+    x = {"a": normal(64, 2), "b": np.ones((64, 2), "float32")}
+    assert asked("inputs read", model, x, x["a"][:, :1])[1].startswith("input a: each")
+    x["a"] = x["b"]
+    assert asked("inputs read", model, x, x["a"][:, :1])[0] == "skip"
 
 
 def test_a_loss_may_leave_missing_labels_out():

@@ -1277,7 +1277,7 @@ def inputs_read(setup: Setup) -> tuple:
                 f"{gaps(np.asarray(ids)):.0%} of the rows have a 0 between other ids: {layer.name} takes it for "
                 f"padding."
             )
-    unread = []
+    unread, said = [], []
     for i, part in enumerate(parts):
         values = np.asarray(part)
         if len(values) < 2 or np.all(values == values[:1]):
@@ -1297,9 +1297,12 @@ def inputs_read(setup: Setup) -> tuple:
             ]
             if len(still) > len(tried) / 2:
                 return failed(f"{len(still)} of {len(tried)} steps that were tried of {names[i]} are never read.")
+        said.append(names[i])
     if unread:
         return failed(f"Never read: {spelled(unread)}. No change of it changes an answer.")
-    return passed(f"{spelled(names)}: each, and each feature that was tried, changes the answer.")
+    if not said:
+        raise Skipped("no input of the model varies")
+    return passed(f"{spelled(said)}: each, and each feature that was tried, changes the answer.")
 
 
 def is_input(model: object, name: str) -> bool:
@@ -2193,7 +2196,7 @@ def loss_at_the_truth(setup: Setup) -> tuple:
 
 
 def is_link(output: Output) -> bool:
-    """Whether the loss takes outputs for logits or logarithms of what the labels are: shares of 1, or counts."""
+    """Whether the loss takes outputs for logits or logarithms of what the labels are: shares of 1, or rates."""
     y = numbers(output.y)
     if kind_of(output) != "number" or output.y.size != output.y_pred.size or y.min() < 0:
         return False
@@ -2201,11 +2204,9 @@ def is_link(output: Output) -> bool:
         one = y.ndim > 1 and y.shape[-1] > 1 and np.allclose(y.sum(-1), 1, atol=1e-3)
         hard = (np.eye(y.shape[-1])[y.argmax(-1)] if one else np.round(y)).astype(output.y.dtype)
         return expects(Output(output.name, hard, output.y_pred, output.plain_loss, hard)) == "logits"
-    if np.any(y != np.round(y)):
-        return False
     truth = y.reshape(output.y_pred.shape)
-    logs, *others = (output.loss(output.y, v) for v in (np.log(np.maximum(truth, 0.1)), truth, truth - 1, truth + 1))
-    return logs < min(others) and others[0] < max(others)
+    others = [output.loss(output.y, truth + step) for step in (0, -1, -0.3, 0.3, 1)]
+    return output.loss(output.y, np.log(np.maximum(truth, 0.1))) < min(others) and others[0] < max(others)
 
 
 def opposite(output: Output, truth: np.ndarray) -> np.ndarray:
