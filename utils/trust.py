@@ -140,7 +140,7 @@ def any_split_agrees(metric, judge, *arrays):
     """Return whether a metric says the same as judge(*arrays), however the rows are cut into batches.
 
     Each batch goes to update_state(*batch), run eagerly. Before each of five splits the metric sees half of the rows
-    and is reset, so that a reset that forgets something shows as well. A result may be a dict, if the judge's is.
+    and is reset, so that a sum that the reset forgets shows as well. A result may be a dict, if the judge's is.
     """
     rng, want = np.random.default_rng(1), judge(*arrays)
 
