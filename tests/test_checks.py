@@ -730,6 +730,13 @@ def test_misconceptions_that_lead_to_the_same_numbers_are_both_told():
         expect(4.0001, 2.0, on="it", smells=smells | {"That is the double.": 4.0001})
 
 
+def test_a_misconception_that_comes_near_by_chance_refuses_no_right_answer():
+    smells = {"That is another.": 1.05e-4}
+    expect(1e-5, 0.0, on="it", smells=smells)
+    with pytest.raises(NotYet, match="another"):
+        expect(1.05e-4, 0.0, on="it", smells=smells)
+
+
 def test_expect_is_exact_enough():
     expect(1.0 + 1e-6, 1.0, on="")
     with pytest.raises(NotYet):
