@@ -1650,8 +1650,7 @@ def nan_in_data(setup: Setup) -> tuple:
     """Are all numbers of inputs, labels and weights finite?
 
     A model that answers with finite numbers where inputs are nan may be meant, and a loss that is finite where labels
-    are. Cannot see: a value that stands for
-    "missing", such as -999. Cost: one pass over the data. Built in 05.
+    are. Cannot see: a value that stands for "missing", such as -999. Cost: one pass over the data. Built in 05.
     """
     named = {"labels": setup.y, "sample weights": setup.weight, "inputs": setup.x, "validation part": setup.validation}
     for name, parts in named.items():
