@@ -213,6 +213,22 @@ ROWS_OF_THE_TABLE = {
 WITH_ADAM = ["a ragged last batch", "sample_weight", "mixed_float16", "Embedding"]
 
 
+def test_a_loss_of_your_own_is_told_whether_it_is_training(lesson):
+    told = []
+
+    class Own(lesson.LoopSteps, keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            told.append(training)
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    model = one_input(Own, layers.Dense(4))
+    model.compile("sgd", "mse")
+    for run, expected in ((model.fit, {True}), (model.evaluate, {False})):
+        told.clear()
+        run(NUMBERS, ABOVE, verbose=0)
+        assert set(told) == expected
+
+
 @pytest.mark.parametrize(
     ("name", "optimizer"), [*((name, "sgd") for name in ROWS_OF_THE_TABLE), *((name, "adam") for name in WITH_ADAM)]
 )
