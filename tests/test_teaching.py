@@ -156,7 +156,7 @@ def test_marks_from_a_report(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     header = "student,notebook,1.1,1.2,2.1"
     rows = [header, "s1,01,correct,not yet: the sum,", "s1,02,,,raised", "s2,01,timed out,missing,"]
-    (tmp_path / "report.csv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "report.csv").write_text("\n".join(rows), encoding="utf-8-sig")  # as the report is written
     monkeypatch.chdir(tmp_path)
     exec(code, {})
     assert capsys.readouterr().out == "s1 4 of 32\ns2 0 of 32\n"
