@@ -39,6 +39,24 @@ def test_record_names_variables():
     assert np.isclose(by_label(tape.record(lambda x: w * x, x=3.0))["w"].grad, 3.0)
 
 
+@pytest.mark.parametrize("f", [lambda x, w, b: w * x + b, lambda x, w, b: x * w + b])  # two ways to read a variable
+def test_record_tells_variables_with_the_same_value_apart(f):
+    w, b = tf.Variable(2.0, name="w"), tf.Variable(2.0, name="b")
+    nodes = by_label(tape.record(lambda x: f(x, w, b), x=3.0))
+    assert {"w", "b"} <= set(nodes) and nodes["w"].grad == 3.0 and nodes["b"].grad == 1.0
+
+
+def test_record_of_a_keras_variable_has_the_usual_signs():
+    k = tf.keras.Variable(2.0, name="k")
+    assert set(by_label(tape.record(lambda x: x * k, x=3.0))) == {"x", "k", "×"}
+
+
+@pytest.mark.parametrize("result", [tf.constant(2.0), tf.Variable(2.0)])
+def test_record_of_what_no_operation_made(result):
+    root = tape.record(lambda x: result, x=1.0)
+    assert root.value == 2.0 and not root.parents and [node.label for node in root.unreached] == ["x"]
+
+
 def test_record_leaves_no_hook_behind_when_the_function_fails():
     with pytest.raises(ZeroDivisionError):
         tape.record(lambda x: 1 / 0, x=1.0)

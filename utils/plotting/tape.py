@@ -41,7 +41,7 @@ def _recorded_operations() -> Iterator[list]:
     operations = []
 
     def remember(op_type, inputs, attrs, outputs, op_name=None, graph=None):
-        operations.append((op_type, list(inputs), list(outputs)))
+        operations.append((tf.compat.as_str(op_type), list(inputs), list(outputs)))  # bytes where Keras asks
 
     op_callbacks.add_op_callback(remember)
     try:
@@ -54,8 +54,8 @@ def record(f: Callable, **inputs: float) -> Node:
     """Run `f` eagerly under a tape and return the node of its result.
 
     Args:
-        f: a function of the named inputs that returns one floating-point tensor. Python loops and branches are
-            allowed: what is recorded is what ran.
+        f: a function of the named inputs that returns one floating-point tensor, and is not compiled. Python loops
+            and branches are allowed: what is recorded is what ran.
         **inputs: the values, numbers or arrays; each is watched as a float32 tensor under its own name.
 
     Returns:
@@ -81,13 +81,11 @@ def record(f: Callable, **inputs: float) -> Node:
         grad = gradient(result, tensor)
         return Node(label, tensor.numpy(), None if grad is None else tf.convert_to_tensor(grad).numpy())
 
-    variables = {variable.numpy().tobytes(): variable.name.split(":")[0] for variable in tape.watched_variables()}
+    variables = tape.watched_variables()
 
-    def leaf(tensor):  # a constant, or what was read from a watched variable
-        made = node(CONSTANT, tensor)
-        if made.grad is not None:
-            made.label = variables.get(made.value.tobytes(), CONSTANT)
-        return made
+    def leaf(tensor):  # a constant, or what was read from a variable
+        read = [variable.name for variable in variables if gradient(tensor, variable) is not None]
+        return node(read[0].split(":")[0] if read else CONSTANT, tensor)
 
     nodes = {id(tensor): node(name, tensor) for name, tensor in tensors.items()}
     for op_type, op_inputs, op_outputs in operations:
@@ -101,7 +99,7 @@ def record(f: Callable, **inputs: float) -> Node:
             made.parents.append(nodes[id(source)])
             made.flows.append(gradient(op_outputs[0], source) is not None)
         nodes[id(op_outputs[0])] = made
-    root = nodes[id(result)]
+    root = nodes.get(id(result)) or leaf(result)
     reached = set(map(id, ancestors(root)))
     root.unreached = [nodes[id(tensor)] for tensor in tensors.values() if id(nodes[id(tensor)]) not in reached]
     return root
