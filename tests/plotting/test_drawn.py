@@ -56,6 +56,21 @@ def test_arrows_begin_at_the_origin_and_end_where_they_should(shown):
         assert low < -2 and high > end, "all of it is in sight"
 
 
+def test_all_arrows_are_in_sight_also_many_and_those_to_the_left_and_below(shown):
+    ends = [(x, y) for x in (-5, 1, 4) for y in (-3, 2, 7)]
+    plotting.arrows({f"{end}": end for end in ends})
+    (axes,) = shown.axes
+    assert [text.xy for text in axes.texts if text.arrow_patch] == ends
+    for low, high, spread in ((*axes.get_xlim(), (-5, 4)), (*axes.get_ylim(), (-3, 7))):
+        assert low < min(spread) and high > max(spread)
+
+
+def test_every_path_of_a_surface_is_drawn(shown):
+    paths = {name: np.array([[0, 0], [1, i]]) for i, name in enumerate("abcdef")}
+    plotting.surface([0, 1], [0, 5, 6], np.eye(3, 2), paths=paths, best=("end", (0, 0)), **AXES)
+    assert {line.get_label() for line in shown.axes[0].lines} >= set(paths)
+
+
 def test_a_matrix_shows_the_shares_of_its_rows_and_shades_mistakes_alone(shown):
     matrix = np.array([[6, 2, 0], [0, 3, 0], [1000, 5, 0]])
     plotting.confusion(matrix, list("abc"))

@@ -1,6 +1,7 @@
 """Vectors of two components as arrows from one point."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib import rcParams
@@ -27,15 +28,15 @@ def arrows(vectors: Mapping[str, Sequence[float]], *, title: str = "", bound: fl
     axes.add_patch(Rectangle((-bound, -bound), 2 * bound, 2 * bound, fill=False, ls=":", color=GREY))
     vectors = {label: np.asarray(vector, float) for label, vector in vectors.items()}
     colors = [INK, *rcParams["axes.prop_cycle"].by_key()["color"]]
-    for (label, (x, y)), color in zip(vectors.items(), colors, strict=False):
+    for (label, (x, y)), color in zip(vectors.items(), cycle(colors), strict=False):
         axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 2, "color": color, "shrinkA": 0})
         axes.annotate(
             label, (x, y), xytext=(6, -7), textcoords="offset points", va="center", color=color, fontweight="bold",
             fontsize=9,
         )  # fmt: skip
-    reach = np.array(list(vectors.values()))
-    axes.set_xlim(-1.3 * bound, 1.45 * max(bound, reach[:, 0].max()))
-    axes.set_ylim(-1.3 * bound, 1.25 * max(bound, reach[:, 1].max()))
+    x, y = np.reshape(list(vectors.values()), (-1, 2)).T
+    axes.set_xlim(1.3 * x.min(initial=-bound), 1.45 * x.max(initial=bound))
+    axes.set_ylim(1.3 * y.min(initial=-bound), 1.25 * y.max(initial=bound))
     few_ticks(axes)
     words = described(
         f"{titled('Arrows', title)}, from the origin, with a circle of radius {plain(bound)} and the square around it",

@@ -1,6 +1,7 @@
 """A function of two numbers as a map: contours, the paths that walk over it, and a marked point."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def surface(
         x: horizontal positions, (n,), increasing.
         y: vertical positions, (m,), increasing.
         heights: the function, (m, n): `heights[i, j]` is its value at (x[j], y[i]).
-        paths: for each path its label and its points, (steps, 2); up to four. Its label stands where it is alone.
+        paths: for each path its label and its points, (steps, 2). Its label stands where it is alone. Four differ in
+            color and markers; a fifth looks like the first again.
         best: a label and the point (x, y) that it marks.
         every: a path has a marker at every so many steps, so that one sees how fast it walks; where it is so slow that
             markers would cover each other, some are left out.
@@ -53,7 +55,7 @@ def surface(
     levels = least + np.geomspace(1e-3, 1, 20) * (heights.max() - least)
     axes.contour(x, y, heights, levels, colors=GREY, linewidths=0.6, alpha=0.45, linestyles="-")
     drawn = {}
-    for (label, path), marker in zip(paths.items(), MARKERS, strict=False):
+    for (label, path), marker in zip(paths.items(), cycle(MARKERS), strict=False):
         marked = _apart(path * room / span, every)
         (drawn[label],) = axes.plot(*np.transpose(path), marker=marker, ms=5, markevery=marked, lw=1.6, label=label)
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
