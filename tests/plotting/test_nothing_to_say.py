@@ -63,6 +63,8 @@ def test_a_sequential_model_has_a_graph_and_a_program_has_none(shown):
 
     with pytest.raises(ValueError, match="This one is a program, in call"):
         plotting.model_graph(Program())
+    with pytest.raises(ValueError, match=r"keras\.Input"):
+        plotting.model_graph(tf.keras.Sequential([tf.keras.layers.Dense(3)]))
 
 
 def test_a_layer_that_is_called_twice_with_one_of_two_outputs_is_read_once(shown):

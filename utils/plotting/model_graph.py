@@ -35,7 +35,8 @@ def model_graph(model: tf.keras.Model, *, title: str = "", saying: str = "") -> 
         saying: one short sentence for what no data can tell, at most 100 characters.
 
     Raises:
-        ValueError: for a model that is a program (a subclass): it has no graph before it runs.
+        ValueError: for a `Sequential` model that does not know its input yet, and for a model that is a program (a
+            subclass): it has no graph before it runs.
     """
     calls = calls_of(model)
     place, routes = layout(calls)
@@ -64,7 +65,9 @@ def model_graph(model: tf.keras.Model, *, title: str = "", saying: str = "") -> 
 
 def calls_of(model: tf.keras.Model) -> list[Call]:
     """Return the calls of layers that lead to the outputs of a model, those that read before those that are read."""
-    if isinstance(model, tf.keras.Sequential) and model.built:
+    if isinstance(model, tf.keras.Sequential):
+        if not model.built:
+            raise ValueError("This Sequential model does not know its input yet: let it begin with a keras.Input.")
         model = model._functional
     if not hasattr(model, "_nodes_by_depth"):
         raise ValueError("Only a functional model has a graph before it runs. This one is a program, in call.")
