@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from contextlib import suppress
 
 SECONDS = 120  # for a program to end: importing TensorFlow alone can take 15
 AHEAD = "import tensorflow"  # what the process does before its program comes
+LOGGED = r"[IWEF]\d{4} \d|WARNING: All log messages|To enable the following"  # how a line of TensorFlow's log begins
 PROCESS = """
 import json, os, sys, threading
 {ahead}
@@ -61,8 +63,9 @@ class FreshProcess:
         if code is None:
             raise RuntimeError(f"The other process was stopped: no end within {SECONDS} s.")
         if code != 0:
-            complaint = complained.strip().splitlines() or [f"exit code {code}"]
-            raise RuntimeError(f"The other process failed: {complaint[-1]}")
+            lines = [line for line in complained.strip().splitlines() if not re.match(LOGGED, line)]
+            why = lines[-1] if lines and code == 1 else f"exit code {code}"  # 1: Python ended with a message, or could
+            raise RuntimeError(f"The other process failed: {why}")
         return said.strip()
 
 
