@@ -37,6 +37,11 @@ def test_an_image_with_a_number_in_its_label(shown):
     assert "Their labels, in order: “a ≈ 7”" in shown.words
 
 
+def test_heat_over_a_row_that_is_not_there():
+    with pytest.raises(ValueError, match="no row “hut”"):
+        plotting.image_wall({"hot": np.ones((2, 3, 3))}, heat={"hut": np.ones((2, 3, 3))})
+
+
 def test_lines_that_turn_back_do_not_cross(shown):
     plotting.line_panels({"y": {"a": ([0, 2, 1], [0, 1, 2]), "b": ([0, 1, 2], [2, 1, 0])}}, xlabel="x")
     assert "cross" not in shown.words

@@ -8,7 +8,7 @@ from matplotlib import rcParams
 from matplotlib.patches import Circle, Rectangle
 
 from utils.plotting.description import described, number, plain, quoted, titled
-from utils.plotting.style import GREY, INK, few_ticks, new_figure, show
+from utils.plotting.style import GRAY, INK, few_ticks, new_figure, show
 
 
 def arrows(vectors: Mapping[str, Sequence[float]], *, title: str = "", bound: float = 1.0, saying: str = "") -> None:
@@ -24,8 +24,8 @@ def arrows(vectors: Mapping[str, Sequence[float]], *, title: str = "", bound: fl
     """
     figure = new_figure(height=3.4)
     axes = figure.add_subplot(xlabel="first component", ylabel="second component", title=title, aspect="equal")
-    axes.add_patch(Circle((0, 0), bound, fill=False, ls=":", color=GREY))
-    axes.add_patch(Rectangle((-bound, -bound), 2 * bound, 2 * bound, fill=False, ls=":", color=GREY))
+    axes.add_patch(Circle((0, 0), bound, fill=False, ls=":", color=GRAY))
+    axes.add_patch(Rectangle((-bound, -bound), 2 * bound, 2 * bound, fill=False, ls=":", color=GRAY))
     vectors = {label: np.asarray(vector, float) for label, vector in vectors.items()}
     colors = [INK, *rcParams["axes.prop_cycle"].by_key()["color"]]
     for (label, (x, y)), color in zip(vectors.items(), cycle(colors), strict=False):

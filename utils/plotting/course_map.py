@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
 from utils.plotting.description import described, listed, quoted, titled
-from utils.plotting.style import BLUE, GREEN, GREY, INK, PAPER, VERMILION, new_figure, show
+from utils.plotting.style import BLUE, GRAY, GREEN, INK, PAPER, VERMILION, new_figure, show
 
 # The final model of notebook 10: for each part its column and height, its name, the notebooks it comes from, and the
 # parts that it is made from.
@@ -65,7 +65,7 @@ def _connect(axes, start: tuple[float, float], end: tuple[float, float]) -> None
         tail, head = (start[0] + 0.34 * side, start[1]), (end[0] - 0.34 * side, end[1])
     else:
         tail, head = (start[0], start[1] + 0.2), (end[0], end[1] - 0.52)
-    axes.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9, color=GREY, lw=1.1, zorder=1))
+    axes.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9, color=GRAY, lw=1.1, zorder=1))
 
 
 def _in_words(title: str, saying: str) -> str:

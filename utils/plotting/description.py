@@ -39,14 +39,14 @@ def number(value: float) -> str:
     return f"≈ {plain(value)}"
 
 
-def plain(value: float, digits: int = 3) -> str:
-    """Write a finite number to three significant digits, without zeros at its end."""
+def plain(value: float) -> str:
+    """Write a finite number to three significant digits, tiny and huge ones to two, without zeros at its end."""
     if value == 0:
         return "0"
     exponent = int(np.floor(np.log10(abs(value))))
     if not -4 <= exponent < 7:
         return f"{value:.2g}"
-    decimals = digits - 1 - exponent
+    decimals = 2 - exponent
     text = f"{round(value, decimals):,.{max(decimals, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -56,10 +56,10 @@ def quoted(label: object) -> str:
     return f"“{' '.join(str(label).split())}”"
 
 
-def listed(items: Iterable[str], last: str = "and") -> str:
+def listed(items: Iterable[str]) -> str:
     """Join items as in a sentence: a, b and c."""
     *head, tail = [*items] or [""]
-    return f"{', '.join(head)} {last} {tail}" if head else tail
+    return f"{', '.join(head)} and {tail}" if head else tail
 
 
 def counted(count: int, thing: str) -> str:

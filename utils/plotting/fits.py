@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from utils.plotting.description import bare, counted, described, number, quoted, titled
-from utils.plotting.style import BLUE, GREY, INK, VERMILION, few_ticks, new_figure, show
+from utils.plotting.style import BLUE, GRAY, INK, VERMILION, few_ticks, new_figure, show
 
 
 def fits(
@@ -42,7 +42,7 @@ def fits(
         prediction = np.ravel(prediction)
         residuals = y - prediction
         sentences.append(residuals_in_words(label, x, residuals, noise, xlabel))
-        top.plot(x, y, ".", color=GREY, ms=4, alpha=0.5, mew=0)
+        top.plot(x, y, ".", color=GRAY, ms=4, alpha=0.5, mew=0)
         top.plot(x[order], prediction[order], color=VERMILION)
         top.set_title(f"{label}: mse {np.mean(residuals**2):,.0f}", fontsize=10)
         bottom.axhspan(-2 * noise, 2 * noise, color=BLUE, alpha=0.15, lw=0)

@@ -28,8 +28,13 @@ def image_wall(
             has names is bold and in color.
         title: the subject in a few words; name the data source here.
         saying: one short sentence for what no data can tell, at most 100 characters.
+
+    Raises:
+        ValueError: when `heat` or `names` has a row that `rows` has not.
     """
     heat, names = heat or {}, names or {}
+    if unknown := {*heat, *names} - {*rows}:
+        raise ValueError(f"There is no row {listed(map(quoted, sorted(unknown)))} to lay heat over or write under.")
     usual = next(iter(names.values()), None)
     columns = max(len(images) for images in rows.values())
     cell = WIDTH / (columns + 1)

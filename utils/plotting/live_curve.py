@@ -19,7 +19,8 @@ class LiveCurve(tf.keras.callbacks.Callback):
     """A training curve that grows while a model trains, and leaves one clean picture behind.
 
     With `fit`, pass it as a callback. In a loop of your own, open it with `with` and call `add` once an epoch.
-    Values whose names differ by "val_" share a panel. A run that is interrupted leaves the picture of what it had.
+    Values whose names differ by "val_" share a panel. A loop that is interrupted leaves the picture of what it had; of
+    `fit` the last one that was still growing stays.
     """
 
     def __init__(self, title: str = "", saying: str = ""):

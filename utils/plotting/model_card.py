@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from utils.plotting.confusion import draw_matrix
 from utils.plotting.description import described, listed, matrix_in_words, number, titled
-from utils.plotting.style import BLUE, GREY, INK, VERMILION, few_ticks, new_figure, show
+from utils.plotting.style import BLUE, GRAY, INK, VERMILION, few_ticks, new_figure, show
 
 
 def model_card(
@@ -63,7 +63,7 @@ def model_card(
     _draw_precision(figure.add_subplot(right_half), recall, precision, positive)
     examples = f"{int(np.sum(matrix)):,} test examples"
     figure.supxlabel(
-        f"Data: {source}, {examples}. Intervals: 95 %, bootstrap.", x=0.01, ha="left", fontsize=9, color=GREY
+        f"Data: {source}, {examples}. Intervals: 95 %, bootstrap.", x=0.01, ha="left", fontsize=9, color=GRAY
     )
     show(figure, words)
 
@@ -72,15 +72,15 @@ def _write_numbers(axes: Axes, numbers: Mapping[str, Sequence[float]]) -> None:
     axes.axis("off")
     for i, (name, (value, low, high)) in enumerate(numbers.items()):
         x = i / len(numbers)
-        axes.text(x, 1.0, name, fontsize=9, color=GREY, va="top", transform=axes.transAxes)
+        axes.text(x, 1.0, name, fontsize=9, color=GRAY, va="top", transform=axes.transAxes)
         axes.text(x, 0.73, f"{value:.3f}", fontsize=16, fontweight="bold", va="top", transform=axes.transAxes)
         axes.text(x, 0.3, f"{low:.3f} to {high:.3f}", fontsize=9, color=INK, va="top", transform=axes.transAxes)
 
 
 def _draw_reliability(axes: Axes, confidence: np.ndarray, right: np.ndarray) -> None:
     value, low, high = right
-    axes.plot([0, 1], [0, 1], ":", color=GREY, lw=1.2)
-    axes.text(0.62, 0.5, "as right as it is sure", fontsize=8.5, color=GREY, va="top")
+    axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1.2)
+    axes.text(0.62, 0.5, "as right as it is sure", fontsize=8.5, color=GRAY, va="top")
     axes.vlines(confidence, low, high, color=BLUE, lw=2.5, alpha=0.45)
     axes.plot(confidence, value, "o-", color=BLUE, ms=5, lw=1.5)
     axes.set(

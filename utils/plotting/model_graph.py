@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from utils.plotting.description import counted, described, listed, quoted, titled
-from utils.plotting.style import BLUE, GREY, INK, PAPER, VERMILION, WIDTH, new_figure, show
+from utils.plotting.style import BLUE, GRAY, INK, PAPER, VERMILION, WIDTH, new_figure, show
 from utils.plotting.tape import between_boxes, draw_arrow, layout
 from utils.plotting.text_width import text_width
 
@@ -55,7 +55,7 @@ def model_graph(model: tf.keras.Model, *, title: str = "", saying: str = "") -> 
     for call in calls:
         for parent in call.parents:
             route = between_boxes(routes[id(parent), id(call)], room[id(parent)], room[id(call)])
-            draw_arrow(axes, route, color=GREY, linestyle="-")
+            draw_arrow(axes, route, color=GRAY, linestyle="-")
     for call in calls:
         _draw_call(axes, call, *place[id(call)], size)
     trained = sum(call.weights for call in calls if not call.again)

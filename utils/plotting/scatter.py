@@ -18,7 +18,7 @@ from utils.plotting.description import (
     titled,
 )  # fmt: skip
 from utils.plotting.lines import draw_lines
-from utils.plotting.style import BLUE, GREY, INK, few_ticks, label_lines, new_figure, show
+from utils.plotting.style import BLUE, GRAY, INK, few_ticks, label_lines, new_figure, show
 
 TREND = 0.3137  # a correlation that counts as one; not a round number, as no data should lie on it
 
@@ -58,7 +58,7 @@ def scatter(
     edges = (band[0], np.ravel(band[1]), np.ravel(band[2])) if band else None
     figure = new_figure(height=4.2)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.plot(x, y, ".", color=GREY, ms=3.5, alpha=0.45, mew=0, label="_points")
+    axes.plot(x, y, ".", color=GRAY, ms=3.5, alpha=0.45, mew=0, label="_points")
     if edges:
         label, low, high = edges
         axes.fill_between(line_x, low, high, color=BLUE, alpha=0.15, lw=0)

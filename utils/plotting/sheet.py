@@ -10,7 +10,7 @@ from utils.plotting.style import WIDTH, new_figure
 def new_sheet(height: float, title: str) -> tuple[Figure, Axes]:
     """Return a figure and its one axes, of its width and `height` inches; both axes count inches from the upper left.
 
-    Twenty images on one axes are drawn in 0.08 s; with an axes for each it takes 0.4 s, and notebook 9 has seven grids.
+    Twenty images on one axes are drawn in 0.08 s; with an axes for each it takes 0.4 s, and notebook 9 has nine grids.
     """
     headroom = 0.4 if title else 0.05
     figure = new_figure(height=height + headroom)

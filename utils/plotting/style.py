@@ -15,9 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#4d4d4d"
+BLUE, VERMILION, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#4d4d4d"
 INK, PAPER = "#262626", "#fbfaf7"
 WIDTH = 7.5  # inches: one width for all figures, so that their text has one size
+GAP = 0.07  # the least distance between the labels of two lines, as a share of the height of the axes
 
 HALO = [matplotlib.patheffects.withStroke(linewidth=3.5, foreground=PAPER)]  # keeps text readable over lines
 
@@ -50,8 +51,8 @@ def show(figure: Figure, description: str) -> None:
     figure.set_dpi(2 * figure.dpi)  # twice the pixels: sharp on a dense screen
     canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
-    # A palette of 256 colors: 44 kB a figure instead of 100, so that the course fits into 10 MB. The median cut keeps
-    # the shades of areas, which maximum coverage turns grey.
+    # A palette of 256 colors takes less than half the bytes, so that the course fits into 10 MB. The median cut keeps
+    # the shades of areas, which maximum coverage turns gray.
     drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     drawn.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG")
     display(
@@ -82,7 +83,10 @@ def few_ticks(axes: Axes, *, y: bool = True, whole_x: bool = False) -> None:
 
 
 class RoundTicks(matplotlib.ticker.Locator):
-    """Ticks at 1, 2 or 5 times a power of ten: the widest spacing that leaves three of them in sight, or more."""
+    """Ticks whose spacing is 1, 2 or 5 times a power of ten: the widest that leaves three of them in sight, or more.
+
+    On a logarithmic axis they are powers of ten, or, where fewer than three are in sight, round numbers between.
+    """
 
     def __init__(self, scale: str = "linear", whole: bool = False):
         """Set the scale of the axis, "linear" or "log", and whether ticks lie at whole numbers only."""
@@ -118,7 +122,7 @@ class RoundTicks(matplotlib.ticker.Locator):
         return self._even(low, high)
 
 
-def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
+def label_lines(axes: Axes, left: bool = True) -> None:
     """Write the label of each line at its end, in its color, moved apart where labels would meet.
 
     The labels stand at the right ends, or above the left ends if that is allowed and the lines are much further apart
@@ -126,7 +130,6 @@ def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
 
     Args:
         axes: the axes with labeled lines; labels that start with "_" are left out, as in a legend.
-        gap: the least distance between two labels, as a share of the height of the axes.
         left: whether labels may stand at the left.
     """
     lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
@@ -137,11 +140,11 @@ def label_lines(axes: Axes, gap: float = 0.07, left: bool = True) -> None:
         for side in (0, -1)
     }
     spread = {side: np.min(np.diff(np.sort([y for _, y in points])), initial=1) for side, points in ends.items()}
-    side = 0 if left and spread[0] > 6 * max(spread[-1], gap / 2) else -1
+    side = 0 if left and spread[0] > 6 * max(spread[-1], GAP / 2) else -1
     lowest = -1.0
     for i in np.argsort([y for _, y in ends[side]]):
         x, y = ends[side][i]
-        lowest = max(y, lowest + gap)
+        lowest = max(y, lowest + GAP)
         axes.annotate(
             lines[i].get_label(), (x, lowest), xycoords="axes fraction", xytext=(5, 0) if side else (0, 5),
             textcoords="offset points", va="center" if side else "bottom", color=lines[i].get_color(),

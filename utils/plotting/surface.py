@@ -6,9 +6,10 @@ from itertools import cycle
 import numpy as np
 
 from utils.plotting.description import counted, described, number, quoted, titled
-from utils.plotting.style import GREY, HALO, INK, PAPER, WIDTH, few_ticks, new_figure, show
+from utils.plotting.style import GRAY, HALO, INK, PAPER, WIDTH, few_ticks, new_figure, show
 
 MARKERS = "osD^"
+APART = 0.14  # inches between two markers of a path, at least
 
 
 def surface(
@@ -53,7 +54,7 @@ def surface(
         axes.set_aspect("equal")
     least = heights.min()
     levels = least + np.geomspace(1e-3, 1, 20) * (heights.max() - least)
-    axes.contour(x, y, heights, levels, colors=GREY, linewidths=0.6, alpha=0.45, linestyles="-")
+    axes.contour(x, y, heights, levels, colors=GRAY, linewidths=0.6, alpha=0.45, linestyles="-")
     drawn = {}
     for (label, path), marker in zip(paths.items(), cycle(MARKERS), strict=False):
         marked = _apart(path * room / span, every)
@@ -114,11 +115,11 @@ def _room(span: np.ndarray) -> np.ndarray:
     return span * min(width / span[0], tallest / span[1])
 
 
-def _apart(path: np.ndarray, every: int, least: float = 0.14) -> list[int]:
-    """Return every so many steps of a path, (steps, 2) in inches, that are at least so far from the last one kept."""
+def _apart(path: np.ndarray, every: int) -> list[int]:
+    """Return every so many steps of a path, (steps, 2) in inches, that are `APART` from the last one kept, or more."""
     kept = [0]
     for step in range(every, len(path), every):
-        if np.linalg.norm(path[step] - path[kept[-1]]) >= least:
+        if np.linalg.norm(path[step] - path[kept[-1]]) >= APART:
             kept.append(step)
     return kept
 

@@ -14,7 +14,7 @@ from matplotlib.path import Path
 # TensorFlow has no public way to see eager operations one by one. Its debugger uses this hook, unchanged since 2.1.
 from tensorflow.python.framework import op_callbacks
 
-from utils.plotting.style import BLUE, GREY, INK, PAPER, VERMILION, WIDTH, new_figure, show
+from utils.plotting.style import BLUE, GRAY, INK, PAPER, VERMILION, WIDTH, new_figure, show
 from utils.plotting.text_width import text_width
 
 CONSTANT = "constant"
@@ -149,7 +149,7 @@ def draw_graph(root) -> None:
         flows = getattr(child, "flows", None) or [child.grad is not None and p.grad is not None for p in child.parents]
         for parent, flow in zip(child.parents, flows, strict=True):
             route = between_boxes(routes[id(parent), id(child)], room[id(parent)], room[id(child)])
-            draw_arrow(axes, route, color=GREY, linestyle="-")
+            draw_arrow(axes, route, color=GRAY, linestyle="-")
             if flow and child.grad is not None:
                 draw_arrow(axes, [(x, y + 0.1) for x, y in reversed(route)], color=VERMILION, linestyle=(0, (4, 2)))
     for node in nodes:
@@ -160,7 +160,7 @@ def draw_graph(root) -> None:
 
 def _draw_node(axes, node, x: float, y: float) -> None:
     operation = bool(node.parents)
-    color = INK if operation else GREY if node.label == CONSTANT else BLUE
+    color = INK if operation else GRAY if node.label == CONSTANT else BLUE
     edge = {"boxstyle": "round,pad=0.4", "fc": PAPER, "ec": color, "lw": 1.3, "ls": ":" if node.grad is None else "-"}
     axes.text(
         x, y, _name(node), ha="center", va="center", fontsize=9, fontweight="bold", color=color, zorder=4, bbox=edge

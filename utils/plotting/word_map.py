@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from utils.plotting.description import bare, counted, described, number, titled
-from utils.plotting.style import GREY, INK, few_ticks, new_figure, show
+from utils.plotting.style import GRAY, INK, few_ticks, new_figure, show
 from utils.plotting.text_width import text_width
 
 APART = 0.0431  # share of the axis by which an end must stand apart from the rest to be named
@@ -26,7 +26,7 @@ def word_map(
     figure = new_figure(height=4.2)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel, title=title)
     points = np.array(list(places.values()), float)
-    axes.plot(*points.T, ".", color=GREY, ms=4, alpha=0.5)  # words stay readable over dots
+    axes.plot(*points.T, ".", color=GRAY, ms=4, alpha=0.5)  # words stay readable over dots
     axes.margins(x=0.12, y=0.08)
     few_ticks(axes)
     inches = figure.get_size_inches() * (0.88, 0.78)  # about the size of the axes, in points below
