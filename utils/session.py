@@ -1,4 +1,4 @@
-"""Opens a notebook: imports TensorFlow without its banner, seeds every generator, and says what runs where.
+"""Opens a notebook: imports TensorFlow without its banner, seeds, and says what runs where.
 
 Import this before TensorFlow. The CPU appears as two logical devices, so that training on several devices can be
 shown on any machine; operations run on the first one unless they are told otherwise, as they would with one.
@@ -62,7 +62,10 @@ tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def start() -> None:
-    """Seed Python, NumPy and Keras, and print one line: versions, device, data source.
+    """Seed Python, NumPy, TensorFlow and Keras, and print one line: versions, device, data source.
+
+    A generator with a state of its own, such as `np.random.default_rng()`, is not seeded. A second line follows where
+    the course has not been run with this TensorFlow.
 
     Raises:
         ValueError: when the environment variable COURSE_DATA is not one of its three values.

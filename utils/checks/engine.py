@@ -268,7 +268,7 @@ def random_numbers(count: int, low: float = -2.0, high: float = 2.0) -> np.ndarr
 
 
 def random_array(*shape: int, low: float = 0.5, high: float = 1.5) -> np.ndarray:
-    """Return fresh float64 numbers whose absolute values lie between `low` and `high`: half of them are negative."""
+    """Return fresh float64 numbers of absolute values between `low` and `high`; half are negative, to within one."""
     rng = np.random.default_rng()
     size = int(np.prod(shape))
     signs = rng.permutation(np.resize(rng.permutation([1.0, -1.0]), size))

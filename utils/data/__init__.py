@@ -9,12 +9,13 @@
 
 The first four return a `Dataset`, which says where it came from. The environment variable `COURSE_DATA` decides:
 
-    auto      the real set, through keras.datasets; if it cannot be had within seconds, its stand-in and one line why
+    auto      the real set, through keras.datasets; if it cannot be had, its stand-in and one line why (a network that
+              does not answer is given up within seconds)
     real      the real set, or a `DataError` that says what failed and what to do
     offline   the stand-in; the network is never touched
 
 A stand-in has the shapes and dtypes of the real set, is about as hard to learn, and is drawn by code: the same on every
-machine.
+machine, but for a few pixels that another processor rounds to the next gray level.
 
     loaders.py   the first four functions above, and `mode`, which reads `COURSE_DATA`
     dataset.py   what they return

@@ -65,7 +65,7 @@ TOPS = {
     "stripes":      [0.15,  0.22,    0.10,  0.05, 0.25],
     "check":        [0.02,  0.05,    0.06,  0.06, 0.20],
     "print":        [0.40,  0.20,    0.30,  0.08, 0.20],
-    "brightness":   [0.65,  0.60,    0.62,  0.57, 0.62],  # mean grey of the cloth, 0 to 1
+    "brightness":   [0.65,  0.60,    0.62,  0.57, 0.62],  # mean gray of the cloth, 0 to 1
 }  # fmt: skip
 
 # One column per kind of shoe, toe to the left.
@@ -233,7 +233,7 @@ def _front(t: dict, x: Array, down: Array, length: Array, rng: np.random.Generat
 
 
 def _cloth(t: dict, x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """Return the grey of the cloth, 0 to 1: brightness, stripes, checks and a print on the chest."""
+    """Return the gray of the cloth, 0 to 1: brightness, stripes, checks and a print on the chest."""
     m = len(x)
     grey = _normal(rng, t["brightness"], 0.26, m).clip(0.10, 0.95)
     check = _chance(rng, t["check"], m)
@@ -315,7 +315,7 @@ def _shoes(cuts: Array, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def _photograph(mask: Array, cloth: Array, rng: np.random.Generator) -> Array:
-    """Light the garment: folds, uneven light and grain, then 256 greys on black."""
+    """Light the garment: folds, uneven light and grain, then 256 grays on black."""
     m = len(mask)
     folds = rng.standard_normal((m, 7, 7), np.float32) * _uniform(rng, 0.02, 0.2, m)
     folds = np.matmul(np.matmul(SMOOTH, folds), SMOOTH.T)

@@ -79,6 +79,9 @@ def draw_housing(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         x: float32, shape (n, 8), columns and units as in `FEATURES`.
         y: float32, shape (n,), median house value in dollars, capped at 500,001.
+
+    Raises:
+        ValueError: if `n` is less than 1.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1 district, got {n}.")

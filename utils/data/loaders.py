@@ -31,7 +31,7 @@ def fashion_mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
         y: uint8, shape (n,), an index into `class_names`.
 
     Raises:
-        ValueError: if there are not as many pictures.
+        ValueError: if a number is not a whole one from 1 to the pictures that there are, or where `mode` raises it.
         DataError: if COURSE_DATA is "real" and the set cannot be had.
     """
     return _load(catalog.FASHION_MNIST, n_train, n_test)
@@ -45,7 +45,7 @@ def mnist(n_train: int = 60_000, n_test: int = 10_000) -> Dataset:
         y: uint8, shape (n,), the digit.
 
     Raises:
-        ValueError: if there are not as many digits.
+        ValueError: if a number is not a whole one from 1 to the digits that there are, or where `mode` raises it.
         DataError: if COURSE_DATA is "real" and the set cannot be had.
     """
     return _load(catalog.MNIST, n_train, n_test)
@@ -59,7 +59,7 @@ def imdb_reviews(n_train: int = 25_000, n_test: int = 25_000) -> Dataset:
         y: int64, shape (n,), 0 (negative) or 1 (positive).
 
     Raises:
-        ValueError: if there are not as many reviews.
+        ValueError: if a number is not a whole one from 1 to the reviews that there are, or where `mode` raises it.
         DataError: if COURSE_DATA is "real" and the set cannot be had.
     """
     return _load(catalog.IMDB_REVIEWS, n_train, n_test)
@@ -75,6 +75,7 @@ def california_housing() -> Dataset:
         y: float32, shape (n,), median house value in dollars, capped at 500,001.
 
     Raises:
+        ValueError: where `mode` raises it.
         DataError: if COURSE_DATA is "real" and the set cannot be had.
     """
     return _load(catalog.CALIFORNIA_HOUSING, *catalog.CALIFORNIA_HOUSING.sizes)

@@ -1,7 +1,7 @@
 """Real data sets: from the Keras cache, or from the network into it, or one sentence that says why not.
 
-Left to itself, Keras waits without end for a server that never answers, loads a damaged Fashion-MNIST file without
-looking at it, and leaves half a file in the cache when the kernel dies. So files are checked and fetched here:
+Left to itself, Keras waits without end for a server that never answers, has no hash to tell an altered Fashion-MNIST
+file by, and leaves half a file in the cache when the kernel dies. So files are checked and fetched here:
 
     the cache, by hash → the network, asked once a session → a temporary folder, by hash → the cache → keras.datasets
 
@@ -65,6 +65,7 @@ def load(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
 
     Raises:
         DataError: if the set is not in the cache and cannot be brought there.
+        KeyError: if `catalog` has no set of that name.
     """
     try:
         home = _fetch(name)
