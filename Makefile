@@ -1,5 +1,6 @@
-# Everything runs in the environment .venv, and the book is built in .venv-book; both are made on first use and whenever
-# what they need changes. Any of Python 3.11 to 3.13 serves; name another with: make lab PYTHON=/path/to/python
+# The course runs in the environment .venv, and the book is built in .venv-book; both are made on first use and whenever
+# what they need changes. (Colab's versions and older ones have environments of their own.) Any of Python 3.11 to 3.13
+# serves; name another with: make lab PYTHON=/path/to/python
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -22,7 +23,7 @@ lab: .venv/ready  ## open JupyterLab on the notebooks
 	@echo "JupyterLab opens in your browser. If it does not, open the http address that appears below. Ctrl-C twice ends it."
 	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
 
-test: .venv/ready  ## run every notebook and every test
+test: .venv/ready  ## run every notebook and the tests, but for those of the book and in a browser
 	$(BIN)/python -m pytest
 
 notebooks: .venv/ready  ## execute the notebooks and save their outputs (one only: make notebooks ONLY=notebooks/01*)
@@ -65,7 +66,7 @@ versions-%: .requirements.in
 bench: .venv/ready  ## measure how fast notebooks, loops and helpers are (a quarter of an hour; some only: make bench ONLY=notebooks/01*)
 	$(BIN)/python -m tests.bench $(ONLY)
 
-mutants: .venv/ready  ## change the code in 150 places, and list what no test notices (two hours or more; a part only: make mutants ONLY=utils/data)
+mutants: .venv/ready  ## change the code in about 150 places, and list what no test notices (two hours or more; a part only: make mutants ONLY=utils/data)
 	nice $(BIN)/python -m tests.mutants $(ONLY)
 
 browser-test: .venv/ready  ## run two notebooks in JupyterLab in a browser (needs Chromium and chromedriver)

@@ -21,9 +21,9 @@ HEAD = """# Symptoms
 
 You see something strange, or a message, and want to know what it is. Search this page, with Ctrl+F or ⌘F, for a word or
 two of what you see: of the message, or "nan", "None", "stuck", "resume". Each row leads to the section that shows the
-same thing on purpose, small enough to try, and says how to repair it. The last column names what finds it in your own
-project: a question of `trust.audit`, or a function of [`trust`](trust.md). In JupyterLab the first click on a link
-opens the notebook, and a second one goes to the section.
+same thing on purpose, small enough to try, and says how to repair it. Where the last column names something, it finds
+this in your own project: a question of `trust.audit`, or a function of [`trust`](trust.md). In JupyterLab the first
+click on a link opens the notebook, and a second one goes to the section.
 """
 COLUMNS = "| you see | it usually is | shown in | found by |\n|---|---|---|---|"
 

@@ -11,8 +11,8 @@ SOURCE, PAGE = ROOT / "utils" / "trust.py", ROOT / "docs" / "trust.md"
 HEAD = """# trust: the checks, to take along
 
 [`utils/trust.py`](../utils/trust.py) is one file that needs TensorFlow 2.18 or later and NumPy. Copy it into your
-project. First come the habits of the course as functions of their own, each built in the open in the notebook that is
-named; then the questions that `audit` asks about a training set-up, all in one call.
+project. `audit` asks all questions about a training set-up in one call. Below it come the habits of the course as
+functions of their own, each built in the open in the notebook that is named; then the questions, one by one.
 
 This page is made from the file's docstrings by `python -m tests.trust_page`.
 """
