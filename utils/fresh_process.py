@@ -30,9 +30,9 @@ exec(compile(program, "<program>", "exec"), {{"__name__": "__main__"}})
 class FreshProcess:
     """A process that imports TensorFlow as soon as you create it, and runs a program when you have one.
 
-    The import runs beside your cells. Begun when the program comes instead, it adds a fifth to a notebook's time
-    (two cores: 20 s became 24 s in notebook 8, 17 s became 21 s in notebook 10). It has no GPU: two processes do not
-    share one well, and a model that you hand over must do without yours.
+    The import runs beside your cells. Begun when the program comes instead, it adds a fifth or more to a notebook's
+    time (two cores: 20 s became 24 s in notebook 8, 17 s became 21 s in notebook 10). It has no GPU: two processes do
+    not share one well, and a model that you hand over must do without yours.
     """
 
     def __init__(self):

@@ -47,6 +47,12 @@ def test_lines_that_turn_back_do_not_cross(shown):
     assert "cross" not in shown.words
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_a_line_ends_at_its_first_value_that_is_not_finite(shown, odd):
+    plotting.line_panels({"y": {"a": [1.0, 2.0, odd, 3.0, 1.0]}}, xlabel="x", yscale="linear")
+    assert "ends early, at x ≈ 3" in shown.words and len(shown.axes[0].lines[0].get_xdata()) == 3
+
+
 def test_a_line_without_a_label_gets_none_where_it_ends_early(shown):
     plotting.line_panels({"y": {"_a": [1.0, np.nan], "b": [2.0, 3.0]}}, xlabel="x")
     assert not [text for text in shown.axes[0].texts if "ends here" in text.get_text()]

@@ -35,7 +35,8 @@ def entry(pair: Pair) -> str:
         answer = trust.audit(**pair.build(True), only=[pair.check])[pair.check]
         said = f"{answer.verdict}, *{answer.question}*: {answer.sentence}"
     lines = [f"- **You see:** {pair.symptom}", f"- **What the audit says:** {said}", f"- **Where from:** {pair.source}"]
-    return "\n".join([f"### {pair.name[0].upper()}{pair.name[1:]}", "", *lines, ""])
+    name = pair.name.replace("python", "Python").replace("keras", "Keras")
+    return "\n".join([f"### {name[0].upper()}{name[1:]}", "", *lines, ""])
 
 
 def main() -> None:

@@ -104,7 +104,7 @@ STYLES = {
 
 SIZE = 28  # pixels, height and width of an image
 BOX = 20  # pixels, the longer side of a digit, ink included
-SAMPLES = 84  # points along the pen's path: less than a pixel apart, so that blurred dots join into a line
+SAMPLES = 84  # points along the pen's path: hardly ever more than a pixel apart, so that blurred dots join
 CHUNK = 5_000  # images drawn at a time, which bounds memory
 
 # Standard deviations of what differs from hand to hand; they set how hard the digits are (table above).

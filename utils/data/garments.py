@@ -2,7 +2,7 @@
 
 A garment is an outline (half-widths from top to hem, or an upper edge from toe to heel), cut out by necklines,
 straps and heels, filled with cloth (stripes, checks, prints, an opening, a collar) and lit unevenly. Every number
-is jittered. All garments of a kind are drawn at once, on arrays of shape (m, 28, 28).
+is jittered. Garments that are made alike are drawn many at once, on arrays of shape (m, 28, 28).
 
 The tables below are calibrated so that models score what they score on the real set. Contrasts that are as often
 lighter as darker keep a linear model down; lookalikes bound every model. Test accuracy in percent, Adam, batch 64,

@@ -161,6 +161,6 @@ def _location_premium(place: np.ndarray) -> np.ndarray:
 
 
 def _distance_km(place: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Shape (n, m), good to a percent over a few hundred kilometers."""
+    """Shape (n, m); as if all lay at 36 degrees north, so from east to west up to 9 % too long in the far north."""
     offset = (place[:, None] - other) * (np.cos(np.radians(36.0)), 1.0)
     return KM_PER_DEGREE * np.sqrt((offset**2).sum(axis=-1))

@@ -60,9 +60,9 @@ def _until_the_limit(label: str, values: Sequence[float] | tuple, high: float | 
     y = np.ravel(np.asarray(values[1] if isinstance(values, tuple) else values, float))
     x = np.ravel(np.asarray(values[0], float)) if isinstance(values, tuple) else np.arange(1.0, len(y) + 1)
     limit = np.max(y[np.isfinite(y)], initial=-np.inf) if high is None else high
-    beyond = np.flatnonzero(~(y <= limit))  # true for nan as well
-    stop = beyond[0] + 1 if len(beyond) else len(y)
-    return Line(label, x[:stop], np.where(y[:stop] <= limit, y[:stop], limit), ends_early=len(beyond) > 0)
+    seen = np.isfinite(y) & (y <= limit)
+    stop = np.argmin(seen) + 1 if not seen.all() else len(y)
+    return Line(label, x[:stop], np.where(seen, y, limit)[:stop], ends_early=not seen.all())
 
 
 def _in_words(panels, xlabel: str, title: str, xscale: str, yscale: str, saying: str) -> str:
