@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 BOOK := .venv-book/bin
-# An environment whose Python has gone (an upgrade, a folder copied from elsewhere) is made anew.
+# A .venv whose Python has gone (an upgrade, a folder copied from elsewhere) is made anew.
 GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -2,8 +2,8 @@
 
 Everywhere: a hook of Python refuses the network, other processes, other folders. It sees what Python does, not what
 compiled code does by itself. On Linux, the kernel adds: no network (a network namespace), no files but those of Python,
-of the helpers and of the scratch folder (Landlock), no other program. On Linux and a Mac: limits on memory, processor
-time and the size of files.
+of the system, of the helpers and of the scratch folder (Landlock), no other program. On Linux and a Mac: limits on
+processor time and the size of files, on Linux also on memory.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ def landlock() -> int:
 
 
 def _landlock(scratch: Path) -> None:
-    """Forbid every file but those of Python, of the helpers and, to write, of `scratch`; and every program."""
+    """Forbid every file but those of Python, the system, the helpers and, to write, of `scratch`; and every program."""
     libc, version = ctypes.CDLL(None), landlock()
     if version < 1:
         return

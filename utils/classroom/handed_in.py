@@ -32,7 +32,8 @@ class File:
 def handed_in(folder: Path) -> Iterator[File]:
     """Yield what each student handed in: the first name below `folder` is the student's, or what Moodle says.
 
-    A zip counts as a folder of its name. A folder without a notebook gives one file that says so.
+    A zip counts as a folder of its name. A folder without a notebook gives one file that says so; a zip without one
+    gives nothing.
 
     Raises:
         OSError: when `folder` cannot be read.
