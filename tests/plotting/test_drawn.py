@@ -71,6 +71,14 @@ def test_every_path_of_a_surface_is_drawn(shown):
     assert {line.get_label() for line in shown.axes[0].lines} >= set(paths)
 
 
+@pytest.mark.parametrize(("end", "scale"), [(np.nan, "linear"), (np.inf, "linear"), (0.0, "log")])
+def test_a_line_that_leaves_the_picture_keeps_its_label_where_it_was_last_seen(shown, end, scale):
+    plotting.lines([1, 2, 4], {"diverging": [1.0, 3.0, end], "sound": [1.0, 2.0, 2.0]}, scale=scale, **AXES)
+    (axes,) = shown.axes
+    x, y = (axes.transData + axes.transAxes.inverted()).transform((2, 3.0))
+    assert np.allclose(texts(axes)["diverging"].xy, (x, y))
+
+
 def test_a_matrix_shows_the_shares_of_its_rows_and_shades_mistakes_alone(shown):
     matrix = np.array([[6, 2, 0], [0, 3, 0], [1000, 5, 0]])
     plotting.confusion(matrix, list("abc"))

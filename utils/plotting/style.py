@@ -126,19 +126,22 @@ def label_lines(axes: Axes, left: bool = True) -> None:
     """Write the label of each line at its end, in its color, moved apart where labels would meet.
 
     The labels stand at the right ends, or above the left ends if that is allowed and the lines are much further apart
-    there.
+    there. A line ends with its last point that can be drawn: one that diverges needs its label most.
 
     Args:
         axes: the axes with labeled lines; labels that start with "_" are left out, as in a legend.
         left: whether labels may stand at the left.
     """
-    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
     axes.autoscale_view()  # the limits are otherwise set when the figure is drawn, too late to measure heights
     to_axes = axes.transData + axes.transAxes.inverted()
-    ends = {
-        side: [to_axes.transform((line.get_xdata()[side], line.get_ydata()[side])) for line in lines]
-        for side in (0, -1)
-    }
+    lines, ends = [], {0: [], -1: []}
+    for line in axes.get_lines():
+        points = to_axes.transform(np.transpose(line.get_data()))
+        points = points[np.isfinite(points).all(axis=1) & (points[:, 1] > -1)]  # 0 on a logarithmic axis is far below
+        if len(points) and not str(line.get_label()).startswith("_"):
+            lines.append(line)
+            for side, places in ends.items():
+                places.append(points[side])
     spread = {side: np.min(np.diff(np.sort([y for _, y in points])), initial=1) for side, points in ends.items()}
     side = 0 if left and spread[0] > 6 * max(spread[-1], GAP / 2) else -1
     lowest = -1.0
