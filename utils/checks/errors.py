@@ -43,11 +43,13 @@ CAUSES = {
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
     r"attr 'T\w*' of (float|double).*: u?int":
         "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
-    r"Passed in object": "The tape follows tensors and variables: make one with tf.constant.",
+    r"Passed in object":
+        "The tape follows tensors and tf.Variables: make one with tf.constant; of a Keras variable take its .value.",
     r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
     r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
     r"iterate over a scalar|unsupported callable":
-        "Two things are expected: the result, and the function for the way back.",
+        "One tensor came where several things are asked for (under tf.custom_gradient the result, and the function for "
+        "the way back).",
     r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
     r"no attribute '(inputs?|outputs?|(in|out)put_shape)'|no defined (in|out)put":
         "A model of your own class does not know its inputs: build it with tf.keras.Model(inputs, outputs).",
