@@ -51,6 +51,12 @@ def test_record_of_a_keras_variable_has_the_usual_signs():
     assert set(by_label(tape.record(lambda x: x * k, x=3.0))) == {"x", "k", "×"}
 
 
+def test_record_of_a_row_looked_up_in_a_table():
+    w = tf.Variable([[1.0], [2.0]], name="w")
+    nodes = by_label(tape.record(lambda f: tf.reduce_sum(f * tf.gather(w, [1])), f=3.0))
+    assert nodes["w"].grad.tolist() == [[0.0], [3.0]] and nodes["gather"].flows[0] and nodes["f"].grad == 2.0
+
+
 @pytest.mark.parametrize("result", [tf.constant(2.0), tf.Variable(2.0)])
 def test_record_of_what_no_operation_made(result):
     root = tape.record(lambda x: result, x=1.0)

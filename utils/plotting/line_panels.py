@@ -25,7 +25,7 @@ def line_panels(
 
     Args:
         parts: for each panel the label of its vertical axis, and for each line in it the label and either its values,
-            (n,), drawn over 1 to n, or a pair (x, y) of two arrays, (n,).
+            (n,), drawn over 1 to n, or a tuple (x, y) of two arrays, (n,).
         xlabel: what x is, with its unit.
         title: the subject in a few words; name the data source here.
         xscale: "linear" or "log".

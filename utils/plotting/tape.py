@@ -20,7 +20,7 @@ from utils.plotting.text_width import text_width
 CONSTANT = "constant"
 SYMBOLS = {
     "AddV2": "+", "Sub": "−", "Mul": "×", "RealDiv": "÷", "Neg": "−( )", "Pow": "power", "StopGradient": "stop",
-    "MatMul": "matmul", "Greater": ">", "Less": "<", "SelectV2": "where", "Maximum": "max",
+    "MatMul": "matmul", "Greater": ">", "Less": "<", "SelectV2": "where", "Maximum": "max", "ResourceGather": "gather",
 }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def _recorded_operations() -> Iterator[list]:
         op_callbacks.remove_op_callback(remember)
 
 
-def record(f: Callable, **inputs: float) -> Node:
+def record(f: Callable, /, **inputs: float) -> Node:
     """Run `f` eagerly under a tape and return the node of its result.
 
     Args:
@@ -82,6 +82,7 @@ def record(f: Callable, **inputs: float) -> Node:
         return Node(label, tensor.numpy(), None if grad is None else tf.convert_to_tensor(grad).numpy())
 
     variables = tape.watched_variables()
+    tables = {id(variable.handle): variable for variable in variables}  # a lookup takes the variable's handle
 
     def leaf(tensor):  # a constant, or what was read from a variable
         read = [variable.name for variable in variables if gradient(tensor, variable) is not None]
@@ -93,7 +94,7 @@ def record(f: Callable, **inputs: float) -> Node:
             nodes[id(op_outputs[0])] = leaf(op_outputs[0])
             continue
         made = node(SYMBOLS.get(op_type, op_type.lower()), op_outputs[0])
-        for source in op_inputs:
+        for source in (tables.get(id(source), source) for source in op_inputs):
             if id(source) not in nodes:
                 nodes[id(source)] = leaf(source)
             made.parents.append(nodes[id(source)])
@@ -120,7 +121,7 @@ def ancestors(root) -> list:
     return ordered
 
 
-def draw_tape(f: Callable, **inputs: float) -> None:
+def draw_tape(f: Callable, /, **inputs: float) -> None:
     """Run `f` on the named inputs under a tape and draw what the tape recorded.
 
     See `record` for the arguments, and `draw_graph` for the picture.
