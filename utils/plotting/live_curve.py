@@ -42,7 +42,10 @@ class LiveCurve(tf.keras.callbacks.Callback):
         self._shown_at = 0.0
 
     def add(self, **values: float) -> None:
-        """Append one value to each named curve and, at most twice a second, redraw."""
+        """Append one value to each named curve and, at most twice a second, redraw.
+
+        Each curve counts its own values as epochs: one that gets a value every second epoch is drawn too short.
+        """
         for name, value in values.items():
             self.history.setdefault(name, []).append(float(value))
         if self._is_live and time.monotonic() - self._shown_at > 0.5:
