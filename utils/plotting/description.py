@@ -91,7 +91,7 @@ def axes_of(xlabel: str, ylabel: str, xscale: str = "linear", yscale: str = "lin
 
 
 def standing_out(values: Sequence[float], at_most: int = 3) -> list[int]:
-    """Return the places of the greatest values, as many as there are before the first clear drop, in their own order.
+    """Return the places of the greatest values, as many as there are before the first clear drop, the greatest first.
 
     Without a clear drop after the first `at_most` values none is named: a small change could exchange them.
     """

@@ -27,8 +27,8 @@ def surface(
 ) -> None:
     """Draw the contours of a function of two numbers, and over them one labeled path for each entry of `paths`.
 
-    Contours are closer together near the least height: their levels grow geometrically, from twenty in all. One unit
-    is as long upward as to the right, so that angles are true, unless one side is more than three times the other.
+    The heights of the twenty contours above the least height grow geometrically. One unit is as long upward as to the
+    right, so that angles are true, unless one side is more than three times the other.
 
     Args:
         x: horizontal positions, (n,), increasing.
