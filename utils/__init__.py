@@ -10,8 +10,7 @@ memory.py          the peak memory of a call
 publish.py         writes the course's address into badges, links and setup cells: python -m utils.publish OWNER/REPO
 classroom/         for teachers: a copy without solutions, and a report of a room: python -m utils.classroom
 
-`data` and `plotting` do not know of each other; `checks` may use both. What a notebook imports depends on no notebook;
-`publish.py` and `classroom/` read and write them.
+`data` and `plotting` do not know of each other; `checks` may use both. What a notebook imports depends on no notebook.
 """
 
 from pathlib import Path
