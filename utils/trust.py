@@ -3568,11 +3568,11 @@ def changed_arguments(one: object, other: object) -> list[str]:
     return [name for name in names if name != "name" and vars(other).get(name) != vars(one)[name]]
 
 
-@question("exported", "07, Ship it; 08, Trap: a second sigmoid", thorough=True)
+@question("exported", "10, Ship it; 08, Trap: a second sigmoid", thorough=True)
 def exported(setup: Setup) -> tuple:
     """Does the exported model answer the same in another process?
 
-    Cannot see: preprocessing outside the model. Cost: a process that imports TensorFlow, 10 s. Built in 07.
+    Cannot see: preprocessing outside the model. Cost: a process that imports TensorFlow, 10 s. Built in 10.
     """
     import subprocess
     import sys

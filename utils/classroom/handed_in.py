@@ -32,8 +32,7 @@ class File:
 def handed_in(folder: Path) -> Iterator[File]:
     """Yield what each student handed in: the first name below `folder` is the student's, or what Moodle says.
 
-    A zip counts as a folder of its name. A folder without a notebook gives one file that says so; a zip without one
-    gives nothing.
+    A zip counts as a folder of its name. A folder or a zip without a notebook gives one file that says so.
 
     Raises:
         OSError: when `folder` cannot be read.
@@ -47,8 +46,9 @@ def handed_in(folder: Path) -> Iterator[File]:
                     found.append(File(_student(parts, top), "/".join(parts), problem="Too much is handed in at once"))
                     break
                 found.append(File(_student(parts, top), "/".join(parts), content, problem))
-            none = [File(_student((top.name,), top), "", problem="no notebook")] if top.is_dir() else []
-            yield from found or none
+            if not found and (top.is_dir() or _counts((top.name,))):
+                found.append(File(_student((top.name,), top), "", problem="no notebook"))
+            yield from found
 
 
 def _student(parts: tuple[str, ...], top: Path) -> str:

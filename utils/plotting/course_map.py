@@ -17,7 +17,7 @@ PARTS = {
     "answer": (3, 1.9, "functional model", "7", ("product",)),
     "loss": (4, 3.0, "cross-entropy", "3", ("answer",)),
     "metric": (4, 1.5, "worse half", "4", ("answer",)),
-    "ship": (4, 0.5, "SavedModel", "9, 10", ("answer",)),
+    "ship": (4, 0.5, "SavedModel", "10", ("answer",)),
     "tape": (4, 4.0, "tape: gradients", "1", ("loss",)),
     "clip": (3, 4.0, "added up, clipped", "5", ("tape",)),
     "step": (2, 4.0, "train_step", "2", ("clip",)),
