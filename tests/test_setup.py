@@ -265,7 +265,8 @@ for file, content in (
     ("session.py", None), ("session.py", 'RELEASE = "{session.RELEASE}"'), ("data/__init__.py", None),
     ("data/__init__.py", ""), ("data/loaders.py", None), ("data/loaders.py", ""), ("checks/engine.py", "def exercise("),
     ("checks/engine.py", ""), ("trust.py", None), ("trust.py", ""),
-    ("plotting/__init__.py", ""), ("checks/__init__.py", "x = 1/"),
+    ("plotting/__init__.py", ""), ("plotting/course.mplstyle", ""), ("plotting/course.mplstyle", None),
+    ("checks/__init__.py", "x = 1/"),
 ):
     path = pathlib.Path(folder, "utils", file)
     kept = path.read_text(encoding="utf-8")
@@ -278,7 +279,7 @@ print(said())
 """
     first, *lines, last = run_again(source, course, tmp_path)
     assert "This notebook is alone" in first, "without a release it is no course"
-    assert last == "nothing" and len([line for line in lines if not line.startswith("Python 3")]) == 11
+    assert last == "nothing" and len([line for line in lines if not line.startswith("Python 3")]) == 13
     for line in lines[:-1]:
         assert f"A file in {course} is missing or damaged: get that folder anew, and restart the kernel." in line, line
         assert "make lab" not in line
@@ -326,6 +327,57 @@ def test_a_home_that_cannot_be_written_is_not_talked_about(tmp_path, monkeypatch
     done = run(source, ROOT, **dict.fromkeys(places, str(tmp_path / "home")))
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert done.stdout.splitlines()[1:] == [f" {tmp_path / 'home' / '.keras'}"], "Keras keeps away from /tmp/.keras"
+
+
+OTHER_SETTINGS = '{"backend": "jax", "floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
+SETTINGS = """
+config = tf.keras.config
+print(config.backend(), config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy().name)
+"""
+
+
+def test_keras_is_set_as_the_course_needs_it_whatever_the_machine_says(tmp_path):
+    (tmp_path / "keras.json").write_text(OTHER_SETTINGS, encoding="utf-8")
+    other = {"KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "1", "KERAS_HOME": str(tmp_path)}
+    done = run(f"{SETUP}{SETTINGS}", ROOT, **other)
+    assert done.stdout.splitlines()[1:] == ["tensorflow float32 1e-07 channels_last float32"], done.stderr
+    assert (tmp_path / "keras.json").read_text(encoding="utf-8") == OTHER_SETTINGS, "the file stays as it was"
+
+
+def test_what_a_cell_has_set_is_forgotten_by_the_setup_cell(capsys):
+    session.keras.config.set_dtype_policy("mixed_float16")
+    session.tf.config.run_functions_eagerly(True)
+    session.start()
+    assert session.keras.config.dtype_policy().name == "float32" and not session.tf.config.functions_run_eagerly()
+
+
+def test_a_kernel_whose_keras_runs_on_something_else_is_named(monkeypatch):
+    monkeypatch.setattr(session.keras.backend, "backend", lambda: "jax")
+    with pytest.raises(SystemExit, match="Keras runs on jax in this kernel already: restart it"):
+        session.start()
+
+
+def test_a_home_of_keras_that_begins_with_a_tilde_is_at_home(tmp_path):
+    homes = dict.fromkeys(("HOME", "USERPROFILE"), str(tmp_path)) | {"KERAS_HOME": "~/k"}
+    done = run("from utils import session\nprint(session.os.environ['KERAS_HOME'])", ROOT, **homes)
+    assert os.path.normpath(done.stdout.strip()) == str(tmp_path / "k") and not (ROOT / "~").exists(), done.stderr
+
+
+def test_a_file_of_the_reader_s_that_hides_a_package_is_named(alone, course):
+    for name in ("tensorflow", "PIL"):
+        hides = course / "notebooks" / f"{name}.py"
+        hides.parent.mkdir(exist_ok=True)
+        hides.write_text("mine = 1", encoding="utf-8")
+        said = sentence(run(SETUP, hides.parent))
+        assert said == f"{hides} hides the package {name}: give that file another name, restart the kernel."
+        hides.unlink()
+
+
+def test_a_style_of_the_reader_s_does_not_change_the_figures(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\naxes.grid: True\n", encoding="utf-8")
+    source = "from utils import plotting\nimport matplotlib\nprint(*map(matplotlib.rcParams.get, {}))"
+    done = run(source.format(["text.usetex", "axes.grid", "font.size"]), ROOT, MATPLOTLIBRC=str(tmp_path))
+    assert done.stdout == "False False 10.0\n", done.stderr
 
 
 def errors_of(*cells):

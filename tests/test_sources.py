@@ -375,6 +375,17 @@ def test_cache_that_is_no_folder(serve, real_files, monkeypatch, capsys, tmp_pat
     _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, reason)
 
 
+@pytest.mark.parametrize("home", ["~no-such-user/keras", ""])
+def test_a_user_without_a_home(home, serve, real_files, monkeypatch, capsys, tmp_path):
+    """As in a container that was started for a number that belongs to nobody."""
+    server = serve(good(_by_name(real_files)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", home)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, "cannot be used (there is no such home folder)")
+    assert server.requests == [] and not list(tmp_path.glob("~*"))
+
+
 def test_cache_that_cannot_be_written(serve, real_files, monkeypatch, capsys):
     def deny(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -13,8 +13,20 @@ classroom/         for teachers: a copy without solutions, and a report of a roo
 `data` and `plotting` do not know of each other; `checks` may use both. What a notebook imports depends on no notebook.
 """
 
+import os
+from importlib.machinery import PathFinder
 from pathlib import Path
 
-empty = [path for path in Path(__file__).parent.rglob("*.py") if not path.stat().st_size]
+# Before anything imports Keras: these may be set on a machine for another program, and the course is TensorFlow's.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.pop("TF_USE_LEGACY_KERAS", None)
+
+for name in ("tensorflow", "keras", "numpy", "matplotlib", "PIL", "IPython"):
+    found = PathFinder.find_spec(name)
+    if found and found.origin == os.path.abspath(f"{name}.py"):  # Python looks beside the notebook first
+        raise SystemExit(f"{found.origin} hides the package {name}: give that file another name, restart the kernel.")
+
+files = [path for kind in ("*.py", "*.mplstyle") for path in Path(__file__).parent.rglob(kind)]
+empty = [path for path in files if not path.stat().st_size]
 if empty:  # a copy that broke off; Python imports an empty file without a word
     raise ImportError(f"'utils': {empty[0]} is empty")

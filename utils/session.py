@@ -37,7 +37,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what concerns a learner is
 # The notebooks that are open share a GPU. (tf.config's set_memory_growth has no effect once the CPU is divided.)
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # Where it cannot write at home, Keras would turn to /tmp/.keras, and to whatever settings somebody has left there.
-os.environ.setdefault("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
+# And what it is told it takes as it is: of "~/keras" it would make a folder named "~" beside the notebook.
+os.environ["KERAS_HOME"] = os.path.expanduser(os.environ.get("KERAS_HOME") or os.path.join("~", ".keras"))
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache concerns no learner
 # A search for garbage during the import finds none and costs 0.5 s of 2.6; what the import has made stays to the end,
 # and a later full search that leaves it out is 0.2 s shorter: together at least 4 % of the 13 s that a notebook takes.
@@ -69,8 +70,12 @@ def start() -> None:
 
     Raises:
         ValueError: when the environment variable COURSE_DATA is not one of its three values.
+        SystemExit: when Keras was imported before, for something else than TensorFlow.
     """
     mode = data.mode()
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise SystemExit(f"Keras runs on {backend} in this kernel already: restart it, and run this cell first.")
+    _forget_settings()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal or a pipe that knows no "·" or "≈" shows a "?" for it
             stream.reconfigure(errors="replace")
@@ -87,6 +92,15 @@ def start() -> None:
     version = tuple(int(number) for number in re.findall(r"\d+", tf.__version__)[:2])
     if not VERIFIED[0] <= version <= VERIFIED[1]:
         print("The course has not been run with this TensorFlow: a number may differ from the text here.")
+
+
+def _forget_settings() -> None:
+    """Set what changes numbers without a word back to its default: ~/.keras/keras.json or a cell may have set it."""
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+    tf.config.run_functions_eagerly(False)
 
 
 def _help_with_errors() -> None:

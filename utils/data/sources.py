@@ -83,12 +83,14 @@ def load(name: str, n_train: int, n_test: int) -> tuple[Pair, Pair]:
 
 def cache_folder() -> Path:
     """Where Keras keeps data sets: below `KERAS_HOME`, by default `~/.keras`."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "datasets")
 
 
 def _fetch(name: str) -> Path:
     """Bring the files of a data set, each with the right hash, to where Keras can read them; return its home."""
     cache, files = cache_folder(), catalog.BY_NAME[name].files
+    if str(cache).startswith("~"):
+        raise FileNotFoundError(errno.ENOENT, "there is no such home folder")
     for file in files:
         if (cache / file).is_dir():
             raise DataError(name, f"{cache / file} is a folder, not a file", "rename or remove it")

@@ -22,7 +22,10 @@ GAP = 0.07  # the least distance between the labels of two lines, as a share of 
 
 HALO = [matplotlib.patheffects.withStroke(linewidth=3.5, foreground=PAPER)]  # keeps text readable over lines
 
-matplotlib.style.use(Path(__file__).with_name("course.mplstyle"))
+try:  # first the defaults, in place of what a matplotlibrc of the reader's asks for: LaTeX, white text, a grid
+    matplotlib.style.use(["default", Path(__file__).with_name("course.mplstyle")])
+except OSError:
+    raise ImportError("'utils': plotting/course.mplstyle cannot be read") from None
 
 
 def new_figure(height: float = 3.6, headline: str = "") -> Figure:
