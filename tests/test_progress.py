@@ -1,5 +1,6 @@
 """The progress file: what it keeps, whatever is done to it and whoever writes at the same time."""
 
+import contextlib
 import errno
 import json
 import os
@@ -156,7 +157,11 @@ def test_what_the_system_denies_is_said_and_nothing_is_lost(path, code, monkeypa
 
 def test_a_spoiled_file_that_cannot_be_set_aside_stays_as_it_is(path, monkeypatch):
     path.write_text("{", encoding="utf-8")
-    path.with_name("progress.json.unreadable").mkdir()
+
+    def deny(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(progress_file.shutil, "copyfile", deny)
     assert "Your progress is not kept" in judge(right).message
     assert path.read_text(encoding="utf-8") == "{"
 
@@ -245,3 +250,39 @@ def test_on_windows_a_byte_behind_the_end_is_locked_and_let_go(path, monkeypatch
     judge(right)
     assert calls == [("lock", 2**30, 1), ("lock", 2**30, 1), ("unlock", 2**30, 1)]
     assert outcomes() == {"0.1": CORRECT}
+
+
+def test_a_file_that_was_set_aside_earlier_stays(path):
+    for content in ("{first", "{second"):
+        path.write_text(content, encoding="utf-8")
+        assert f"is kept as {path}.unreadable" in judge(right).message
+        progress_file._told.clear()
+    kept = [path.with_name(f"progress.json.unreadable{count}").read_text(encoding="utf-8") for count in ("", "1")]
+    assert kept == ["{first", "{second"]
+
+
+def test_a_disk_that_takes_only_a_part_loses_nothing_and_is_told(path, monkeypatch):
+    path.write_text(json.dumps({"1.1": CORRECT}), encoding="utf-8")
+    opened = progress_file._opened
+
+    class Full:
+        """A file that cannot grow."""
+
+        def __init__(self, file):
+            self.file, self.room = file, os.fstat(file.fileno()).st_size
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def write(self, text):
+            return self.file.write(text[: self.room])
+
+    @contextlib.contextmanager
+    def opened_on_a_full_disk(writing=False):
+        with opened(writing) as file:
+            yield Full(file)
+
+    monkeypatch.setattr(progress_file, "_opened", opened_on_a_full_disk)
+    monkeypatch.setattr(progress_file, "_lock", lambda file: file.seek(0))
+    assert "cannot be written (No space left on device)" in judge(right).message
+    assert json.loads(path.read_text(encoding="utf-8")) == {"1.1": CORRECT}

@@ -7,6 +7,7 @@ behind the first JSON value is not read: a kernel that ends between writing and 
 
 import errno
 import html
+import itertools
 import json
 import os
 import shutil
@@ -64,19 +65,38 @@ def remember(number: str, outcome: str) -> str:
         with _opened(writing=True) as file:
             _lock(file)
             outcomes, fault = _read(file)
-            if fault:
-                shutil.copyfile(path(), f"{path()}.unreadable")
-            file.seek(0)
-            file.write(json.dumps(outcomes | {number: outcome}, indent=1, sort_keys=True).encode())
-            file.truncate()
+            aside = _set_aside() if fault else None
+            _write(file, json.dumps(outcomes | {number: outcome}, indent=1, sort_keys=True).encode())
             _unlock(file)
     except OSError as error:
         reason = error.strerror or str(error)
         return _once(
             f"Your progress is not kept: {path()} cannot be written ({reason}). COURSE_PROGRESS names another."
         )
-    aside = f"Your progress begins anew: {path()} could not be read ({fault}), and is kept as {path()}.unreadable."
-    return _once(aside) if fault else ""
+    anew = f"Your progress begins anew: {path()} could not be read ({fault}), and is kept as {aside}."
+    return _once(anew) if fault else ""
+
+
+def _set_aside() -> Path:
+    """Copy the file to where no earlier copy stands, and return where that is."""
+    names = (f"{path()}.unreadable{count or ''}" for count in itertools.count())
+    aside = next(name for name in map(Path, names) if not name.exists())
+    shutil.copyfile(path(), aside)
+    return aside
+
+
+def _write(file, text: bytes) -> None:
+    """Write `text` in place of what is there: all of it, or, where a full disk takes only a part, nothing."""
+    file.seek(0)
+    before = file.read(LARGEST)
+    file.seek(0)
+    whole = file.write(text) == len(text)
+    if not whole:
+        file.seek(0)
+        file.write(before)
+    file.truncate()
+    if not whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _opened(writing: bool = False):
