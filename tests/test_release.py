@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,10 +17,10 @@ import nbformat
 import pytest
 
 from tests import environment
-from tests.notebooks import NOTEBOOKS, exercises, read, tags
+from tests.notebooks import NOTEBOOKS, ROOT, exercises, read, tags
 from utils.classroom.__main__ import main
 from utils.classroom.for_nbgrader import for_nbgrader
-from utils.classroom.release import add_solutions, release
+from utils.classroom.release import TEXTS, add_solutions, notebooks, release
 
 EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
 
@@ -113,6 +114,44 @@ def test_a_notebook_alone_or_with_half_a_zip_says_what_to_do(made, tmp_path, cap
     with pytest.raises(AssertionError, match="Upload it again"):
         environment.run_python(setup, cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["course.zip"]
+
+
+def test_a_zip_that_was_damaged_on_its_way_gets_a_sentence(made, tmp_path, capfd):
+    setup = next(c.source for c in read(made / "course/notebooks" / NOTEBOOKS[0].name).cells if c.cell_type == "code")
+    content = bytearray((made / "course.zip").read_bytes())
+    for at in range(5000, 5100):
+        content[at] ^= 255
+    (tmp_path / "course.zip").write_bytes(content)
+    with pytest.raises(AssertionError, match="Upload it again"):
+        environment.run_python(setup, cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["course.zip"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A copy of the course, to write in."""
+    for name in ("utils", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / "root" / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name in TEXTS:
+        shutil.copy(ROOT / name, tmp_path / "root" / name)
+    return tmp_path / "root"
+
+
+def test_a_teacher_s_copies_of_a_notebook_are_none_of_the_course(root, tmp_path):
+    for name in ("01_autodiff-Copy1", "02_training_loop copy", "03_custom_losses (1)", "my solutions"):
+        shutil.copy(root / "notebooks" / NOTEBOOKS[0].name, root / "notebooks" / f"{name}.ipynb")
+    assert [path.name for path in notebooks(root)] == [path.name for path in NOTEBOOKS]
+
+
+def test_a_teacher_s_answer_is_not_given_to_students(root, tmp_path):
+    path = root / "notebooks" / NOTEBOOKS[0].name
+    notebook = read(path)
+    cell = next(cell for cell in notebook.cells if "exercise" in tags(cell))
+    cell.source = "def slope(f, x):\n    return 1\n\n\nchecks.slope(slope)"
+    nbformat.write(notebook, path)
+    with pytest.raises(ValueError, match=rf"{path.name} holds an answer to checks\.slope: keep it in a copy"):
+        release(tmp_path / "copy", root)
+    assert not (tmp_path / "copy").exists()
 
 
 def test_solutions_come_back_and_a_student_s_work_stays(tmp_path):

@@ -32,7 +32,7 @@ class File:
 def handed_in(folder: Path) -> Iterator[File]:
     """Yield what each student handed in: the first name below `folder` is the student's, or what Moodle says.
 
-    A zip counts as a folder of its name. A folder or a zip without a notebook gives one file that says so.
+    A zip counts as a folder of its name. Either without a notebook gives one file that says so.
 
     Raises:
         OSError: when `folder` cannot be read.
@@ -46,9 +46,9 @@ def handed_in(folder: Path) -> Iterator[File]:
                     found.append(File(_student(parts, top), "/".join(parts), problem="Too much is handed in at once"))
                     break
                 found.append(File(_student(parts, top), "/".join(parts), content, problem))
-            if not found and (top.is_dir() or _counts((top.name,))):
-                found.append(File(_student((top.name,), top), "", problem="no notebook"))
-            yield from found
+            told = top.is_dir() or _counts((top.name,))  # a zip without a notebook is told like a folder
+            none = [File(_student((top.name,), top), "", problem="no notebook")] if told else []
+            yield from found or none
 
 
 def _student(parts: tuple[str, ...], top: Path) -> str:

@@ -16,6 +16,7 @@ TEXTS = ("requirements.txt", "constraints.txt", "environment.yml", "LICENSE")
 AT_HOME = ("classroom", "publish.py", "__pycache__")  # of utils: what only teachers and maintainers run
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n```python\n.*?</details>\n?", re.DOTALL)
 BADGE = re.compile(r"\[!\[Open in Colab\]\(.*?\)\]\(.*?\)\n\n")  # leads to the course with its solutions
+ASKED = re.compile(r"checks\.(\w+)\(")
 CHECKS = "checks.zip"
 
 README = """# Custom training in TensorFlow: build it, break it, trust it
@@ -72,7 +73,7 @@ if course is None:
             if not is_course(f"{scratch}/course"):
                 raise SystemExit(f"course.zip is not that of the course {COURSE_TAG}: upload the one of this notebook.")
             os.replace(f"{scratch}/course", "course")
-    except (OSError, shutil.ReadError) as problem:
+    except Exception as problem:  # of a damaged zip, zipfile raises what zlib and others raise
         raise SystemExit(f"course.zip could not be unpacked. Is it whole? Upload it again: {problem}") from None
     course = Path("course")
 """
@@ -136,8 +137,8 @@ def add_solutions(folder: Path, root: Path = ROOT) -> list[Path]:
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
-    """Return the course's notebooks, in their order."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """Return the course's notebooks, in their order, without the copies that Jupyter and others make beside them."""
+    return [path for path in sorted((root / "notebooks").glob("*.ipynb")) if re.fullmatch(r"\d\d_\w+", path.stem)]
 
 
 def tag(setup: str) -> str:
@@ -177,6 +178,11 @@ def _for_students(path: Path) -> nbformat.NotebookNode:
     if exercises != solutions:
         raise ValueError(f"Expected a solution below each exercise of {path.name}, and {exercises} have {solutions}.")
     for cell in notebook.cells:
+        if "exercise" in cell.metadata.get("tags", []) and "..." not in cell.source:  # the students would get it
+            raise ValueError(
+                f"Expected stubs, and {path.name} holds an answer to checks.{ASKED.findall(cell.source)[-1]}: "
+                f"keep it in a copy, and put the notebook back as it was (git checkout notebooks/{path.name})."
+            )
         cell.source = without_solution(cell.source) if SOLUTION.search(cell.source) else cell.source
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

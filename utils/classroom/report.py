@@ -141,11 +141,11 @@ def _show_progress(done: int, of: int, seconds: float) -> None:
 
 def _kept(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield what an earlier run has found; a line that was cut off counts as none."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     for line in lines:
         with suppress(ValueError, TypeError):
             key, outcome, message = json.loads(line)
-            yield key, (outcome, message)
+            yield str(key), (outcome, message)
 
 
 def _edition() -> str:
