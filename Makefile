@@ -9,6 +9,8 @@ BIN := .venv/bin
 BOOK := .venv-book/bin
 # A .venv whose Python has gone (an upgrade, a folder copied from elsewhere) is made anew.
 GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
+# A pip that is told to install for the user (often so on a cluster) refuses to install into an environment.
+export PIP_USER := 0
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 

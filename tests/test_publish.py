@@ -110,6 +110,15 @@ def test_the_command_says_in_a_sentence_what_it_could_not_write(copy, monkeypatc
         publish.main()
 
 
+def test_the_command_keeps_the_release_that_is_written(copy, monkeypatch, capsys):
+    publish.publish("some-body/course", "v1.1.0", copy)
+    monkeypatch.setattr(publish, "ROOT", copy)
+    monkeypatch.setattr(publish.publish, "__defaults__", (copy,))
+    monkeypatch.setattr("sys.argv", ["publish", "another/fork"])
+    publish.main()
+    assert capsys.readouterr().out.startswith("https://github.com/another/fork at v1.1.0: changed ")
+
+
 def test_the_command_says_what_it_changed_and_refuses_an_address_in_a_sentence(copy, monkeypatch, capsys):
     monkeypatch.setattr(publish, "ROOT", copy)
     monkeypatch.setattr(publish.publish, "__defaults__", (copy,))

@@ -54,6 +54,12 @@ def test_stand_in_is_the_same_each_time_and_test_part_differs(name, offline):
     assert not np.array_equal(first.x_train[:10], first.x_test[:10])
 
 
+def test_a_reader_whose_numpy_raises_gets_a_stand_in(offline):
+    with np.errstate(all="raise"):
+        for load in (data.mnist, data.fashion_mnist, data.imdb_reviews):
+            load(200, 200)
+
+
 def test_stand_in_train_and_test_share_no_picture(offline):
     for dataset in (data.mnist(1000, 1000), data.fashion_mnist(1000, 1000)):
         train = {picture.tobytes() for picture in dataset.x_train}

@@ -20,6 +20,7 @@ case "$*" in
 "-c "*) test "$1" = -c -a -z "$OLD" ;;
 "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
 "-m pip install -r "*)
+    test "$PIP_USER" = 0 || exit 1
     if test -n "$SLOW"; then touch .venv/half; exec sleep 60; fi
     echo "$*" >> asked; echo "Collecting tensorflow" ;;
 "-m jupyterlab "*) echo "$*" > asked ;;
@@ -88,6 +89,11 @@ def test_the_book_gets_an_environment_of_its_own(course):
 def test_root_alone_is_allowed_to_be_root(course, user, allowed):
     assert make(course, "lab", USER_ID=user)[0] == 0
     assert ("--allow-root" in asked(course)) == allowed
+
+
+def test_a_pip_that_is_told_to_install_for_the_user_installs_here(course):
+    """As on many a cluster, where it would refuse to, and the network would be blamed."""
+    assert make(course, "lab", PIP_USER="1")[0] == 0
 
 
 def test_an_interrupted_installation_is_begun_anew(course):

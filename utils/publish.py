@@ -29,6 +29,7 @@ PLACES = (
     'RELEASE = "{tag}"',
 )
 
+RELEASE = re.compile('RELEASE = "(.+?)"')  # as it stands in utils/session.py
 TEXTS = ("README.md", "docs/start.md", "CITATION.cff", "utils/session.py")
 
 
@@ -85,7 +86,8 @@ def main() -> None:
     """Read the command line, publish, and say what changed."""
     parser = argparse.ArgumentParser(prog="python -m utils.publish", description=__doc__.splitlines()[0])
     parser.add_argument("slug", metavar="OWNER/REPO")
-    parser.add_argument("--tag", default="v1.0.0", help="the release that setup cells fetch (default: %(default)s)")
+    tag = RELEASE.search((ROOT / "utils" / "session.py").read_text(encoding="utf-8")).group(1)
+    parser.add_argument("--tag", default=tag, help="the release that setup cells fetch (default, as now: %(default)s)")
     options = parser.parse_args()
     try:
         changed = publish(options.slug, options.tag)

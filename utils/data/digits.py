@@ -245,6 +245,7 @@ def _fit(
     return x - center[0] + middle + OFFSET * offset[0], y - center[1] + middle + OFFSET * offset[1], ink
 
 
+@np.errstate(under="ignore")  # a reader may have asked NumPy to raise; far from the pen there is no ink
 def _ink(x: np.ndarray, y: np.ndarray, ink: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Draw each path with a round soft pen of its radius (n, 1), in pixels; return uint8 (n, 28, 28)."""
     distance = np.subtract.outer(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32))
