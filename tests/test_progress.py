@@ -53,6 +53,14 @@ def test_progress_is_remembered_and_shown(path):
     assert os.listdir(path.parent) == [path.name], "no other file is left"
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    monkeypatch.setenv("COURSE_PROGRESS", "~/mine.json")
+    judge(right)
+    assert json.loads((tmp_path / "mine.json").read_text(encoding="utf-8")) == {"0.1": CORRECT}
+
+
 def test_what_other_exercises_and_other_releases_wrote_is_kept(path):
     path.write_text(json.dumps({"1.1": CORRECT, "99.9": "a word of tomorrow"}), encoding="utf-8")
     judge(right)

@@ -17,10 +17,12 @@ import nbformat
 import pytest
 
 from tests import environment
-from tests.notebooks import NOTEBOOKS, ROOT, exercises, read, tags
+from tests.notebooks import NOTEBOOKS, ROOT, exercises, published, read, tags
 from utils.classroom.__main__ import main
+from utils.classroom.answers import exercises as course
 from utils.classroom.for_nbgrader import for_nbgrader
 from utils.classroom.release import TEXTS, add_solutions, notebooks, release
+from utils.classroom.report import _release
 
 EXERCISES = [exercise for path in NOTEBOOKS for exercise in exercises(path)]
 
@@ -143,13 +145,51 @@ def test_a_teacher_s_copies_of_a_notebook_are_none_of_the_course(root, tmp_path)
     assert [path.name for path in notebooks(root)] == [path.name for path in NOTEBOOKS]
 
 
+def test_a_teacher_may_write_between_the_cells_of_the_course(root, tmp_path):
+    path = root / "notebooks" / NOTEBOOKS[0].name
+    notebook = read(path)
+    at = next(at for at, cell in enumerate(notebook.cells) if "exercise" in tags(cell))
+    notebook.cells.insert(at, nbformat.v4.new_markdown_cell("Until Friday."))
+    notebook.cells.insert(1, nbformat.v4.new_code_cell("print('Welcome')"))
+    nbformat.write(notebook, path)
+    assert len(course(root)) == len(EXERCISES) and _release(root) == published()[1]
+    release(tmp_path / "copy", root)
+    graded = read(for_nbgrader(tmp_path / "copy") / "source" / path.stem / path.name)
+    assert next(cell.source for cell in graded.cells if cell.cell_type == "code") == "print('Welcome')"
+    assert [cell.id for cell in graded.cells[at + 2 : at + 4]] == [notebook.cells[at + 2].id, "test-1-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [
+        ("11_mine", [nbformat.v4.new_code_cell("x = 1")], "has no setup cell of the course"),
+        ("11_mine", None, "cannot be read as a notebook"),
+        ("01_autodiff", "without a heading", "has lost its heading or its check"),
+    ],
+)
+def test_what_is_no_notebook_of_the_course_is_named(root, name, cells, said, tmp_path):
+    path = root / "notebooks" / f"{name}.ipynb"
+    if cells is None:
+        path.write_text("", encoding="utf-8")
+    elif cells == "without a heading":
+        notebook = read(path)
+        at = next(at for at, cell in enumerate(notebook.cells) if "exercise" in tags(cell))
+        del notebook.cells[at - 1]
+        nbformat.write(notebook, path)
+    else:
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    with pytest.raises(ValueError, match=rf"{name}\.ipynb {said}"):
+        release(tmp_path / "copy", root)
+    assert not (tmp_path / "copy").exists()
+
+
 def test_a_teacher_s_answer_is_not_given_to_students(root, tmp_path):
     path = root / "notebooks" / NOTEBOOKS[0].name
     notebook = read(path)
     cell = next(cell for cell in notebook.cells if "exercise" in tags(cell))
     cell.source = "def slope(f, x):\n    return 1\n\n\nchecks.slope(slope)"
     nbformat.write(notebook, path)
-    with pytest.raises(ValueError, match=rf"{path.name} holds an answer to checks\.slope: keep it in a copy"):
+    with pytest.raises(ValueError, match=rf"Exercise 1\.1 in .*{path.name} is answered: keep the answer in a copy"):
         release(tmp_path / "copy", root)
     assert not (tmp_path / "copy").exists()
 

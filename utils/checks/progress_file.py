@@ -42,7 +42,8 @@ REGISTRY: dict[str, Listed] = {}  # by the number of the exercise, in the order 
 
 def path() -> Path:
     """Return where progress is kept: COURSE_PROGRESS, or progress.json beside the notebooks' folder."""
-    return Path(os.environ.get("COURSE_PROGRESS") or Path(__file__).parents[2] / "progress.json")
+    asked = os.path.expanduser(os.environ.get("COURSE_PROGRESS", ""))
+    return Path(asked or Path(__file__).parents[2] / "progress.json")
 
 
 def load() -> tuple[dict[str, str], str]:

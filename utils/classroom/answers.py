@@ -6,7 +6,6 @@ name go with it, and no others. Whatever else a student changed does not matter.
 
 import ast
 import builtins
-import itertools
 import re
 import symtable
 from collections.abc import Iterator
@@ -17,9 +16,8 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from utils.classroom.release import ROOT, notebooks
+from utils.classroom.release import CALL, ROOT, exercise_cells, notebooks, read
 
-CALL = re.compile(r"^[^#\n]*\bchecks\.(\w+)\(", re.MULTILINE)
 CELL_MAGIC = re.compile(r"\A\s*%%.*$", re.MULTILINE)
 # What every answer has, by the setup cell or by Python and IPython.
 GIVEN = {"np", "tf", "checks", "data", "plotting", "trust", "display", *dir(builtins)}
@@ -40,11 +38,8 @@ def exercises(root: Path = ROOT) -> list[Exercise]:
     """Return the exercises of the course at `root`, in their order."""
     found = []
     for path in notebooks(root):
-        cells = nbformat.read(path, as_version=4).cells
-        for card, cell in itertools.pairwise(cells):
-            if "exercise" in cell.metadata.get("tags", []):
-                number, title = re.search(r"^### Exercise (\d+\.\d+) · (.+)$", card.source, re.MULTILINE).groups()
-                found.append(Exercise(path.stem, number, title, CALL.findall(cell.source)[-1], cell.source))
+        for heading, cell in exercise_cells(path, read(path)):
+            found.append(Exercise(path.stem, *heading.groups(), CALL.findall(cell.source)[-1], cell.source))
     return found
 
 

@@ -4,7 +4,6 @@ An exercise cell becomes an autograded answer: a student writes there, and its c
 below it is new, locked, and worth a point: it asks the same check, and raises unless the answer is correct.
 """
 
-import itertools
 import os
 import re
 import shutil
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import nbformat
 
-from utils.classroom.release import FOLDER
+from utils.classroom.release import FOLDER, exercise_cells
 
 COURSE = "nbgrader"
 TEST = "# This cell gives the point.\nverdict = {call}\nassert verdict.outcome == 'correct', verdict.outcome"
-NUMBER = re.compile(r"^### Exercise (\d+)\.(\d+)", re.MULTILINE)
 CALL = re.compile(r"^checks\.\w+\(.*\)$", re.MULTILINE)
 CONFIG = '''"""nbgrader reads this file where its commands are run: in the folder that it stands in."""
 
@@ -52,16 +50,12 @@ def for_nbgrader(folder: Path) -> Path:
 def _graded(path: Path) -> nbformat.NotebookNode:
     """Return a notebook with nbgrader's metadata, and a test cell below each exercise."""
     notebook = nbformat.read(path, as_version=4)
-    cells = notebook.cells[:1]
-    for card, cell in itertools.pairwise(notebook.cells):
-        cells.append(cell)
-        if "exercise" in cell.metadata.get("tags", []):
-            number = "-".join(NUMBER.search(card.source).groups())
-            cell.metadata["nbgrader"] = _metadata(f"answer-{number}", solution=True)
-            test = nbformat.v4.new_code_cell(TEST.format(call=CALL.findall(cell.source)[-1]), id=f"test-{number}")
-            test.metadata["nbgrader"] = _metadata(f"test-{number}", grade=True, locked=True, points=1)
-            cells.append(test)
-    notebook.cells = cells
+    for heading, cell in [*exercise_cells(path, notebook)]:
+        number = heading[1].replace(".", "-")
+        cell.metadata["nbgrader"] = _metadata(f"answer-{number}", solution=True)
+        test = nbformat.v4.new_code_cell(TEST.format(call=CALL.findall(cell.source)[-1]), id=f"test-{number}")
+        test.metadata["nbgrader"] = _metadata(f"test-{number}", grade=True, locked=True, points=1)
+        notebook.cells.insert(notebook.cells.index(cell) + 1, test)
     return notebook
 
 

@@ -16,7 +16,8 @@ TEXTS = ("requirements.txt", "constraints.txt", "environment.yml", "LICENSE")
 AT_HOME = ("classroom", "publish.py", "__pycache__")  # of utils: what only teachers and maintainers run
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n```python\n.*?</details>\n?", re.DOTALL)
 BADGE = re.compile(r"\[!\[Open in Colab\]\(.*?\)\]\(.*?\)\n\n")  # leads to the course with its solutions
-ASKED = re.compile(r"checks\.(\w+)\(")
+HEADING = re.compile(r"^### Exercise (\d+\.\d+) · (.+)$", re.MULTILINE)
+CALL = re.compile(r"^[^#\n]*\bchecks\.(\w+)\(", re.MULTILINE)
 CHECKS = "checks.zip"
 
 README = """# Custom training in TensorFlow: build it, break it, trust it
@@ -141,6 +142,46 @@ def notebooks(root: Path = ROOT) -> list[Path]:
     return [path for path in sorted((root / "notebooks").glob("*.ipynb")) if re.fullmatch(r"\d\d_\w+", path.stem)]
 
 
+def read(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook of the course.
+
+    Raises:
+        ValueError: when it cannot be read.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception:  # nbformat raises what json, jsonschema and its own converters raise
+        raise ValueError(f"{path} cannot be read as a notebook: put it back as it was, or move it away.") from None
+
+
+def setup_cell(path: Path, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the setup cell of a notebook, which need not be its first code cell.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and KEPT in cell.source:
+            return cell
+    raise ValueError(f"{path} has no setup cell of the course: put it back as it was, or move it away.")
+
+
+def exercise_cells(path: Path, notebook: nbformat.NotebookNode) -> Iterator[tuple[re.Match, nbformat.NotebookNode]]:
+    """Yield the heading and the cell of each exercise: a teacher may have written something between them.
+
+    Raises:
+        ValueError: when a heading or a check is missing.
+    """
+    heading = None
+    for cell in notebook.cells:
+        heading = HEADING.search(cell.source) or heading
+        if "exercise" in cell.metadata.get("tags", []):
+            if not heading or not CALL.search(cell.source):
+                raise ValueError(f"An exercise of {path} has lost its heading or its check: put it back as it was.")
+            yield heading, cell
+            heading = None
+
+
 def tag(setup: str) -> str:
     """Return the release that a setup cell belongs to."""
     return re.search(r'"https://github\.com/.+?", "(.+?)"', setup).group(1)
@@ -152,7 +193,7 @@ def without_solution(text: str) -> str:
 
 
 def _with_solutions(path: Path) -> Iterator[str]:
-    return (cell.source for cell in nbformat.read(path, as_version=4).cells if SOLUTION.search(cell.source))
+    return (cell.source for cell in read(path).cells if SOLUTION.search(cell.source))
 
 
 def _copy(root: Path, folder: Path) -> None:
@@ -172,22 +213,20 @@ def _copy(root: Path, folder: Path) -> None:
 
 def _for_students(path: Path) -> nbformat.NotebookNode:
     """Return a notebook without solutions and outputs, with the setup cell of the copy."""
-    notebook = nbformat.read(path, as_version=4)
-    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    notebook = read(path)
+    setup, exercises = setup_cell(path, notebook), len([*exercise_cells(path, notebook)])
     solutions = sum(bool(SOLUTION.search(cell.source)) for cell in notebook.cells)
     if exercises != solutions:
         raise ValueError(f"Expected a solution below each exercise of {path.name}, and {exercises} have {solutions}.")
+    for heading, cell in exercise_cells(path, notebook):
+        if "..." not in cell.source:  # the students would get it
+            told = f"Expected a stub, and Exercise {heading[1]} in {path} is answered"
+            raise ValueError(f"{told}: keep the answer in a copy, and put the notebook back as it was.")
     for cell in notebook.cells:
-        if "exercise" in cell.metadata.get("tags", []) and "..." not in cell.source:  # the students would get it
-            raise ValueError(
-                f"Expected stubs, and {path.name} holds an answer to checks.{ASKED.findall(cell.source)[-1]}: "
-                f"keep it in a copy, and put the notebook back as it was (git checkout notebooks/{path.name})."
-            )
         cell.source = without_solution(cell.source) if SOLUTION.search(cell.source) else cell.source
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
-    title.source = BADGE.sub("", title.source)
+    notebook.cells[0].source = BADGE.sub("", notebook.cells[0].source)
     release = tag(setup.source)
     notebook.metadata["course"] = {"notebook": path.stem, "release": release}
     setup.source = SETUP.replace("{tag}", release) + setup.source[setup.source.index(KEPT) :]

@@ -21,12 +21,10 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
-import nbformat
-
 from utils.classroom.answers import Exercise, exercises, is_stub, work
 from utils.classroom.handed_in import File, handed_in
 from utils.classroom.judge import RAISED
-from utils.classroom.release import ROOT, notebooks, tag
+from utils.classroom.release import ROOT, notebooks, read, setup_cell, tag
 from utils.classroom.runner import SECONDS, TIMED_OUT, Job, judged
 
 FOLDER = "_report"
@@ -83,8 +81,8 @@ def report(folder: Path, root: Path = ROOT, seconds: float = SECONDS) -> list[Pa
 
 def _release(root: Path) -> str:
     """Return the release that the course at `root` is."""
-    cells = nbformat.read(notebooks(root)[0], as_version=4).cells
-    return tag(next(cell.source for cell in cells if cell.cell_type == "code"))
+    path = notebooks(root)[0]
+    return tag(setup_cell(path, read(path)).source)
 
 
 def _work_of(file: File, course: list[Exercise], release: str) -> Iterator[tuple[Row, dict[str, Job]]]:
