@@ -421,6 +421,21 @@ def test_a_zip_without_a_notebook_is_listed_like_a_folder(tmp_path):
     ]
 
 
+def test_in_moodle_s_zip_a_student_without_a_notebook_is_listed(tmp_path):
+    names = ("Anna_1_assignsubmission_file_/01.pdf", "Bela_2_assignsubmission_file_/01.ipynb")
+    more = (
+        "Bela_2_assignsubmission_file_/notes.pdf",
+        "Cleo_3_assignsubmission_file_01.pdf",
+        "__MACOSX/._Anna_1_assignsubmission_file_",
+    )
+    (tmp_path / "all.zip").write_bytes(zipped(dict.fromkeys([*names, *more], b"{}")))
+    assert [(file.student, file.problem) for file in handed_in(tmp_path)] == [
+        ("Bela_2", ""),
+        ("Anna_1", "no notebook"),
+        ("Cleo_3", "no notebook"),
+    ]
+
+
 def test_what_is_left_of_an_earlier_run_may_be_damaged(tmp_path):
     kept = tmp_path / "verdicts.jsonl"
     kept.write_bytes(b'\xff\x00\n["cut\n[["a"], 1, 2]\n7\n["key", "correct", "Well."]\n')

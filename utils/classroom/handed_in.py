@@ -13,6 +13,7 @@ NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # browsers add
 ENDING = re.compile(r"(\.ipynb(\.txt|\.json)?|\.zip)$", re.IGNORECASE)
 # Moodle's download: a folder for each student, or one in which files begin so: Name_12345_assignsubmission_file_...
 MOODLE = re.compile(r"(.+_\d+)_assignsubmission_")
+NOTHING = "no notebook"
 ZIP = b"PK\x03\x04"  # how a zip begins, whatever its name
 LARGEST = 50 * 2**20  # bytes of a file
 ALL = 2**30  # bytes of all that stands in one folder or zip
@@ -32,23 +33,27 @@ class File:
 def handed_in(folder: Path) -> Iterator[File]:
     """Yield what each student handed in: the first name below `folder` is the student's, or what Moodle says.
 
-    A zip counts as a folder of its name. Either without a notebook gives one file that says so.
+    A zip counts as a folder of its name. A student without a notebook gives one file that says so.
 
     Raises:
         OSError: when `folder` cannot be read.
     """
     for top in sorted(folder.iterdir()):
         if top.name not in SKIPPED and not top.name.startswith("."):
-            found, size = [], 0
+            found, without, size = [], set(), 0
             for parts, content, problem in _on_disk(top, folder):
+                if problem == NOTHING:
+                    without.add(_student(parts, top))
+                    continue
                 size += len(content)
                 if size > ALL:  # a zip of a few bytes can hold any number of them
                     found.append(File(_student(parts, top), "/".join(parts), problem="Too much is handed in at once"))
                     break
                 found.append(File(_student(parts, top), "/".join(parts), content, problem))
-            told = top.is_dir() or _counts((top.name,))  # a zip without a notebook is told like a folder
-            none = [File(_student((top.name,), top), "", problem="no notebook")] if told else []
-            yield from found or none
+            if not found and not without and (top.is_dir() or _counts((top.name,))):
+                without.add(_student((top.name,), top))
+            yield from found
+            yield from (File(name, "", problem=NOTHING) for name in sorted(without - {file.student for file in found}))
 
 
 def _student(parts: tuple[str, ...], top: Path) -> str:
@@ -91,5 +96,9 @@ def _inside(parts: tuple[str, ...], content: bytes, large: bool, depth: int = 0)
                 if not member.is_dir() and _counts(below):
                     large = member.file_size > LARGEST
                     yield from _inside(below, b"" if large else archive.read(member), large, depth + 1)
+                elif any(map(MOODLE.match, below)) and not set(below) & set(
+                    SKIPPED
+                ):  # in Moodle's zip, a student's file of another kind
+                    yield below, b"", NOTHING
     except Exception as problem:  # zipfile raises what zlib and others raise; a password is a RuntimeError
         yield parts, b"", f"This zip cannot be read: {str(problem)[:80]}"
