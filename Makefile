@@ -11,6 +11,8 @@ BOOK := .venv-book/bin
 GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
 # A pip that is told to install for the user (often so on a cluster) refuses to install into an environment.
 export PIP_USER := 0
+# What another Python should import (the modules of a cluster, ROS) would come before the packages of .venv.
+unexport PYTHONPATH PYTHONHOME
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 

@@ -23,7 +23,7 @@ case "$*" in
     test "$PIP_USER" = 0 || exit 1
     if test -n "$SLOW"; then touch .venv/half; exec sleep 60; fi
     echo "$*" >> asked; echo "Collecting tensorflow" ;;
-"-m jupyterlab "*) echo "$*" > asked ;;
+"-m jupyterlab "*) echo "$* $PYTHONPATH" > asked ;;
 esac
 """
 
@@ -94,6 +94,11 @@ def test_root_alone_is_allowed_to_be_root(course, user, allowed):
 def test_a_pip_that_is_told_to_install_for_the_user_installs_here(course):
     """As on many a cluster, where it would refuse to, and the network would be blamed."""
     assert make(course, "lab", PIP_USER="1")[0] == 0
+
+
+def test_packages_of_another_python_do_not_come_first(course):
+    assert make(course, "lab", PYTHONPATH="/of/another/python")[0] == 0
+    assert "/of/another/python" not in asked(course)
 
 
 def test_an_interrupted_installation_is_begun_anew(course):
