@@ -29,6 +29,15 @@ def test_program_sees_the_files_of_its_folder_and_nothing_else(other, tmp_path):
     assert other.output() == "False False"
 
 
+@pytest.mark.parametrize("letters", ["ascii", "latin-1"])
+def test_letters_come_back_whatever_python_is_told_to_write(letters, tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh_process, "AHEAD", "")
+    monkeypatch.setenv("PYTHONIOENCODING", letters)
+    other = FreshProcess()
+    other.run("print('é ≈ 1')", tmp_path)
+    assert other.output() == "é ≈ 1"
+
+
 def test_tensorflow_is_there_before_the_program_is(tmp_path):
     assert "import tensorflow" in fresh_process.AHEAD
     other = FreshProcess()

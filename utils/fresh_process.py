@@ -71,7 +71,8 @@ class FreshProcess:
 
 def _start() -> subprocess.Popen:
     """Start a process that waits for its order. An interrupt of this one, and of its group, does not reach it."""
-    environment = {**os.environ, "PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    text = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}  # the second, where it is set, counts more
+    environment = {**os.environ, **text, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
     command = [sys.executable, "-c", PROCESS.format(ahead=AHEAD)]
