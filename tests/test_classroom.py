@@ -207,8 +207,6 @@ def hand_in(copy, room, tmp, port):
 
     (room / "absent").mkdir()
     expected["absent", ""] = "no notebook"
-    (room / "pictures.zip").write_bytes(zipped({"a/answer.png": b"a picture"}))
-    expected["pictures", ""] = "no notebook"
     broken = room / "half of it" / "01.ipynb"
     save(answered(copy, AUTODIFF, {}), broken)
     broken.write_text(broken.read_text(encoding="utf-8")[:5000], encoding="utf-8")

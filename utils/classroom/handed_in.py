@@ -96,9 +96,7 @@ def _inside(parts: tuple[str, ...], content: bytes, large: bool, depth: int = 0)
                 if not member.is_dir() and _counts(below):
                     large = member.file_size > LARGEST
                     yield from _inside(below, b"" if large else archive.read(member), large, depth + 1)
-                elif any(map(MOODLE.match, below)) and not set(below) & set(
-                    SKIPPED
-                ):  # in Moodle's zip, a student's file of another kind
-                    yield below, b"", NOTHING
+                elif any(map(MOODLE.match, below)) and not set(below) & set(SKIPPED):
+                    yield below, b"", NOTHING  # a student's file of another kind
     except Exception as problem:  # zipfile raises what zlib and others raise; a password is a RuntimeError
         yield parts, b"", f"This zip cannot be read: {str(problem)[:80]}"
