@@ -94,6 +94,12 @@ def stop_after_nan(losses, patience, min_delta):
     return stop_by_counter(losses[: first + 1], patience, min_delta)
 
 
+def stop_counting_nans_in_a_row_once(losses, patience, min_delta):
+    kept = [i for i, loss in enumerate(losses) if not (i and np.isnan(losses[i - 1]) and np.isnan(loss))]
+    trained, best = stop_by_counter([losses[i] for i in kept], patience, min_delta)
+    return (kept[trained] if trained < len(kept) else len(losses)), kept[best - 1] + 1
+
+
 def stop_in_three_branches(losses, patience, min_delta):
     mark = least = losses[0]
     best, waited, epoch = 1, 0, 1
@@ -500,6 +506,7 @@ PROOFS = {
             ),
             "not how many losses there are": lambda losses, *rest: (len(losses), stop_by_counter(losses, *rest)[1]),
             "An epoch whose loss is nan was left out": stop_with(left_out=True),
+            "nan, nan, nan": stop_counting_nans_in_a_row_once,
             "After a nan nothing was progress again": stop_with(bar="nan"),
             "stops one epoch late": stop_with(extra=1),
             "any gain": lambda losses, patience, min_delta: stop_by_counter(losses, patience, 0),
@@ -719,5 +726,6 @@ PROOFS = {
             ),
         },
         raises=raising,
+        breaks=(lambda losses, mask, real, *rest: share(losses, mask, real + tf.constant(0), *rest),),
     ),
 }

@@ -158,6 +158,19 @@ def clip_by_norm_of_tensors(gradients, clip_norm):
     return scaled(dense(gradients), clip_norm / tf.maximum(norm, clip_norm)), norm
 
 
+def clip_unless_the_first_is_none(gradients, clip_norm):
+    clipped, norm = clip_by_library(dense(gradients), clip_norm)
+    return dense(gradients) if gradients[0] is None else clipped, norm
+
+
+def clip_by_directions(gradients, clip_norm):
+    """Take each tensor's direction and its share of the length: a tensor of zeros has no direction."""
+    norm = norm_of(dense(gradients))
+    if norm <= clip_norm:
+        return dense(gradients), norm
+    return each(lambda g: g / tf.norm(g) * (clip_norm * tf.norm(g) / norm))(dense(gradients)), norm
+
+
 def one_none_for_two(clipped):
     return [g for i, g in enumerate(clipped) if g is not None or not i or clipped[i - 1] is not None]
 
@@ -400,6 +413,18 @@ def mend_entries(optimizer, gradients, variables, skipped):
 
 def never_apply(optimizer, gradients, variables, skipped):
     return all_finite(gradients)
+
+
+def outer_finite(gradients):
+    """Ask the first and the last gradient."""
+    there = [g for g in gradients if g is not None]
+    return all_finite([there[0], there[-1]])
+
+
+def ends_finite(gradients):
+    """Ask the first ten and the last ten entries of each gradient."""
+    flat = [tf.reshape(g, [-1]) for g in gradients if g is not None]
+    return all_finite([g[:10] for g in flat] + [g[-10:] for g in flat])
 
 
 def first_and_last_finite(gradients):
@@ -831,6 +856,13 @@ PROOFS = {
             "only the last one counts": clip_overwritten_rows,
             "The signs are lost": clipping(given=each(tf.abs)),
             "The negative entries became 0": clipping(given=each(tf.nn.relu)),
+            "(None, matrix, None, None, cube)": clip_unless_the_first_is_none,
+            "clip_norm 5000.0: expected": clipping(factor=lambda n, c: min(c, 100.0) / tf.maximum(n, min(c, 100.0))),
+            "(zeros, matrix, vector)": clip_by_directions,
+            "clip_norm 0.0001: expected": clipping(factor=lambda n, c: tf.minimum(1.0, c / (n + 1e-5))),
+            "in place of one shows here. Or: That is not clipped": clipping(
+                factor=lambda n, c: c / n if n > 2 * c else 1.0
+            ),
             "a little above clip_norm": clipping(factor=lambda n, c: c / n if n > 1.4 * c else 1.0),
             "norm 2.0": clipping(factor=lambda n, c: c / n if n > 1.02 * c else 1.0),
             "a little below the threshold": clipping(factor=lambda n, c: c / n if n >= 0.9 * c else 1.0),
@@ -838,7 +870,7 @@ PROOFS = {
             "got 100.": clipping(norm=lambda g: tf.minimum(norm_of(g), 100.0)),
             "The shape is (2, 3) and should be (2, 1, 3)": clipping(after=each(lambda g: tf.squeeze(g))),
             "expected 12 gradients in the order of the variables, got 4": clipping(
-                after=lambda c: c if len(c) < 5 else c[:4]
+                after=lambda c: c if len(c) < 6 else c[:4]
             ),
             "(scalar, vector, cube, matrix, row": clipping(norm=norm_in_groups),
             "None must stay in its place, and it was left out": clipping(after=one_none_for_two),
@@ -895,10 +927,13 @@ PROOFS = {
             "1e39 is finite as a Python float": finite_with(lambda x: x < 3.4e38),
             "e+25": threshold_without_outliers,
             "A norm that comes twice": threshold_of_a_set,
-            "The window was short of finite norms": threshold_of(
+            "nan and inf use up no places": threshold_of(
                 lambda norms, w: [x for x in norms[-w - 2 :] if np.isfinite(x)]
             ),
             "here there are more": threshold_of(lambda norms, w: [x for x in norms[-16:] if np.isfinite(x)]),
+            "The newest norm is missing": threshold_of(lambda norms, w: [x for x in norms[:-1] if np.isfinite(x)]),
+            "were not sorted": threshold_with(lambda f, w, q: np.interp(q * (w - 1), range(w), f[-w:])),
+            "1100 in all": threshold_of(lambda norms, w: [x for x in norms[-1000:] if np.isfinite(x)]),
             "60 in all": lambda norms, w, q: (
                 threshold_by_numpy(norms, w, q) if w < 7 or w > len(norms) else threshold_by_numpy(norms, 6, q)
             ),
@@ -931,6 +966,8 @@ PROOFS = {
             "and not the skipped ones": skip_and(lambda finite, gradients: tf.cast(finite, tf.int32)),
             "no longer finite": apply_anyway,
             "nan in the middle of the largest": skipping(finite=first_and_last_finite),
+            "in the middle of the largest gradient, None at (1,)": skipping(finite=ends_finite),
+            "nan in a gradient between": skipping(finite=outer_finite),
             "The step was applied": skip_only_nan,
             "in a norm or in a small dtype": skip_by_norm,
             "A variable without a gradient moved": skip_and_fill,
@@ -978,7 +1015,7 @@ PROOFS = {
             "not the one of these gradients": skipping(change=lambda gs, _: clip(gs, 1.0)),
             "Apply each one as it is, to its variable": skipping(change=reverse_equal_shapes),
             "A step was taken, and it is not": skipping(change=lambda gs, _: scaled(gs, 0.999)),
-            "entries of 1e25, None at (0, 3): A step was taken": skipping(
+            "entries of 1e25, None at (1,): A step was taken": skipping(
                 change=lambda gs, _: [g if g is None else tf.clip_by_value(g, -1e10, 1e10) for g in gs]
             ),
             "(iterations) did not rise": descend_by_hand,
@@ -1058,6 +1095,9 @@ PROOFS = {
                 None if len(x) < size else accumulate_slices(gradient_fn, x, y, size)
             ),
             "returns nothing": accumulating(result=lambda total: None),
+            "given 4 examples at once": lambda gradient_fn, x, y, size: (
+                gradient_fn(x, y) if len(x) == size + 1 else accumulate_slices(gradient_fn, x, y, size)
+            ),
             "10 examples at once": lambda gradient_fn, x, y, size: (
                 gradient_fn(x, y) if len(x) == 10 else accumulate_slices(gradient_fn, x, y, size)
             ),
@@ -1133,6 +1173,12 @@ PROOFS = {
             "norms (0.5, 9, 8), clip_norm 3": clipped_by_the_first,
             "gradient 0 of micro-batches": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-3)))),
             "norms (0.03, 0.06), clip_norm 0.01": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-4)))),
+            "norms (0.0003, 0.0006), clip_norm 0.0001": order_like(
+                shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-5)))
+            ),
+            "[300, 130]": order_like(shorten=lambda gradients, c: clip_by_directions(gradients, c)[0]),
+            "[300, 130] examples": order_like(shorten=lambda gradients, c: clip(gradients, min(c, 100.0))),
+            "of [300, 130]": order_like(lambda m, s: mean_of(m, np.array(s).astype("uint8").tolist())),
             "A micro-batch whose gradient is 0": order_like(without_zeros),
             "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
             "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),

@@ -53,6 +53,7 @@ def _curves() -> list[tuple[list, int, float]]:
         ([*range(90, 60, -1), 70, *range(80, 91), 1], 12, 0),
         ([64, 61, 60, 59, 30], 2, 3),  # 60 is progress against 64, and no longer against the two before 59
         ([50, nan, 58, 58, 58, 1], 3, 0),
+        ([50, 49, nan, nan, nan, 1], 3, 0),
         ([2.0**50, 2.0**49], 1, 0),
         ([64, 64 - tiny], 1, 0),
     ]
@@ -461,7 +462,8 @@ def replica_loss(answer):
         wanted, shares, told = [], [], []
         for losses, mask in zip(parts, masks, strict=True):
             plain = not plain
-            rest = (real_words, penalty) if plain else (tf.constant(real_words), tf.constant(penalty))
+            kind = tf.int64 if replicas > 2 else tf.int32
+            rest = (real_words, penalty) if plain else (tf.constant(real_words, kind), tf.constant(penalty))
             wanted.append(losses[mask].sum() / real_words + penalty / replicas)
             shares.append(answer(tf.constant(losses), tf.constant(mask), *rest, replicas))
             on = f"{mask.sum()} of {real_words} real words on one of {counted(replicas, 'replica')}"
