@@ -185,7 +185,8 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
         return near
     with np.errstate(all="ignore"):
         always = _scaled_to(arrays, clip_norm)
-        by_square = [array * clip_norm / max(norm**2, clip_norm) for array in arrays]
+        by_square = [array * clip_norm / max(norm**2, 1e-9) for array in arrays]
+        by_value = [np.clip(array, -clip_norm, clip_norm) for array in arrays]
         square_compared = always if norm**2 > clip_norm else arrays
     return {
         "That divides by the norm, and the norm is 0.": [np.full_like(array, np.nan) for array in arrays],
@@ -200,7 +201,7 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
         "A short gradient was made longer: below the threshold nothing changes.": always,
         **({"That has the norm 1, whatever clip_norm says.": _scaled_to(arrays, 1.0)} if norm > 1 else {}),
         "That is not clipped.": arrays,
-        "Clipped by value: that turns the direction.": [np.clip(array, -clip_norm, clip_norm) for array in arrays],
+        **({"Clipped by value: that turns the direction.": by_value} if _norm(by_value) < norm else {}),
         "Divided by the square of the norm: take the root.": by_square,
         "The signs are lost: clipping changes the length alone.": _clipped([abs(a) for a in arrays], clip_norm),
         "The negative entries became 0.": _clipped([np.maximum(a, 0) for a in arrays], clip_norm),
@@ -694,7 +695,7 @@ def accumulate_then_clip(answer):
         ([3, 4], (3e-4, 6e-4), 1e-4, two),
         ([3, 2, 5], (30, 0, 40), 2.0, three),
         ([1, 3, 2], (3, 0, 4), 50.0, three),
-        ([300, 130], (3e7, 9e7), 5000.0, "zeros matrix vector"),
+        ([300, 130], (30_000, 90_000), 5000.0, "zeros matrix vector"),
         ([3, 1], (0, 0), 1.0, three),
     ):
         forms = forms.split()
