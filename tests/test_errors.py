@@ -80,6 +80,7 @@ def of_own_class():
 
 
 TWO, ONES = tf.Variable(2.0), tf.Variable(tf.ones((1, 2, 2, 3)))
+STEPS = tf.keras.optimizers.SGD().iterations
 without_a_way_back = tf.custom_gradient(lambda x: x)
 # Code that goes wrong as learners' code does, and a piece of what is said of it.
 CAUSED = [
@@ -129,6 +130,8 @@ CAUSED = [
     (lambda: slope(lambda table: tf.gather(table, [0]), tf.Variable(tf.ones((3, 1)))) ** 2, "tf.IndexedSlices"),
     (lambda: tf.sqrt(tf.keras.Input((1,))), "functional model"),
     (lambda: np.sqrt(tf.keras.Input((1,))), "functional model"),
+    (lambda: tf.function(lambda: TWO.numpy())(), "A variable has no value"),
+    (lambda: tf.function(lambda: tf.function(tf.square)(STEPS))(), "Leave the decorator out"),
     (lambda: tf.function(lambda x: x.numpy())(tf.ones(2)), "while tf.function is tracing"),
     (lambda: tf.function(lambda x: np.sum(x))(tf.ones(2)), "while tf.function is tracing"),
 ]

@@ -342,6 +342,13 @@ def warmup_of_tensors_alone(step, peak, warmup_steps):
     return warmup_in_python(step, peak, warmup_steps)
 
 
+def warmup_of_variables_of_tensorflow(step, peak, warmup_steps):
+    """Those of Keras, as an optimizer's count of steps, are of another class."""
+    if isinstance(step, tf.Tensor | tf.Variable):
+        return warmup_by_where(step, peak, warmup_steps)
+    return warmup_in_python(step, peak, warmup_steps)
+
+
 def _line(step, warmup_steps):
     return (tf.cast(step, tf.float32) + 1) / warmup_steps
 
@@ -631,7 +638,7 @@ PROOFS = {
             "step 1000000": lambda s, peak, w: warmup_by_where(s, peak, w) * tf.where(s < 10**5, 1.0, 0.5),
         },
         raises=warmup_in_python,
-        breaks=(warmup_of_tensors_alone,),
+        breaks=(warmup_of_tensors_alone, warmup_of_variables_of_tensorflow),
     ),
     "confusion_matrix": Proof(
         right=[matrix_by_numpy, matrix_by_one_hot, matrix_by_bincount, matrix_of_all_at_once, matrix_by_variable],

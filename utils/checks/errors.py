@@ -56,6 +56,9 @@ CAUSES = {
     r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
     r"A KerasTensor (is|cannot)":
         "A functional model has no numbers yet while it is made: use layers there, or write one.",
+    r"only available when eager":
+        "A variable has no value while tf.function is tracing: use tf operations. Or is it one of Keras, such as "
+        "optimizer.iterations, and it was handed to a function under @tf.function? Leave the decorator out.",
     r"symbolic|graph|OperatorNotAllowed": "Python asks for a value while tf.function is tracing: use tf operations.",
 }  # fmt: skip
 
