@@ -767,9 +767,25 @@ def factor_of(factor):
     return lambda gradients, c: scaled(gradients, factor(float(norm_of(gradients)), c))
 
 
-def clipped_by_the_first(micro, sizes, clip_norm):
+def clipped_by_one(at):
+    """Return an answer that asks the norm of one micro-batch alone."""
+
+    def answer(micro, sizes, clip_norm):
+        mean = mean_of(micro, sizes)
+        return clip(mean, clip_norm) if norm_of(micro[at]) > clip_norm else mean
+
+    return answer
+
+
+def scaled_if_all_are_long(micro, sizes, clip_norm):
     mean = mean_of(micro, sizes)
-    return clip(mean, clip_norm) if norm_of(micro[0]) > clip_norm else mean
+    long = all(norm_of(part) > clip_norm for part in micro)
+    return scaled(mean, clip_norm / norm_of(mean)) if long else clip(mean, clip_norm)
+
+
+def clipped_by_mean_of_lengths(micro, sizes, clip_norm):
+    norm = norm_of(mean_of([each(tf.abs)(part) for part in micro], sizes))
+    return scaled(mean_of(micro, sizes), clip_norm / tf.maximum(norm, clip_norm))
 
 
 def micro_of_one(micro):
@@ -1170,15 +1186,16 @@ PROOFS = {
                 shorten=factor_of(lambda n, c: c / n if n > 1.05 * c else 1.0)
             ),
             "a little below the threshold": order_like(shorten=factor_of(lambda n, c: c / n if n > 0.9 * c else 1.0)),
-            "norms (0.5, 9, 8), clip_norm 3": clipped_by_the_first,
+            "norms (0.5, 9, 8), clip_norm 3": clipped_by_one(0),
             "gradient 0 of micro-batches": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-3)))),
             "norms (0.03, 0.06), clip_norm 0.01": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-4)))),
-            "norms (0.0003, 0.0006), clip_norm 0.0001": order_like(
-                shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-5)))
-            ),
+            ", clip_norm 0.0": order_like(shorten=factor_of(lambda n, c: min(1.0, c / (n + 1e-5)))),
             "[300, 130]": order_like(shorten=lambda gradients, c: clip_by_directions(gradients, c)[0]),
             "[300, 130] examples": order_like(shorten=lambda gradients, c: clip(gradients, min(c, 100.0))),
             "of [300, 130]": order_like(lambda m, s: mean_of(m, np.array(s).astype("uint8").tolist())),
+            "norms (90000, 2000)": clipped_by_one(-1),
+            "the last against the others": scaled_if_all_are_long,
+            "norms (6, 5), the last against": clipped_by_mean_of_lengths,
             "A micro-batch whose gradient is 0": order_like(without_zeros),
             "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
             "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),

@@ -695,7 +695,8 @@ def accumulate_then_clip(answer):
         ([3, 4], (3e-4, 6e-4), 1e-4, two),
         ([3, 2, 5], (30, 0, 40), 2.0, three),
         ([1, 3, 2], (3, 0, 4), 50.0, three),
-        ([300, 130], (30_000, 90_000), 5000.0, "zeros matrix vector"),
+        ([300, 130], (90_000, 2_000), 5000.0, "zeros matrix vector"),
+        ([4, 3], (6, -5), 4.0, two),  # one against the other: the mean is shorter than each of them
         ([3, 1], (0, 0), 1.0, three),
     ):
         forms = forms.split()
@@ -703,7 +704,8 @@ def accumulate_then_clip(answer):
         mean, above = _mean(micro, sizes), clip_norm == "a little above"
         if isinstance(clip_norm, str):
             clip_norm = _norm(mean) / (1.005 if above else 0.995)
-        on = f"micro-batches of {sizes} examples, norms {norms}, clip_norm {clip_norm:.4g}"
+        against = ", the last against the others" if norms[-1] < 0 else ""
+        on = f"micro-batches of {sizes} examples, norms {tuple(map(abs, norms))}{against}, clip_norm {clip_norm:.4g}"
         given = [[tf.constant(g, tf.float32) for g in part] for part in micro]
         handed, handed_sizes = [list(part) for part in given], list(sizes)
         outer = list(handed)
@@ -730,9 +732,13 @@ def accumulate_then_clip(answer):
 
 
 def _micro_gradients(norms: tuple, shapes: list) -> list[list[np.ndarray]]:
-    """Return for each norm random gradients of that global norm, with the same signs in each."""
+    """Return for each norm random gradients of that global norm, with the same signs in each, or all turned below 0."""
     signs = [np.sign(random_array(*shape)) for shape in shapes]
-    return [[sign * abs(g) for sign, g in zip(signs, _of_norm(norm, shapes), strict=True)] for norm in norms]
+    lists = [_of_norm(norm, shapes) for norm in norms]
+    return [
+        [np.copysign(1, norm) * sign * abs(g) for sign, g in zip(signs, gradients, strict=True)]
+        for norm, gradients in zip(norms, lists, strict=True)
+    ]
 
 
 _ALL_THE_SAME = "Every micro-batch counts the same: weigh each by its size."
