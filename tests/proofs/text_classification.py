@@ -1,5 +1,6 @@
 """Answers to the exercises of notebook 08 whose verdict is known."""
 
+import html
 import re
 import string
 import threading
@@ -181,6 +182,12 @@ def mean_by_gather(embedded, ids):
         words = tf.gather(tf.gather(embedded, i), tf.where(tf.gather(ids, i) != 0)[:, 0])
         means.append(tf.reduce_sum(words, axis=0) / max(len(words), 1))
     return tf.stack(means)
+
+
+def mean_by_end_of_row(embedded, ids):
+    """Leave out the last row of a review without padding."""
+    full = tf.reduce_all(ids != 0, axis=1, keepdims=True)
+    return mean_by_where(embedded, tf.where(full, tf.pad(ids[:, :-1], [[0, 0], [0, 1]]), ids))
 
 
 def mean_of_a_shape():
@@ -459,9 +466,22 @@ PROOFS = {
             "and all other characters": faulty(marks="[[:punct:]]"),
             "may also begin right behind": negation_behind(r"\s"),
             "a mark, a tab or a line break": negation_behind(" .,;:!?"),
-            "expected 'not_long not_fun not_bad'": faulty(
+            "and served the first alone": faulty(
+                edge=r"(^|[\s.,;:!?])",
+                words="?:not|no|never",
+                next_one=r"[^\s.,;:!?]+(?:[\s.,;:!?]|$)",
+                glued=r"\1not_\2",
+            ),
+            "the first character of the next word": faulty(
                 edge=r"(^|\s)", words="?:not|no|never", next_one=r"[^\s.,;:!?]+(?:[\s.,;:!?]|$)", glued=r"\1not_\2"
             ),
+            "expected 'not_&so'": faulty(next_one=r"[^\s.,;:!?'&-]"),
+            "expected 'not_nso'": faulty(next_one=r"[^\sn.,;:!?]"),
+            "not_a --": lambda text: tf.strings.regex_replace(negation(text), r"not_(an?)\s+", r"\1 not_"),
+            "i'm at 3 5": lambda text: negation(tf.strings.regex_replace(text, r"(\d)\.(\d)", r"\1\2")),
+            "1 30 -)": lambda text: negation(tf.strings.regex_replace(text, r"[:;]-?[)(]", "")),
+            "expected \"i'm at": lambda text: negation(tf.strings.regex_replace(text, "'m", " am")),
+            "¿so ": faulty(marks="[.,;:!?¿¡]"),
             "with other words than as one list": lambda text: negation(text) if text.shape.rank == 1 else text,
             "of shape () come back with shape (1,)": lambda text: (
                 negation(text) if text.shape.rank else negation(text)[None]
@@ -517,9 +537,17 @@ PROOFS = {
             ),
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
-            "words, padding ": mean_of_a_shape(),
+            "steps, padding ": mean_of_a_shape(),
+            "reviews of 4, 2 words in 4 steps": mean_by_end_of_row,
+            "reviews of 3, 3 words in 3 steps, padding nowhere: expected": lambda embedded, ids: mean_by_where(
+                embedded, tf.where(ids == tf.reduce_min(ids), 0, ids)
+            ),
+            "stops at the first 0": lambda embedded, ids: mean_by_where(
+                embedded, tf.math.cumprod(tf.cast(ids != 0, tf.int32), axis=1)
+            ),
+            "got [[": lambda embedded, ids: mean_by_where(embedded, tf.where(ids == 7, 0, ids)),
             "padding at the end and filled with 3e+38": mean_by_subtraction,
-            "got [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
+            "filled with 2: expected [[": lambda embedded, ids: mean_by_where(tf.abs(embedded), ids),
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
             "The shape is (1,) and": lambda embedded, ids: (
                 mean_by_where(embedded, ids)[0] if len(ids) == 1 else mean_by_where(embedded, ids)
@@ -600,6 +628,13 @@ PROOFS = {
             "'good<br />film', is a copy": by_key(lambda text: plain(text.replace("<br />", " "))),
             "at the ends is left out": by_key(lambda t: re.sub(r"\s+", " ", re.sub(r"[^\w\s]|_", "", t.lower()))),
             "a run of it becomes one space": by_key(lambda text: plain(text).replace(" ", "")),
+            "tf.strings.lower with encoding": by_key(
+                lambda t: without_marks(re.sub("[A-Z]", lambda letter: letter[0].lower(), t))
+            ),
+            "'35 stars', is a copy": by_key(lambda text: plain(re.sub(r"(\d)[.,](\d)", r"\1 \2", text))),
+            "'a &amp; b', is no copy": by_key(lambda text: plain(html.unescape(text))),
+            "'10 star', is no copy": by_key(lambda text: " ".join(word.rstrip("s") for word in plain(text).split())),
+            "film', is no copy": by_key(lambda text: plain(re.sub(r"-\s+", "", text))),
             "in another case": lambda a, b: copies(a, b, lambda text: " ".join(re.sub(r"[^\w\s]", "", text).split())),
             "with other marks": lambda a, b: copies(a, b, lambda text: " ".join(text.lower().split())),
             "other white space": lambda a, b: copies(a, b, lambda t: re.sub(r"[^\w\s]", "", t.lower())),
@@ -644,8 +679,11 @@ PROOFS = {
             "ids [3, 1, 4]": saliency(
                 lambda e, g, ids: _masked(tf.reduce_sum(tf.clip_by_value(g, -1, 1) * e, -1), ids)
             ),
-            "ids [65543, 0, 3, 65543]": lambda ids, table, head: SALIENCY(
+            "ids [65543, 0, 3, 65536, 65543]": lambda ids, table, head: SALIENCY(
                 tf.cast(tf.cast(ids, tf.int16), tf.int64), table, head
+            ),
+            "0, 3, 65536, 65543]": saliency(
+                lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), tf.cast(ids, tf.int16))
             ),
             "ids [3, 0, 5, 2], table": lambda *given: tf.clip_by_value(SALIENCY(*given), -100, 100),
             "13 times": lambda *given: SALIENCY(*given) * tf.cast(tf.range(len(given[0])) < 250, tf.float32),

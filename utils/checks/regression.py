@@ -32,7 +32,8 @@ def repair_regression(answer):
     if plain.times >= 2:
         small_x = _Line(x_unit=0.03, y_unit=1.0)
         small_x.train(answer)
-        refuse({f"{plain.said} On a line with x up to 3 it was good. {in_x}": small_x.times < 2})
+        much_better = small_x.times < min(2, plain.times / 5)  # and not by chance
+        refuse({f"{plain.said} On a line with x up to 3 it was good. {in_x}": much_better})
         refuse(plain.misconceptions())
     tiny_x = _Line(x_unit, 1.0)
     tiny_x.train(answer)
@@ -159,7 +160,8 @@ def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 def normalize(answer):
     """Compare with the layer on columns of very different size, on other rows, and on constant columns."""
     rng = np.random.default_rng()
-    for n, m, d, far, outlier in ((20, 5, 3, 5, 20), (20, 25, 3, 1000, 20), (600, 9, 70, 5, 20), (9, 1, 1, 5, 200)):
+    # 577 rows: in batches of 32 or 64 one is left, and counts too much in a mean of the batches' means.
+    for n, m, d, far, outlier in ((20, 5, 3, 5, 20), (20, 25, 3, 1000, 20), (577, 9, 70, 5, 20), (9, 1, 1, 5, 200)):
         size, shift = 10.0 ** rng.permutation(np.linspace(-3, 3, d)), rng.uniform(-far, far, d)
         shift[0] = far
         x_train = (size * (rng.normal(size=(n, d)) + shift)).astype("float32")
@@ -407,8 +409,9 @@ def _judge_heads(answer, x_unit: float, y_unit: float, y_mean: float) -> None:
     error = np.sqrt(np.mean((mean - (3 * x_new + start)) ** 2))
     refuse({
         f"{units} after training, the model answers nan or inf.": not np.all(np.isfinite([mean, spread])),
-        f"{units} after training, the spread is {np.mean(spread) * y_unit:.3g} at every x. It must depend on x: let "
-        "its head grow from the hidden layer. Or is x scaled by numbers that are not those of x_train?":
+        f"{units} after training, the spread is {np.mean(spread) * y_unit:.3g} at every x. It must depend on x: does "
+        "its head grow from the hidden layer, is x scaled by numbers from x_train, and is no floor or bound in other "
+        "units than y?":
             np.ptp(spread) <= 1e-6 * np.max(spread),
         f"{units} after {STEPS} steps, the mean is {error * y_unit:.3g} away from the truth, typically. Is x scaled "
         "on the way in, and the mean back to the units of y, both by numbers from x_train and y_train? If so: does an "
@@ -443,8 +446,9 @@ def _require_two_columns(model: tf.keras.Model, x: np.ndarray) -> None:
         "and nothing negative may be added.": not spread_is_positive,
         "With all weights at 0, the spread is zero or negative for some x, and the loss divides by it. Give it a "
         "floor, the same one at every x.": not spread_of_zeros_is_positive,
-        "For large weights the spread is 0: softplus and exp of a large negative number are 0 in float32, and the loss "
-        "divides by the spread. Give it a floor.": not spread_stays_positive,
+        "For large weights the spread is 0, or nan: softplus and exp of a large negative number are 0 in float32, and "
+        "exp of a large positive one is inf. The loss divides by the spread: give it a floor.":
+            not spread_stays_positive,
     })  # fmt: skip
 
 

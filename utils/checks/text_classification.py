@@ -85,6 +85,9 @@ KEPT_WRONGLY = {
     "White space is one or more spaces, tabs or line breaks.":
         [{"gap": gap} for gap in (" ", r"\s", " +", r"[ \t]+", r"[ \n]+", r"\s{1,9}")],
     "Only the first negation of a text is treated.": [{"count": 1}],
+    "One space stands between two matches and served the first alone: match the first character of the next word only.":
+        [{"edge": edge, "next_one": rf"{NEXT})({NEXT}+{gap}", "glued": r"\1not_\3"}
+         for edge in (r"(^|\s)", r"(^|[\s.,;:!?])") for gap in (r"(?:\s|$)", r"(?:[\s.,;:!?]|$)", r"\s*")],
     "Each negation keeps its own name: the prefix is always not_.": [{"glued": r"\1_"}],
     "The negation is marked and also left standing: it is replaced.": [{"glued": r"\1 not_"}],
     "The n't is still there.": [{"contract": "n't not"}],
@@ -133,6 +136,9 @@ def keep_negation(answer):
     texts += [f"so{mark}{no} bad" for no in ("not", "no", "never") for mark in ".,;:!?"]
     texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n", "It ISN'T bad, no."]
     texts += ["a*b 50% $5 me@x [y] {z} q~r `s` t|u v+w=x y^z a\\b – c — d"]  # marks, and none of the six
+    beginnings = string.ascii_lowercase + string.digits + string.punctuation
+    texts += [f"not {first}so" for first in beginnings if re.match(NEXT, first)]
+    texts += ["i'm at 3.5 or 1:30 :-) never a -- ¿so? &quot;do&quot; 好。 not an i"]
     got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
     require(rows is not None, f"A tensor of strings is expected, not {type(got).__name__}: use tf.strings.")
@@ -198,14 +204,16 @@ def _kept(
 @exercise("8.2", "The mean of what is there", why="A review now scores the same alone and beside a longer one.")
 def masked_mean(answer):
     """Judge means and slopes on ragged batches, padded anywhere, with odd ids and rows, on empty and long reviews."""
-    cases = (((4, 1), 2.0, "at the end", 3), ((3, 5, 2), -7.0, "at the start", 3), ((3, 0, 4), 1.0, "at the end", 2),
-             ((5, 1, 1, 4), 3e38, "at the end", 4), ((2, 4, 3), 3.0, "between words", 2),
-             ((1,), 2.0, "at the start", 1), ((5_000,), 1.0, "at the end", 3))  # fmt: skip
-    for lengths, filler, where, d in cases:
-        real = np.arange(max(lengths) + 2) < np.array(lengths)[:, np.newaxis]
+    cases = (((4, 1), 6, 2.0, "at the end", 3), ((3, 5, 2), 7, -7.0, "at the start", 3),
+             ((3, 0, 4), 6, 1.0, "at the end", 2), ((5, 1, 1, 4), 7, 3e38, "at the end", 4),
+             ((2, 4, 3), 6, 3.0, "between words", 2), ((1,), 3, 2.0, "at the start", 1),
+             ((5_000,), 5_002, 1.0, "at the end", 3), ((4, 2), 4, 5.0, "at the end", 2),
+             ((3, 3), 3, 0.0, "nowhere", 2))  # fmt: skip
+    for lengths, steps, filler, where, d in cases:
+        real = np.arange(steps) < np.array(lengths)[:, np.newaxis]
         between = np.insert(np.roll(real, 1, axis=1), 2, False, axis=1)[:, :-1]  # the first word stands apart
-        real = {"at the end": real, "at the start": real[:, ::-1], "between words": between}[where]
-        ids = np.where(real, np.resize([2**8, 2**16, 2**32, 1], real.shape), 0)
+        real = {"at the start": real[:, ::-1], "between words": between}.get(where, real)
+        ids = np.where(real, np.resize([2**8, 2**16, 2**32, *range(1, 200)], real.shape), 0)
         embedded = np.where(real[..., np.newaxis], random_array(*real.shape, d, low=2, high=20), filler)
         if where == "between words":
             embedded[:, 1] = 0  # the first word of each review has a row of zeros
@@ -239,6 +247,8 @@ def masked_mean(answer):
                 _mean_over(span, embedded),
             "The count takes padding to stand around the words: it is where the ids are 0, also between two words.":
                 total / np.maximum(span.sum(1, keepdims=True), 1),
+            "That stops at the first 0: there may be padding before a word, too.":
+                _mean_over(np.logical_and.accumulate(real, 1), embedded),
             "A word may have a row of zeros: the ids alone say what is padding.":
                 _mean_over(real & embedded.any(-1), embedded),
         }  # fmt: skip
@@ -246,7 +256,8 @@ def masked_mean(answer):
             f"As {small}, some of these ids become 0: compare the ids as they came, in int64.":
                 _mean_over(ids.astype(small) != 0, embedded) for small in ("uint8", "int16", "int32")
         }  # fmt: skip
-        on = f"reviews of {', '.join(map(str, lengths))} words, padding {where} and filled with {filler:g}"
+        on = f"reviews of {', '.join(map(str, lengths))} words in {steps} steps, padding {where}"
+        on += f" and filled with {filler:g}" if np.any(ids == 0) else ""
         point, ids = tf.constant(embedded, tf.float32), tf.constant(ids)
         with tf.GradientTape() as tape:
             tape.watch(point)
@@ -285,10 +296,11 @@ def find_duplicates(answer):
         "new " + a, "A good film!", a, a[:-2], c.upper(), "film good a", b + "\n", b.replace(" ", " " * 20), "not " + b,
         "new " + a, c.replace(" ", "\t") + "...", b.replace(" ", "\n"), "good film", "a good good film", "", a,
     ]  # fmt: skip
-    odd = ["a well-made film", "до свидания друг", "the end_of it", "10 stars", "it is so", "!?"]
+    odd = ["a well-made film", "до свидания друг", "the end_of it", "10 stars", "it is so", "!?", "3.5 stars", "a & b"]
     odd_test = [
         "a wellmade film", "a well made film", "До свидания, друг!", "до завтра друг", "the endof it", "the end of it",
-        "11 stars", "stars", "10 stars", "“it is” – so…", "it is so", "...", "It - is so",
+        "11 stars", "stars", "10 stars", "“it is” – so…", "it is so", "...", "It - is so", "35 stars",
+        "a &amp; b", "10 star", "a well-\nmade film",
     ]  # fmt: skip
     # Characters that are no letters and no digits, white space that is none of the keyboard's, and other alphabets.
     odd += [f"word{i} end" for i in range(len(ODD_MARKS))] + [
@@ -338,7 +350,9 @@ def find_duplicates(answer):
                 lambda text: " ".join(text.lower().split()),
             "Marks are more than those of the keyboard: keep letters, digits and spaces, and drop all others.":
                 lambda text: " ".join(text.lower().translate(dict.fromkeys(map(ord, string.punctuation))).split()),
-            "casefold does more than lower: straße and strasse are two words.":
+            "All alphabets have small letters: str.lower knows them, and tf.strings.lower with encoding='utf-8'.":
+                lambda text: " ".join(_no_marks(_lower_english(text)).split()),
+            "casefold does more than lower, and so does upper: straße and strasse are two words.":
                 lambda text: " ".join(_no_marks(text.casefold()).split()),
             "Lower the case before you leave anything out: İ becomes two characters, and one of them is a mark.":
                 lambda text: " ".join(_no_marks(text).lower().split()),
@@ -435,7 +449,7 @@ def word_saliency(answer):
         ([2, 5, 2, 6, 0, 0], 3, 20),
         ([0, 7, 7, 1], 4, 20),
         ([3, 0, 5, 2], 4, 2_000),
-        ([65_543, 0, 3, 65_543], 5, 20),  # an id that a smaller integer takes for 7
+        ([65_543, 0, 3, 65_536, 65_543], 5, 20),  # ids that smaller integers take for 7 and for padding
         ([4], 1, 20),
         ([*range(20)] * 13, 5, 2_000),
     )
