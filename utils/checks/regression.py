@@ -228,6 +228,9 @@ def _kinds(column: int) -> dict:
         rows[:, column] = np.resize(x_test[:, column], len(rows))
         return rows
 
+    def centered(rows):
+        return rows - rows.mean(0)
+
     return {
         "honest": (_fitted(lambda x_train, x_test: x_train), False),
         "noisy": (_fitted(lambda x_train, x_test: x_train, rounding=1e-7), False),
@@ -241,7 +244,8 @@ def _kinds(column: int) -> dict:
         "second row after": (_less_another_row(_fitted(lambda x_train, x_test: x_train), -2), True),
         "raised": (_shifted_by_spread(_fitted(None), 1), True),
         "lowered": (_shifted_by_spread(_fitted(None), -1), True),
-        "center": (_on_changed(_fitted(None), lambda rows: rows - rows.mean(0)), True),
+        "center": (_on_changed(_fitted(None), centered), True),
+        "neighbors": (_in_batches(_on_changed(_fitted(None), centered), of_neighbors=True), True),
         "size": (_on_changed(_fitted(None), lambda rows: rows / np.sqrt(np.mean(rows**2, axis=0))), True),
     }
 
@@ -282,6 +286,8 @@ def _judge_flags(answer, kinds: dict, times: int, y_unit: float) -> None:
             set(missed) == {"range"},
         "One kind of leak was missed: each row is scaled with some of the others, in batches. Replace all others.":
             set(missed) == {"batches"},
+        "One kind of leak was missed: from each row the mean of its batch is taken away, and a batch is five rows that "
+        "stand together. Keep one row, and replace the others in its batch, too.": set(missed) == {"neighbors"},
         "One kind of leak was missed: it looks at one column of the rows only. Change all columns by much.":
             set(missed) == {"column"},
         "One kind of leak was missed: it takes the mean of the rows away, and that alone. Give the others another "
@@ -346,13 +352,14 @@ def _on_changed(pipeline, change):
     return lambda x_train, y_train, x_test: pipeline(x_train, y_train, change(np.asarray(x_test, np.float64)))
 
 
-def _in_batches(pipeline):
-    """Return the pipeline called on three batches of test rows, each of every third row."""
+def _in_batches(pipeline, of_neighbors: bool = False):
+    """Return the pipeline called on three batches of test rows, each of every third row, or on batches of five rows."""
 
     def batched(x_train, y_train, x_test):
-        y_pred = np.zeros((len(x_test), 1))
-        for start in range(min(3, len(x_test))):
-            y_pred[start::3] = pipeline(x_train, y_train, np.asarray(x_test)[start::3])
+        y_pred, rows = np.zeros((len(x_test), 1)), np.arange(len(x_test))
+        batch_of = rows // 5 if of_neighbors else rows % 3
+        for batch in np.unique(batch_of):
+            y_pred[batch_of == batch] = pipeline(x_train, y_train, np.asarray(x_test)[batch_of == batch])
         return y_pred
 
     return batched
