@@ -614,6 +614,7 @@ PROOFS = {
             ),
             "is a copy: expected [ 1,  2": by_key(lambda text: plain(text.replace("\n", ""))),
             "'a good good film'": by_key(lambda text: " ".join(dict.fromkeys(plain(text).split()))),
+            "where text 7, ": lambda a, b: copies(a, b.astype(a.dtype)),
             "beginning of a text": by_key(lambda text: plain(text)[:50]),
             "has two places": copies_counted_once,
             "floats came": lambda a, b: np.array(copies(a, b), float),

@@ -327,7 +327,7 @@ def find_duplicates(answer):
     lists += (["one", "..."], []), ([], ["one"])
     for number, (texts, known) in enumerate(lists):
         want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
-        given = [np.array(part, dtype=str if number == 2 else object) for part in (known, texts)]
+        given = [np.array(part, dtype=str if number in (0, 2) else object) for part in (known, texts)]
         on = f"list {number + 1} of texts, {len(known)} to train on and {len(texts)} to test"
         got = attempted(answer(*given), asked="an array of indices", on=on)
         array = np.asarray(got)
