@@ -399,6 +399,11 @@ def heads_in_the_callers_dict(y_true, y_pred, weights):
     return total
 
 
+def heads_popped(y_true, y_pred, weights):
+    price = heads()(y_true, y_pred, {"price": weights.pop("price"), "capped": 0.0})
+    return price + heads()(y_true, y_pred, {"price": 0.0, "capped": weights["capped"]})
+
+
 def heads_by_place(y_true, y_pred, weights):
     """Pair the heads by their place in the dicts."""
     return heads()(y_true, dict(zip(y_true, y_pred.values(), strict=True)), weights)
@@ -546,8 +551,9 @@ def step(fault=""):
                 if fault == "rows":
                     share = size
                 with tf.GradientTape() as tape:
-                    y_pred = self({name: values[part] for name, values in x.items()}, training=fault != "inference")
                     x_part = {name: values[part] for name, values in x.items()}
+                    given = list(x_part.values()) if fault == "list" else x_part
+                    y_pred = self(given, training=fault != "inference")
                     x_part = {"no x": None, "whole x": x}.get(fault, x_part)
                     loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
                     if fault == "own loss":
@@ -871,6 +877,7 @@ PROOFS = {
             "a price of -300": heads("cut price"),
             "and one of 0: expected": heads("sentinel"),
             "dict was changed": heads_in_the_callers_dict,
+            "the caller's dict was changed": heads_popped,
             "The exponential of a logit": heads("exponential"),
             "the branch that tf.where does not take": heads("exponential in a branch"),
             "over no row is 0/0": heads("no count"),
@@ -946,6 +953,7 @@ PROOFS = {
             "18 rows in place of 9": step("metrics twice"),
             "take tf.shape(y)[0]": step("static"),
             "without x": step("no x"),
+            "the parts of a list go by place": step("list"),
             "the x of 9 rows": step("whole x"),
             "a frozen layer was trained": step("all variables"),
             "did not move": step("last variables"),

@@ -391,10 +391,10 @@ def two_heads(answer):
             }  # fmt: skip
         with tf.GradientTape() as tape:
             tape.watch(pred)
-            handed = dict(true), dict(pred)
-            value = _value_of(answer, *handed, weights)
+            handed = dict(true), dict(pred), dict(weights)
+            value = _value_of(answer, *handed)
         expect(value, right, on=holes, smells=smells)
-        for given, now in zip((true, pred), handed, strict=True):
+        for given, now in zip((true, pred, weights), handed, strict=True):
             same = all(np.array_equal(given[name], now.get(name, ()), equal_nan=True) for name in given)
             require(same, f"For {holes}: the caller's dict was changed. Put what you compute into names of your own.")
         if len(nothing) == 2 and not tf.is_tensor(value):
@@ -459,7 +459,7 @@ def capstone(answer):
     """Judge two steps of SGD by the weights they leave, what the model was shown, and what the steps report."""
     rng = np.random.default_rng()
     for n, fewer, accum_steps, clips in ((9, 6, 3, False), (9, 6, 3, True), (13, 5, 5, False), (4, 3, 1, True)):
-        x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("a", "b")}
+        x = {name: rng.normal(size=(n, 2)).astype("float32") for name in ("b", "a")}  # not in the model's order
         y = (-0.4 * np.arange(n)[:, None] + rng.normal(size=(n, 1))).astype("float32")
         y[0] += 8  # a loss of its own for the first micro-batch, which may be the smaller one
         model = _built(answer, accum_steps, x, y, clips)
@@ -611,7 +611,11 @@ def _judge_step(model, x, y, start, where, first):
     }, on=where)  # fmt: skip
     total = np.concatenate(shown) if shown else rows[:0]
     left_out = total.shape != rows.shape and len(total) < n and np.allclose(total, rows[: len(total)])
-    refuse({f"only the first {len(total)} rows were used: a remainder was left out.": left_out}, on=where)
+    by_place = total.shape == rows.shape and np.allclose(total, rows[:, [2, 3, 0, 1]])
+    refuse({
+        f"only the first {len(total)} rows were used: a remainder was left out.": left_out,
+        "the model took b for a, and a for b: hand it a dict, since the parts of a list go by place.": by_place,
+    }, on=where)  # fmt: skip
     expect(moved, wants, on=f"the step of SGD, {where}", smells=smells, tolerance=1e-3)
     same = total.shape == rows.shape and np.allclose(total, rows)
     refuse({
