@@ -72,6 +72,12 @@ def convolve_ink_alone(picture, kernel, bias):
     return np.where(ink[..., np.newaxis], convolve_by_loops(picture, kernel, bias), np.float32(0))
 
 
+def convolve_channels_first(picture, kernel, bias):
+    """Take the windows as they come, (h - 2, w - 2, c, 3, 3), and the weights in their own order."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (3, 3), (0, 1))
+    return windows.reshape(*windows.shape[:2], -1) @ kernel.reshape(-1, len(bias)) + bias
+
+
 def _layers(*layers):
     return tf.keras.Sequential([tf.keras.layers.Rescaling(1 / 255), *layers])
 
@@ -770,6 +776,8 @@ PROOFS = {
             "where a list came: float32": lambda x, k, b: np.asarray(convolve_by_tensorflow(x, k, b)).tolist(),
             "the step is 1": lambda x, k, b: tf.nn.conv2d(x[np.newaxis], k, strides=2, padding="VALID")[0] + b,
             "and a kernel (3, 3": convolve_by_a_kept_layer(),
+            "as sliding_window_view puts them": convolve_channels_first,
+            "kernel (3, 3, 3, 2)": lambda x, k, b: convolve_by_loops(x[..., : len(b)], k[:, :, : len(b)], b),
             "kernel (3, 3, 17, 65)": lambda x, k, b: convolve_by_loops(x[..., :3], k[:, :, :3], b),
             "a picture (6": lambda x, k, b: convolve_by_loops(x[:28, :28], k, b),
             "entry [0, 0, 0] is": convolve_ink_alone,

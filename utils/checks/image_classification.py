@@ -19,7 +19,8 @@ def convolve(answer):
     """Judge pictures of several shapes, channels and filters against the sum over patches."""
     _require_a_batch_axis(answer)
     rng = np.random.default_rng()
-    cases = (7, 5, 1, 1, 1), (6, 8, 3, 4, 1), (6, 8, 3, 4, 255), (3, 4, 2, 2, 1), (rng.integers(66, 70), 7, 17, 65, 1)
+    cases = [(7, 5, 1, 1, 1), (6, 8, 3, 4, 1), (6, 8, 3, 4, 255), (3, 4, 2, 2, 1), (28, 28, 3, 2, 1)]
+    cases.append((rng.integers(66, 70), 7, 17, 65, 1))
     for height, width, channels, filters, brightest in cases:  # two alike: a result must not be kept for a shape
         picture, kernel, bias = (
             rng.uniform(-1, 1, shape).astype("float32")
@@ -32,11 +33,14 @@ def convolve(answer):
         flipped, transposed = _correlate(picture, kernel[::-1, ::-1]), _correlate(picture, kernel.transpose(1, 0, 2, 3))
         padded = _correlate(np.pad(picture, ((1, 1), (1, 1), (0, 0))), kernel)
         short = np.pad(want[:-1, :-1], ((0, 1), (0, 1), (0, 0)))
+        shuffled = np.moveaxis(kernel.reshape(channels, 3, 3, filters), 0, 2)
         smells = {
             "The bias is missing.": right,
             "The kernel is flipped, as in a mathematician's convolution; here it lies on the patch as it is.":
                 flipped + bias,
             "Rows and columns of the kernel are swapped.": transposed + bias,
+            "The channels of a patch stand first, as sliding_window_view puts them, and those of the kernel last: the "
+            "weights meet other pixels.": _correlate(picture, shuffled) + bias,
             "The channels were averaged; they are summed.": right / channels + bias,
             "The patch was averaged; its products are summed.": right / (9 * channels) + bias,
             "The picture was padded with zeros: without padding two rows and two columns are lost.": padded + bias,
