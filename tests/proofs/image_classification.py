@@ -207,6 +207,16 @@ def pipeline_with(change):
     return lambda x_train, y_train: pipeline()(x_train, y_train).map(lambda x, y: (change(x), y))
 
 
+def pipeline_of_lost_pixels(share):
+    """Set a share of the pixels to 0, and move none."""
+
+    def lose(x):
+        return tf.where(tf.random.uniform(tf.shape(x)) < share, 0.0, x)
+
+    batches = pipeline(move=lambda: _layers())
+    return lambda x_train, y_train: batches(x_train, y_train).map(lambda x, y: (lose(x), y))
+
+
 def pipeline_of_vectors(x_train, y_train):
     return pipeline()(x_train, y_train).map(lambda x, y: (x, tf.one_hot(y, 10)))
 
@@ -842,6 +852,8 @@ PROOFS = {
             ),
             "; from 0 to 1 is asked for": pipeline_with(lambda x: 2 * x - 1),
             "1.3; from 0 to 1": pipeline_with(lambda x: 1.3 * x),
+            "Ink was taken away, and none came": pipeline_of_lost_pixels(0.1),
+            "pixels were changed, not moved": pipeline_of_lost_pixels(0.02),
             "are zoomed": pipeline(move=lambda: _layers(tf.keras.layers.RandomZoom(0.2))),
             "Only": pipeline_moved_in_part(1),
             "of the pictures were moved; each should be": pipeline_moved_in_part(32),
