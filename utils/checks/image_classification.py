@@ -358,7 +358,7 @@ def allowed_augmentations(answer):
     lax = those(lambda parts: min(parts) >= 0.79)
     _ask(answer, augmentations, x, y, (0.79,), lax, rounded, "the same, least=0.79")
     short = {"as it is": np.array, "blur": _exchange(next_row, share={9: 1})}
-    few = (y != 0) & ((y != 9) | (np.arange(len(y)) == np.argmax(y == 9)))  # no 0, and one 9
+    few = np.append(np.flatnonzero((y != 0) & (y != 9)), np.argmax(y == 9))  # no 0, and one 9, in the last row
     absent = {
         "A digit that does not occur in y cannot fail: its share is 0/0.": set(),
         "The 9 was left out: it occurs once there, and counts.": set(short),
@@ -370,15 +370,21 @@ def allowed_augmentations(answer):
     }  # fmt: skip
     disputed = np.where((y == 4) & (x[:, -1, -1, 0] < 0.5), 5, y).astype("uint8")
     _ask(answer, short, x, disputed, (), set(), misread, "a judge that errs on many a 5")
-    zeros = _rows_of_light(y[y == 0][:50], rng)
-    most = {"most": _exchange(next_row, share={0: 0.72})}  # 14 of 50 stay right
-    product = {"Of 50 pictures 14 stay right, which is 0.28, and 0.28 * 50 is more than 14: compare shares.": set()}
-    _ask(answer, most, zeros, y[y == 0][:50], (0.28,), set(most), product, "50 pictures of a 0, least=0.28")
+    zeros, some = np.zeros(100, "uint8"), {"some": _exchange(next_row, share={0: 0.93})}  # 7 of 100 stay right
+    computed = {
+        "Of 100 pictures 7 stay right, which is 0.07; in float64, 0.07 * 100 is more than 7, and 1 - 0.93 less than "
+        "0.07: compare the share of right ones.": set(),
+    }  # fmt: skip
+    on = "100 pictures of a 0, least=0.07"
+    _ask(answer, some, _rows_of_light(zeros, rng), zeros, (0.07,), set(some), computed, on)
 
 
 def _lit_row(pictures) -> np.ndarray:
-    """Return for each picture the row, of the first ten, that is lit: the digit that the judge sees."""
-    return np.argmax(np.max(pictures, axis=(2, 3))[:, :10], axis=1)
+    """Return for each picture the row, of the first ten, that is lit: the digit that the judge sees.
+
+    It is lit by 0.75 and nothing else: a judge need not know pictures that were divided by 255, or rounded.
+    """
+    return np.argmax(np.max(pictures, axis=(2, 3))[:, :10] == 0.75, axis=1)
 
 
 def _exchange(rows: np.ndarray, share: dict | None = None):
@@ -397,7 +403,7 @@ def _exchange(rows: np.ndarray, share: dict | None = None):
 def _rows_of_light(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return pictures (n, 28, 28, 1): the row of a lit pixel is the digit, the last pixel its rank among its kind."""
     x = np.zeros((len(y), 28, 28, 1), "float32")
-    x[np.arange(len(y)), y, rng.integers(3, 25, len(y))] = 1.0
+    x[np.arange(len(y)), y, rng.integers(3, 25, len(y))] = 0.75
     for digit in np.unique(y):
         here = np.flatnonzero(y == digit)
         x[here, -1, -1, 0] = (np.arange(len(here)) + 0.5) / len(here)
