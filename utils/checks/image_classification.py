@@ -561,6 +561,7 @@ def pixel_saliency(answer):
     rng = np.random.default_rng()
     cases = (
         (40, "float32", 0.2, 1, "uint8"),  # labels as MNIST has them
+        (40, "float32", 0.2, 1, "uint8"),  # twice: a result, or the labels, must not be kept for a shape
         (11, "float32", 30.0, 3, "int32"),
         (1, "uint8", 0.001, 1, "int64"),
     )
