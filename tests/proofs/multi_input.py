@@ -802,6 +802,7 @@ PROOFS = {
             "get the same answer: keep the words apart": model_with(one_hot_of_a_hundred),
             "they should be": model_with(one_hot_word, names=("place", "profile", "word")),
             "it should be (32, 1)": model_with(one_hot_word, outputs=2),
+            "a dict perhaps": model_with(one_hot_word, after=lambda output: {"price": output}),
             "region never moves": model_with(one_hot_word, leave_out=("region",)),
             "Return it untrained": trained_third_input,
             "a softmax over one unit": model_with(one_hot_word, after=tf.keras.ops.softmax),

@@ -243,6 +243,7 @@ def _judge_words(model, regions, rows, known):
                 f"The model fails on {kind}. StringLookup gives the words 1 to {known}, and 0 to all that "
                 f"it does not know: keep a place for words of both kinds, {known + 1} rows in an Embedding."
             ) from problem
+        require(shape != (), "The output is no tensor, but a dict perhaps: one tensor of shape (n, 1) is asked for.")
         require(shape == (32, 1), f"For 32 rows the output has shape {shape}; it should be (32, 1).")
         require(alone == (1, 1), f"For one row the output has shape {alone}; it should be (1, 1).")
 
