@@ -624,8 +624,8 @@ def step(fault=""):
                 return {"loss": loss} if fault == "loss returned" else None
             return self.get_metrics_result()
 
-    if fault == "of a graph":
-        Answer.train_step = tf.function(Answer.train_step)
+    if fault in ("of a graph", "by XLA"):
+        Answer.train_step = tf.function(Answer.train_step, jit_compile=fault == "by XLA")
     return Answer
 
 
@@ -904,7 +904,7 @@ PROOFS = {
         breaks=(heads_by_a_tensor_of_weights,),
     ),
     "capstone": Proof(
-        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph")],
+        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph"), step("by XLA")],
         wrong={
             "no weight moved": step("not applied"),
             "every row must be shown once": step("every k-th"),

@@ -292,10 +292,10 @@ def compiled(function: Callable, **options) -> Callable:
 
 
 @contextlib.contextmanager
-def functions_compiled():
-    """Compile functions inside, even where they are set to run eagerly."""
+def functions_compiled(compiled: bool = True):
+    """Compile functions inside, even where they are set to run eagerly; or run them eagerly, if not `compiled`."""
     eagerly = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(False)
+    tf.config.run_functions_eagerly(not compiled)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from utils.checks import errors
-from utils.checks.engine import NotYet, attempted, exercise, expect, refuse, require
+from utils.checks.engine import NotYet, attempted, exercise, expect, functions_compiled, refuse, require
 
 PENALTY, RATE, MOMENTUM = 0.5, 0.1, 0.5  # of the model and the optimizer that judge the capstone
 
@@ -476,7 +476,8 @@ def _judged_step(model, x, y, where, first=None):
     model.witness.seen = []
     start = _weights(model)
     try:
-        logs = model.train_step(({name: tf.constant(values) for name, values in x.items()}, tf.constant(y)))
+        with functions_compiled(False):  # else a tf.function is compiled for each size, and XLA compiles no witness
+            logs = model.train_step(({name: tf.constant(values) for name, values in x.items()}, tf.constant(y)))
     except ValueError as problem:
         require("not yet been built" not in str(problem), f"For {where}: a metric was not updated.")
         raise
@@ -496,7 +497,7 @@ class _Witness(tf.keras.layers.Layer):
 
     def call(self, x, training=False):
         if self.seen is not None and not tf.keras.backend.is_keras_tensor(x):
-            tf.py_function(self._note, [x, bool(training)], [])  # train_step may be a tf.function
+            tf.py_function(self._note, [x, bool(training)], [])  # a step may have a graph, as of a Dataset.map
         return x
 
     def _note(self, x, training):
