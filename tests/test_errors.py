@@ -67,6 +67,10 @@ def endless():
     return endless()
 
 
+def of_any_size(f):
+    return tf.function(f, input_signature=[tf.TensorSpec((None, 3))])(tf.ones((2, 3)))
+
+
 def said_on_a_gpu(words):
     raise tf.errors.InvalidArgumentError(None, None, words)
 
@@ -100,6 +104,9 @@ CAUSED = [
     (lambda: restored(tf.Variable(0.0), tf.Variable(1)), "A checkpoint does not fit"),
     (lambda: TWO + None, "a gradient that nothing connects"),
     (lambda: None.numpy(), "a gradient that nothing connects"),
+    (lambda: of_any_size(lambda x: tf.reshape(x, x.shape)), "a size that is not known yet"),
+    (lambda: of_any_size(lambda x: tf.ones((x.shape[0],))), "a size that is not known yet"),
+    (lambda: of_any_size(lambda x: x / x.shape[0]), "a size that is not known yet"),
     (lambda: slope_of_a_slope(tf.nn.local_response_normalization, ONES), "no registered gradient"),
     (lambda: tf.keras.optimizers.SGD().apply_gradients([(None, TWO)]), "Every gradient is None"),
     (lambda: tf.ones(3) + tf.ones(2), "Two shapes"),
@@ -115,6 +122,7 @@ CAUSED = [
     (lambda: tf.sqrt(tf.constant(4)), "An integer tensor"),
     (lambda: tf.gather(tf.ones(3), 1.0), "A floating-point tensor"),
     (lambda: tf.one_hot(tf.constant(1.0, tf.float64), 3), "A floating-point tensor"),
+    (lambda: tf.one_hot(tf.constant(1, tf.uint16), 3), "integers of this dtype"),
     (lambda: tf.GradientTape().watch(np.ones(2)), "The tape follows"),
     (lambda: tf.GradientTape().watch(tf.keras.Variable(1.0)), "of a Keras variable take its .value"),
     (lambda: slope(tf.square, np.ones(2)), "A NumPy value"),

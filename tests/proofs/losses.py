@@ -75,6 +75,11 @@ def _of_five(loss, first):
     return lambda y, p, *rest: loss(y, p, *([first] if p.shape[0] == 5 else rest))
 
 
+def _of_known_rows(loss):
+    """Return `loss` for shapes that Python knows in full."""
+    return lambda y, p, *rest: loss(tf.reshape(y, y.shape), p, *rest)
+
+
 def huber_by_pieces(y_true, y_pred, delta=1.0):
     size = tf.abs(tf.subtract(y_true, y_pred))
     near = tf.minimum(size, delta)
@@ -184,6 +189,18 @@ def huber_twice_at_the_border(y_true, y_pred, delta=1.0):
     size = tf.abs(y_true - y_pred)
     far = tf.where(size >= delta, delta * (size - delta / 2), 0.0)
     return _mean_last(tf.where(size <= delta, 0.5 * size**2, 0.0) + far)
+
+
+def huber_of_two_slopes(y_true, y_pred, delta=1.0):
+    """Has the slope of both pieces at an error of exactly delta: each of the two has one at a tie."""
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(0.5 * tf.minimum(size, delta) ** 2 + delta * tf.maximum(size - delta, 0.0))
+
+
+def huber_of_no_slope(y_true, y_pred, delta=1.0):
+    """Has no slope at an error of exactly delta: at a tie that of a minimum is the first one's."""
+    size = tf.abs(y_true - y_pred)
+    return _mean_last(0.5 * tf.minimum(float(delta), size) ** 2 + delta * tf.nn.relu(size - delta))
 
 
 def huber_without_half_of_near(y_true, y_pred, delta=1.0):
@@ -493,6 +510,12 @@ def focal_by_logarithm(y_true, logits, gamma=2.0):
     return tf.exp(tf.math.log(tf.nn.softplus(-t)) - gamma * tf.nn.softplus(t))
 
 
+def focal_by_branches_alone(y_true, logits, gamma=2.0):
+    t = (2 * y_true - 1) * logits
+    cross = tf.where(t > 0, tf.math.log1p(tf.exp(-t)), tf.math.log1p(tf.exp(t)) - t)
+    return tf.exp(-gamma * tf.nn.softplus(t)) * cross
+
+
 def focal_cut_off(y_true, logits, gamma=2.0):
     return tf.where((2 * y_true - 1) * logits > 10, 0.0, focal_by_log_sigmoid(y_true, logits, gamma))
 
@@ -588,6 +611,8 @@ PROOFS = {
             "expected [": huber_of_mean_of_near,
             "left out by both pieces": huber_between,
             "counted by both pieces": huber_twice_at_the_border,
+            "both pieces pull": huber_of_two_slopes,
+            "neither piece pulls": huber_of_no_slope,
             "divided by delta": lambda y, p, delta: huber_by_pieces(y, p, delta) / delta,
             "minus the gradient": _by_hand(huber_by_pieces, lambda dy: -dy[:, None]),
             "negative error is not small": huber_of_signed_error,
@@ -619,7 +644,7 @@ PROOFS = {
             "y_pred of shape (2, 80)": _first_columns(huber_by_pieces),
         },
         raises=raising,
-        breaks=(huber_of_eager_labels,),
+        breaks=(huber_of_eager_labels, _of_known_rows(huber_by_pieces)),
     ),
     "pinball": Proof(
         right=[pinball_by_where, pinball_by_relu, pinball_by_abs, pinball_by_indicator],
@@ -655,6 +680,7 @@ PROOFS = {
             "y_pred of shape (2, 80)": _first_columns(pinball_by_relu),
         },
         raises=raising,
+        breaks=(_of_known_rows(pinball_by_relu),),
     ),
     "masked_mse": Proof(
         right=[
@@ -700,7 +726,7 @@ PROOFS = {
             "hid them from the tape": lambda y, p, mask: masked_by_where_twice(y, p, mask).numpy(),
         },
         raises=raising,
-        breaks=(masked_by_static_size,),
+        breaks=(masked_by_static_size, _of_known_rows(masked_by_where_twice)),
     ),
     "stable_bce": Proof(
         right=[
@@ -747,7 +773,7 @@ PROOFS = {
             ),
         },
         raises=raising,
-        breaks=(bce_row_by_row,),
+        breaks=(bce_row_by_row, _of_known_rows(bce_by_softplus)),
     ),
     "focal": Proof(
         right=[
@@ -798,7 +824,9 @@ PROOFS = {
             "keeps it from falling further": focal_with_a_floor(1e-6),
             "right already, logits [-30]": focal_with_a_floor(1e-12),
             "should be an exponent": lambda y, z, gamma: gamma * _focal(y, z, 1.0),
+            "a branch that tf.where does not take": focal_by_branches_alone,
         },
         raises=raising,
+        breaks=(_of_known_rows(focal_by_log_sigmoid),),
     ),
 }

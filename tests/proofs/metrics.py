@@ -575,6 +575,12 @@ def f1_with_epsilons(found, called, real, **_):
     return 2 * precision * recall / (precision + recall + 1e-7)
 
 
+def f1_without_precision(found, called, real, **_):
+    """Is the recall where there is no false alarm."""
+    all_right = found == called
+    return tf.math.divide_no_nan(tf.where(all_right, found, 2 * found), tf.where(all_right, real, called + real))
+
+
 class F1Nan(F1BySums):
     def answer(self, found, called, real, right, all):
         return 2 * found / (called + real)
@@ -602,7 +608,7 @@ class CountsByOneHot(Metric):
         self.table = self.add_weight(name="table", shape=(num_classes, num_classes), initializer="zeros")
 
     def of_batch(self, y_true, y_pred, w):
-        true = tf.one_hot(y_true, self.n)
+        true = tf.one_hot(tf.cast(y_true, tf.int64), self.n)
         true = true if w is None else true * w[:, None]
         return tf.matmul(true, tf.one_hot(tf.argmax(y_pred, axis=1), self.n), transpose_a=True)
 
@@ -632,6 +638,14 @@ class CountsOfIntegers(CountsByOneHot):
         cell = y_true * self.n + tf.argmax(y_pred, axis=1, output_type=tf.int32)
         w = tf.ones(tf.shape(cell)) if w is None else w
         return tf.reshape(tf.math.unsorted_segment_sum(w, cell, self.n**2), (self.n, self.n))
+
+
+class CountsOfSomeIntegers(CountsByOneHot):
+    """tf.one_hot takes int8, int32, int64 and uint8, and no others."""
+
+    def of_batch(self, y_true, y_pred, w):
+        w = tf.ones(tf.shape(y_true)) if w is None else w
+        return tf.einsum("n,nt,np->tp", w, tf.one_hot(y_true, self.n), tf.one_hot(tf.argmax(y_pred, axis=1), self.n))
 
 
 class CountsOfTen(CountsPairByPair):
@@ -710,7 +724,7 @@ class CountsTwice(CountsByOneHot):
     """Counts each of two equal scores."""
 
     def of_batch(self, y_true, y_pred, w):
-        true = tf.one_hot(y_true, self.n) * (1.0 if w is None else w[:, None])
+        true = tf.one_hot(tf.cast(y_true, tf.int64), self.n) * (1.0 if w is None else w[:, None])
         says = tf.cast(y_pred == tf.reduce_max(y_pred, axis=1, keepdims=True), tf.float32)
         return tf.matmul(true, says, transpose_a=True)
 
@@ -775,6 +789,14 @@ class CalibrationByTwo(Calibration):
 
     def confidence_of(self, y_true, y_pred):
         return tf.math.top_k(y_pred, 2).values[:, 0]
+
+
+class CalibrationOfSomeIntegers(Calibration):
+    """tf.one_hot takes int8, int32, int64 and uint8, and no others."""
+
+    def parts(self, y_true, y_pred, w):
+        classes = tf.shape(y_pred)[1]
+        return super().parts(tf.argmax(tf.one_hot(y_true, classes), axis=1), y_pred, w)
 
 
 class CalibrationUnweighted(Calibration):
@@ -1343,6 +1365,7 @@ PROOFS = {
             "For y_true of dtype": F1AboveABit,
             "weights [3e-07, 6e-07, 1e-06]: expected 0.5, got 0.4286. A small sum": f1_with(f1_with_epsilons),
             "There is no number yet": in_numbers(F1BySums),
+            "weights [30, 60, 100]": f1_with(f1_without_precision),
         },
         raises=Raising,
         breaks=(F1ByIntegers,),
@@ -1381,7 +1404,7 @@ PROOFS = {
             "There is no number yet": in_numbers(CountsByOneHot),
         },
         raises=Raising,
-        breaks=(CountsOfTheLastSize, CountsOfIntegers, CountsOfTen),
+        breaks=(CountsOfTheLastSize, CountsOfIntegers, CountsOfSomeIntegers, CountsOfTen),
     ),
     "calibration_error": Proof(
         right=[Calibration, CalibrationByHistogram, CalibrationByScatter, CalibrationByOps, recorded(Calibration)],
@@ -1442,7 +1465,7 @@ PROOFS = {
             "0/0": calibration_with(lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.reduce_sum(n)),
         },
         raises=Raising,
-        breaks=(CalibrationByTwo,),
+        breaks=(CalibrationByTwo, CalibrationOfSomeIntegers),
     ),
     "r_squared": Proof(
         right=[R2, R2Shifted, R2FromFirst, R2ByRange, recorded(R2)],

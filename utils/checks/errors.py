@@ -33,7 +33,7 @@ CAUSES = {
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
     r"to restore variable|does not equal original dtype":
         "A checkpoint does not fit: make the model, and build the optimizer, as they were when it was saved.",
-    r"NoneType":
+    r"NoneType|None values|elements of \(None|partially known TensorShape":
         "Something is None: a gradient that nothing connects to its source, perhaps, or in a tf.function a size that "
         "is not known yet: tf.shape and tf.size know it.",
     r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
@@ -43,6 +43,7 @@ CAUSES = {
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
     r"attr 'T\w*' of (float|double).*: u?int":
         "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
+    r"attr 'T\w*' of u?int": "The operation does not take integers of this dtype: cast them with tf.cast.",
     r"Passed in object":
         "The tape follows tensors and tf.Variables: make one with tf.constant; of a Keras variable take its .value.",
     r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",

@@ -10,6 +10,7 @@ from utils.checks.values import as_array
 
 # Of the entries of a loss, in turn: none is 1 or a usual factor, and powers of 2 bring no rounding of their own.
 WEIGHTS = np.float32([32, -8, 16])
+OPEN_ROWS = "inside a tf.function for any number of rows, as `fit` makes it"
 
 
 @exercise(
@@ -70,6 +71,12 @@ def huber(answer):
         "An error of exactly delta is counted by both pieces: it belongs to the near one.": np.full(5, 4),
     }
     expect(answer(tf.constant(border), tf.constant(zeros), 2.0), np.full(5, 2.0), on=on, smells=smells)
+    smells = {
+        "At an error of exactly delta both pieces pull: tf.maximum and tf.minimum have a slope at a tie.": -2 * border,
+        "At an error of exactly delta neither piece pulls.": 0 * border,
+    }
+    got = _gradient(lambda p: answer(tf.constant(border), p, 2.0), zeros)
+    _expect_slopes(got, -border, (5,), f"the gradient on {on}", smells)
     huge, on = np.resize(np.float32([1e25, -1e25, 0.5]), (5, 1)), "errors of 1e25, -1e25 and 0.5, delta=2"
     got = answer(tf.constant(huge), tf.constant(zeros), 2.0)
     array = as_array(got)
@@ -202,7 +209,9 @@ def masked_mse(answer):
         y_true = ((1 + rising) * random_array(*shape)).astype("float32")  # so that no part has the mean of all
         given = tf.constant(y_true), tf.zeros(shape), tf.constant(mask)
         on = f"a mask of shape {shape} that is True at {mask.sum()} elements"
-        expect(answer(*given), (y_true[mask] ** 2).mean(), on=on)
+        want = (y_true[mask] ** 2).mean()
+        expect(answer(*given), want, on=on)
+    expect(_with_open_rows(answer, given), want, on=f"{on}, {OPEN_ROWS}")
     _expect_nothing(answer, 1.0, "0/0 is nan: a batch without real elements has a loss of 0.")
     _expect_nothing(answer, 3e38, "What stands at the padding overflowed, and inf times 0 is nan.")
 
@@ -277,10 +286,11 @@ def _expect_small_losses(answer: Callable, more: str = "") -> None:
     """Expect the cross-entropy of labels that the logits predict, more exactly than that of others, and of many."""
     certain = np.float32([11, 10, -10, 12.25, -12.25, 1e4, -1e4])
     for logits, named in (certain, certain.tolist()), (_fresh((40, 30), 6), "of shape (40, 30)"):
-        got = answer(tf.constant(np.float32(logits > 0)), tf.constant(logits))
+        given = tf.constant(np.float32(logits > 0)), tf.constant(logits)
         want = np.logaddexp(0, -np.abs(np.float64(logits)))
         on = f"logits {named} and the labels that they predict{more}"
-        expect(got, want, on=on, tolerance=3.5e-6)  # softplus(z) - z is off by 2e-6 in float32
+        expect(answer(*given), want, on=on, tolerance=3.5e-6)  # softplus(z) - z is off by 2e-6 in float32
+    expect(_with_open_rows(answer, given), want, on=f"{on}, {OPEN_ROWS}")
 
 
 def _refuse_kink(slopes: np.ndarray, want: np.ndarray, logits: np.ndarray, on: str) -> None:
@@ -376,7 +386,10 @@ def focal(answer):
         expect(got, want, on=on, tolerance=1e-6)
         slopes = _gradient(lambda s, g=gamma: answer(tf.constant(y_true), s, g), extreme)
         broken = slopes is not None and not np.all(np.isfinite(slopes))
-        cause = "For the tape the slope at 0 is inf or nan: of a logarithm, and of a power whose exponent is below 1."
+        cause = (
+            "On the way back a slope is inf or nan: at 0 that of a logarithm, and of a power whose exponent is below "
+            "1, or far out that of a branch that tf.where does not take."
+        )
         refuse({f"the values are right and the gradient is {slopes}. {cause}": broken}, on=on)
         full = np.where(t < 0, 1 - 2 * y_true, 0.0)
         _expect_slopes(slopes, full, t.shape, f"the gradient for {on}")
@@ -440,9 +453,10 @@ def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, 
 def _expect_all_counted(answer: Callable, loss: Callable) -> None:
     """Expect one value for each example of many, and of long ones, which are averaged to their end."""
     for shape in ((300, 1), (2, 80)):
-        error = random_array(*shape).astype("float32")
-        got = answer(tf.constant(error), tf.zeros(shape))
-        expect(got, loss(error).mean(-1), on=f"y_true and y_pred of shape {shape}")
+        error, on = random_array(*shape).astype("float32"), f"y_true and y_pred of shape {shape}"
+        given, want = (tf.constant(error), tf.zeros(shape)), loss(error).mean(-1)
+        expect(answer(*given), want, on=on)
+    expect(_with_open_rows(answer, given), want, on=f"{on}, {OPEN_ROWS}")
 
 
 def _weights(shape: tuple, axes: int) -> np.ndarray:
@@ -510,6 +524,12 @@ def _expect_in_a_graph(f: Callable, given: tuple, want: np.ndarray, slopes: np.n
     refuse({"there is none inside a tf.function.": gradient is None}, on=f"the gradient on {on}")
     gradient = tf.convert_to_tensor(gradient).numpy() / _weights(shape, slopes.ndim)
     expect(gradient, slopes, on=f"the gradient on {on}, inside a tf.function", smells=_deaf(slopes, shape))
+
+
+def _with_open_rows(answer: Callable, given: tuple) -> tf.Tensor:
+    """Return the answer to `given` from a graph that was recorded for any number of rows, as `fit` records it."""
+    open_rows = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in given]
+    return compiled(lambda *given: answer(*given), input_signature=open_rows)(*given)
 
 
 def _first(where: np.ndarray) -> int | None:

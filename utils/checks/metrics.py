@@ -260,7 +260,8 @@ def calibration_error(answer):
     p = np.float32([[0.85, 0.15]])
     on = "confidence 0.85 twice, right in the first batch and wrong in the second"
     expect(_run(answer(), [[np.int32([0]), p], [np.int32([1]), p]]), 0.35, on=on, smells={BATCH_BY_BATCH: 0.5})
-    expect(_run(answer(), [[np.int32([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
+    # Some operations take int8 and uint8, and no uint16.
+    expect(_run(answer(), [[np.uint16([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
     y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
     border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
     on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
@@ -391,9 +392,9 @@ def confusion_counts(answer):
         _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
     two = [np.int32([0, 0]), np.float32([[1], [1]])]
     expect(_run(answer(1), [two, two]), [[4.0]], on="two batches of two examples, of one class alone")
-    three, _five = answer(3), answer(5)
+    three, _five = answer(3), answer(5)  # in uint16, which some operations on int8 and uint8 do not take
     on = "two examples of three classes, after another metric was made for five"
-    expect(_run(three, [[np.int32([0, 2]), np.eye(3, dtype="float32")[:2]]]), [[1, 0, 0], [0, 0, 0], [0, 1, 0]], on=on)
+    expect(_run(three, [[np.uint16([0, 2]), np.eye(3, dtype="float32")[:2]]]), [[1, 0, 0], [0, 0, 0], [0, 1, 0]], on=on)
     tied = as_array(_run(answer(2), [[np.int32([0]), np.float32([[1, 1]])]]))
     refuse({f"One example with two equal scores was counted {np.sum(tied):g} times.": np.sum(tied) != 1})
     metric = answer(2)
@@ -664,13 +665,13 @@ def _judge_on_batches(make: Callable, batches: list, want, *, on: str, smells: d
 
 
 def _judge_weights(answer, batch: list, want: float, *, on: str, cut: float) -> None:
-    """Judge a metric on weights that add up to a millionth, and on large ones: only their ratios count.
+    """Judge a metric on ordinary weights, on some that add up to a millionth, and on large ones: their ratios count.
 
-    The metric was right for ordinary weights: what it loses on small ones, it loses in the denominator. `cut` is what
-    comes of equal weights.
+    What is right for ordinary weights and lost on small ones is lost in the denominator. `cut` is what comes of equal
+    weights.
     """
     y, p, w = batch
-    for scale in (1e-6, 1e5):
+    for scale in (100, 1e-6, 1e5):
         weights = (w * scale).astype("float32")
         said = ", ".join(f"{weight:g}" for weight in weights)
         got = _run(answer(), [[y, p, weights]])
