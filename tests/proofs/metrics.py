@@ -44,6 +44,18 @@ def forgetting(metric, *names):
     return type(f"{metric.__name__}Forgets", (metric,), {"reset_state": reset_state})
 
 
+def renewing(metric):
+    """Return a metric that makes new variables in each reset: right when run eagerly."""
+
+    def reset_state(self):
+        self.sums = {
+            key: self.add_weight(name=key, shape=value.shape, initializer="zeros", dtype=value.dtype)
+            for key, value in self.sums.items()
+        }
+
+    return type(f"{metric.__name__}Renewed", (metric,), {"reset_state": reset_state})
+
+
 def in_numbers(metric):
     """Return a metric whose result is a Python number, or NumPy's: right when run eagerly."""
     return type(f"{metric.__name__}InNumbers", (metric,), {"result": lambda self: metric.result(self).numpy()})
@@ -154,6 +166,14 @@ class MeanByOps(MeanBySums):
 
     def result(self):
         return tf.math.divide_no_nan(self.sums["total"], self.sums["count"])
+
+
+class MeanReturned(MeanBySums):
+    """Returns itself from an update: `fit` drops what comes."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        return self
 
 
 class MeanRunning(Sums):
@@ -1254,7 +1274,7 @@ class Raising(Metric):
 
 PROOFS = {
     "mean_prediction": Proof(
-        right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning, recorded(MeanBySums)],
+        right=[MeanByKeras, MeanBySums, MeanByOps, MeanRunning, MeanReturned, recorded(MeanBySums)],
         wrong={
             "sum of the weighted predictions": type(
                 "MeanOfNone", (MeanBySums,), {"result": lambda self: tf.convert_to_tensor(self.sums["total"])}
@@ -1294,6 +1314,7 @@ PROOFS = {
             "wrong in tf.function": MeanInPython,
             "must bring back all of the state": forgetting(MeanBySums, "count"),
             "There is no number yet for float()": MeanFloat,
+            "keeps the old ones": renewing(MeanBySums),
             "expected": MeanNothing,
         },
         raises=Raising,
@@ -1365,6 +1386,7 @@ PROOFS = {
             "For y_true of dtype": F1AboveABit,
             "weights [3e-07, 6e-07, 1e-06]: expected 0.5, got 0.4286. A small sum": f1_with(f1_with_epsilons),
             "There is no number yet": in_numbers(F1BySums),
+            "keeps the old ones": renewing(F1BySums),
             "weights [30, 60, 100]": f1_with(f1_without_precision),
         },
         raises=Raising,
@@ -1402,6 +1424,11 @@ PROOFS = {
             "got [[1., 0.], [0., 3.]]": reweighed(CountsByOneHot, at_most_3),
             "should be (1, 1)": counts_with(result=lambda self: tf.squeeze(tf.convert_to_tensor(self.table))),
             "There is no number yet": in_numbers(CountsByOneHot),
+            "keeps the old ones": counts_with(
+                reset_state=lambda self: setattr(
+                    self, "table", self.add_weight(name="table", shape=(self.n, self.n), initializer="zeros")
+                )
+            ),
         },
         raises=Raising,
         breaks=(CountsOfTheLastSize, CountsOfIntegers, CountsOfSomeIntegers, CountsOfTen),
@@ -1458,6 +1485,7 @@ PROOFS = {
             "divided by the number of examples": CalibrationByNumber,
             "must bring back all of the state": forgetting(CalibrationByScatter, "weight"),
             "There is no number yet": in_numbers(Calibration),
+            "keeps the old ones": renewing(Calibration),
             "A small sum of weights": calibration_with(
                 lambda c, r, n: tf.reduce_sum(tf.abs(r - c)) / tf.maximum(tf.reduce_sum(n), 1.0)
             ),
@@ -1516,6 +1544,7 @@ PROOFS = {
             "small spread was taken for none": R2FromLargeSpread,
             "passes for no spread": R2OfAWideShare,
             "must bring back all of the state": forgetting(R2, "n"),
+            "keeps the old ones": renewing(R2),
             "compute it anew each time": keeping_its_result(R2),
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,

@@ -29,6 +29,7 @@ RESET = (
     "must reset all of it."
 )
 HALF_RESET = "A used metric differs from a new one: reset_state must bring back all of the state, not a part of it."
+RENEWED = "reset_state made new variables, and a compiled step keeps the old ones: assign 0 to those of __init__."
 READ = "The result stayed as it was when it was read: what comes after must change it, so compute it anew each time."
 UNWEIGHTED = "The weights are ignored."
 ZERO_WEIGHT = "A weight of 0 was taken for 1: such an example counts as if it were absent."
@@ -685,16 +686,21 @@ def _judge_compiled(make: Callable, batches: list, want) -> None:
     """Judge a metric that runs in a tf.function, traced once: often traced, it would warn."""
     metric, on = make(), f"{len(batches)} batches, update_state and result in a tf.function"
     any_size = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in batches[0]]
+
+    def step(*batch):
+        metric.update_state(*batch)  # `fit` drops what it returns, too
+
     with _told_as_compiled(on):
-        _run(metric, batches, partial(compiled, input_signature=any_size))
+        _run(metric, batches, lambda _: compiled(step, input_signature=any_size))
         got = np.asarray(tf.convert_to_tensor(compiled(metric.result)()))
     expect(got, want, on=on, smells={TRACED: got})
 
 
 def _judge_in_evaluate(make: Callable, batches: list, want, unweighted=None) -> None:
-    """Judge a metric in `model.evaluate`, twice: the model hands its input on, and the second time needs a reset.
+    """Judge a metric in `model.evaluate`: the model hands its input on, and all but the first time need a reset.
 
-    The second time there are no weights; `unweighted` is what is right then, `want` where it is left out.
+    Weights come the first time alone; `unweighted` is what is right without them, `want` where it is left out. The
+    third time runs the graph of the second, and with it the variables of then.
     """
     y, p, *w = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     p = p.reshape(len(p), -1)
@@ -703,7 +709,8 @@ def _judge_in_evaluate(make: Callable, batches: list, want, unweighted=None) -> 
     model = tf.keras.Sequential([tf.keras.layers.Input(p.shape[1:]), tf.keras.layers.Identity()])
     kind = "weighted_metrics" if w else "metrics"
     model.compile(loss=lambda y_true, y_pred: tf.reduce_mean(y_pred), **{kind: [make(name="asked")]})
-    for time in ("", ", a second time" if unweighted is None else ", a second time and without weights"):
+    without = " and without weights" if w else ""
+    for time in ("", f", a second time{without}", f", a third time{without}"):
         on = f"model.evaluate with the metric in {kind}{time}"
         given = w[0] if w and not time else None
         right = unweighted if time and unweighted is not None else want
@@ -711,7 +718,7 @@ def _judge_in_evaluate(make: Callable, batches: list, want, unweighted=None) -> 
             told = model.evaluate(p, y, sample_weight=given, batch_size=batch_size, verbose=0, return_dict=True)
         require("asked" in told, f"For {on}: {NAMELESS}")
         got = np.asarray(told["asked"])
-        expect(got, right, on=on)
+        expect(got, right, on=on, smells={RENEWED: np.zeros(np.shape(right))} if time else {})
 
 
 @contextlib.contextmanager
