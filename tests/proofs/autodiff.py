@@ -295,15 +295,19 @@ def wrong_one_by_component(least):
     return answer
 
 
-def wrong_one_with_step_of_size_x(functions, x):
-    """Take a step of 1e-5 |x|, which is none where x is 0: the component is then skipped."""
-    errors = []
-    for f in functions:
-        by_tape, steps = _slopes(f, x), 1e-5 * abs(x.numpy())
-        pairs = [(f(x + s), f(x - s)) for s in np.diag(steps)]
-        judged = np.array([float(a - b) for a, b in pairs]) / np.where(steps, 2 * steps, 1)
-        errors.append(abs(by_tape - judged).max() / max(abs(judged).max(), 1e-300))
-    return int(np.argmax(errors))
+def wrong_one_with_step_of_size_x(least):
+    """Return an answer whose step is 1e-5 |x|, and hardly more than none where x is 0."""
+
+    def answer(functions, x):
+        errors = []
+        for f in functions:
+            by_tape, steps = _slopes(f, x), 1e-5 * abs(x.numpy()) + least
+            pairs = [(f(x + s), f(x - s)) for s in np.diag(steps)]
+            judged = np.array([float(a - b) for a, b in pairs]) / np.where(steps, 2 * steps, 1)
+            errors.append(abs(by_tape - judged).max() / max(abs(judged).max(), 1e-300))
+        return int(np.argmax(errors))
+
+    return answer
 
 
 def wrong_one_by_diag(functions, x):
@@ -595,9 +599,11 @@ PROOFS = {
             ),
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
             "compare with the largest component": wrong_one_by_component(1e-300),
-            "A step of 0 finds no slope": wrong_one_with_step_of_size_x,
+            "A step of 0 finds no slope": wrong_one_with_step_of_size_x(0.0),
             "in a mean, a sum or a length of all": wrong_one_by_length_of_the_difference,
             "a slope of 0 is no measure": wrong_one_by_component(1e-8),
+            "is a root missing?": lambda functions, x: _errors(functions, x, lambda a, b: abs(a - b).max() / (b @ b)),
+            "Is the step too small where x is 0?": wrong_one_with_step_of_size_x(1e-12),
             "where an entry of x is 0": lambda functions, x: int(
                 np.argmax([np.abs(_slopes(f, x) - (b := _judge(f, x))).max() / abs(b.max()) for f in functions])
             ),

@@ -220,7 +220,8 @@ def find_wrong_gradient(answer):
     """Judge the search for the one wrong gradient among five: each kind of fault, of function and of point."""
     for case in PLANTED:
         for turn, where in enumerate(np.random.default_rng().permutation(case.places)[: case.times]):
-            functions = [_scaled(case.form(f), 1e5 if case.size < 1 else 1.0) for f in SMOOTH]
+            beside = 1.0 if case.size == 1 else 1e-7 / case.size  # 1e5 beside 1e-12, and the other way around
+            functions = [_scaled(case.form(f), beside) for f in SMOOTH]
             form = _same if case.spared else case.form
             functions[where] = _with_fault(_scaled(form(SMOOTH[where]), case.size), case.fault)
             x = case.at * random_array(case.d)
@@ -420,7 +421,7 @@ class Planted:
     fault: Callable
     advice: str  # to an answer that does not find it
     d: int = 4
-    size: float = 1.0  # of the function with the fault; where it is small, the others are large
+    size: float = 1.0  # of the function with the fault; where it is small, the others are large, and vice versa
     form: Callable = _same
     spared: bool = False  # whether the wrong one lacks that form: a method that it misleads then blames a right one
     at: float = 1.0  # the size of the entries of the point
@@ -458,6 +459,11 @@ PLANTED = (
     Planted(
         "a gradient that is 2 % too large, of a function 1e-12 in size", lambda g: 1.02 * g,
         "Compare relative to the size of the gradient: an absolute difference sees large functions only.", size=1e-12,
+    ),
+    Planted(
+        "a gradient that is 2 % too large, of a function 1e5 in size, beside others of 1e-12", lambda g: 1.02 * g,
+        "Divide by the size of the gradient, not by its square: is a root missing? By that, small functions stand out.",
+        size=1e5, times=1,
     ),
     Planted(
         "a gradient of which one component is 2 % too small, of 20 equal ones", _shorten_one,
@@ -498,6 +504,11 @@ PLANTED = (
     Planted(
         "a gradient that is wrong in one component, where x and the slope are 0", _raise_flat_one,
         "Leave no component out: neither where x is 0 nor where the slope is.", form=_flat_at_zero, first=(0,),
+    ),
+    Planted(
+        "a gradient that is 2 % too large, of functions with values near 10,000, where an entry of x is 0",
+        lambda g: 1.02 * g, "Is the step too small where x is 0? Let it grow with max(1, |x|).",
+        form=_on_a_plateau, spared=True, first=(0,), times=1,
     ),
     Planted(
         "a gradient that is twice the slope, where the only entry of x is 0", lambda g: 2 * g,
