@@ -65,6 +65,15 @@ def sgd_of_the_layers(model, loss_fn, x_batch, y_batch, learning_rate):
     return loss
 
 
+def sgd_by_the_mean_of_the_rows(model, loss_fn, *rest):
+    """Take the loss of each row for itself, and their mean for the loss of the batch."""
+
+    def mean_of_rows(y_true, y_pred):
+        return tf.reduce_mean([loss_fn(y_true[i : i + 1], y_pred[i : i + 1]) for i in range(len(y_true))])
+
+    return sgd_by()(model, mean_of_rows, *rest)
+
+
 def sgd_with_the_first_row_held(model, *rest):
     """Take the first row of a table for padding, which stays."""
     before = [variable.numpy() for variable in model.trainable_variables]
@@ -742,6 +751,7 @@ PROOFS = {
             ),
             "The learning rate": lambda *answer: sgd_by("no rate")(*answer),
             "3 of 5 trainable variables did not move": first_variables(2),
+            "with 6 rows and learning rate 0: expected": sgd_by_the_mean_of_the_rows,
             "with 6 rows and learning rate 1.": sgd_by("capped"),
             "the change of a weight in one step with 6 rows": sgd_by("clipped"),
             "1 of 5 trainable variables did not move": sgd_by("no scalars"),

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -65,12 +66,16 @@ def _judge_step(answer, make, model, twin, loss_fn, x_batch, y_batch, learning_r
     got = attempted(answer(model, loss_fn, x_batch, y_batch, learning_rate), asked="the loss")
     moved = [v.numpy() - old for v, old in zip(trained, before, strict=True)]
     still = sum(not np.any(move) for move in moved) if learning_rate else 0
+    by_sign = [-learning_rate * np.sign(gradient) for gradient in gradients]
     on = f"one step with {counted(len(x_batch), 'row')} and learning rate {learning_rate:.3g}"
     refuse({
         "the step changed which variables are trainable: leave that as it is.":
             len(model.trainable_variables) != len(trained),
         "no weight has moved: `variable - …` computes and moves nothing. Update in place, with assign_sub.":
             still == len(moved),
+        "every weight moved by the learning rate alone: that is the sign of the gradient, not the gradient. So is the "
+        "first step of Adam.":
+            learning_rate and all(map(partial(np.allclose, atol=1e-4), moved, by_sign)),
         f"{still} of {len(moved)} trainable variables did not move.": still,
         "a frozen layer moved. Which list holds only what may move?":
             not all(map(np.array_equal, frozen, _frozen(model))),
@@ -84,8 +89,6 @@ def _judge_step(answer, make, model, twin, loss_fn, x_batch, y_batch, learning_r
         smells = {
             "That is a step uphill: the gradient points to where the loss grows.": learning_rate * gradient,
             "The learning rate is not used.": -gradient,
-            "That is the sign of the gradient, not the gradient; so is the first step of Adam.":
-                -learning_rate * np.sign(gradient),
             "That is divided by the number of rows: loss_fn has averaged already.":
                 -learning_rate * gradient / len(x_batch),
         }  # fmt: skip
@@ -131,8 +134,8 @@ def _loss_that_is_not_even(y_true, y_pred) -> tf.Tensor:
 
 
 def _steep_squares(y_true, y_pred) -> tf.Tensor:
-    """Return squared errors whose gradients are in the thousands."""
-    return 1000 * tf.reduce_mean(tf.square(y_true - y_pred))
+    """Return squared errors whose gradients are in the thousands: a sum, no mean of the rows' losses."""
+    return 50 * tf.reduce_sum(tf.square(y_true - y_pred))
 
 
 def _loss_of_classes(y_true, y_pred) -> tf.Tensor:
