@@ -232,7 +232,7 @@ def _judge_traces(answer, slopes: Callable, over: Callable) -> None:
 
     compiled = attempted(answer(step), Callable, asked="a function")
     first = rate = w = None
-    for rows, cause in ((6, ""), (6, "repeated"), (6, "rate"), (6, "rate"), *((n, "rows") for n in (4, 1, 2, 1000))):
+    for rows, cause in ((6, ""), (6, "repeated"), (6, "rate"), (6, "rate"), *((n, "rows") for n in (5, 1, 2, 1001))):
         if cause != "repeated":  # the same w and rate, with another batch
             w, rate = float(random_numbers(1)[0]), round(float(random_numbers(1, 0.01, 0.5)[0]), 4)
         rate = {1: 2.5, 2: 0.0}.get(rows, rate)
