@@ -622,6 +622,31 @@ class LoggerInTheOptimizersPlace(tf.keras.Model):
         return {name: value for name, value in super().test_step(batch).items() if name != "gradient_norm"}
 
 
+class LoggerThatCounts(tf.keras.Model):
+    """Keeps the sum of the norms and their number in weights of the model, and sets them back with the metrics."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.sum, self.count = (self.add_weight(shape=(), initializer="zeros", trainable=False) for _ in range(2))
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self.sum.assign(0.0)
+        self.count.assign(0.0)
+
+    def train_step(self, batch):
+        x, y, weight = tf.keras.utils.unpack_x_y_sample_weight(batch)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, weight)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.sum.assign_add(tf.linalg.global_norm([tf.convert_to_tensor(g) for g in gradients]))
+        self.count.assign_add(1.0)
+        self.metrics[0].update_state(loss)
+        return {**self.compute_metrics(x, y, y_pred, weight), "gradient_norm": self.sum / self.count}
+
+
 class LoggerBesideTheStep(tf.keras.Model):
     """Takes the norm of a gradient of its own, and leaves the step to Keras: the model is called twice."""
 
@@ -866,7 +891,7 @@ PROOFS = {
         raises=raising,
     ),
     "norm_logger": Proof(
-        right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace, LoggerByMixin],
+        right=[logger_by(), LoggerOnSuper, LoggerInTheOptimizersPlace, LoggerByMixin, LoggerThatCounts],
         wrong={
             "the loss has to stay in it": logger_by("norm alone"),
             "a sum over the batches, not their mean": logger_by("summed"),

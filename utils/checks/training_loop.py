@@ -459,7 +459,7 @@ def norm_logger(answer):
         "an entry gradient_norm is expected.": "gradient_norm" not in history,
         "the loss has to stay in it.": "loss" not in history,
     }, on=f"three epochs, the history has {sorted(history)}")  # fmt: skip
-    moved = np.concatenate([w.ravel() for w in model.get_weights()])
+    moved = _weights_of_layers(model)
     require(np.any(moved != 0.5), "The weights have not moved: who applies the gradients?")
     unweighted = {"The sample weights were not used.": _by_tape(x, y, np.ones(40))[-1]}
     on = "three epochs of five batches, with sample_weight"
@@ -550,7 +550,7 @@ def _judge_in_other_surroundings(answer) -> None:
     for name, smells in at_first.items():
         on = f"{name} of the first epoch, of one batch, of {told}"
         expect(history[name][0], wanted[name][0], on=on, smells=smells, tolerance=1e-3)
-    reached, by_hand, by_dense = (np.concatenate([w.ravel() for w in m.get_weights()]) for m in (model, plain, dense))
+    reached, by_hand, by_dense = map(_weights_of_layers, (model, plain, dense))
     made_dense = "the gradient of the Embedding was made a dense tensor before it was applied. Apply it as it came."
     is_dense = np.allclose(reached, by_dense, atol=1e-3) and not np.allclose(reached, by_hand, atol=1e-3)
     refuse({made_dense: is_dense}, on=told)
@@ -571,6 +571,11 @@ def _judge_in_other_surroundings(answer) -> None:
     for name in ("loss", "gradient_norm", "mae", "mse", "val_loss", "val_mae"):
         on = f"{name} of three epochs of {told}"
         expect(history[name], wanted[name], on=on, smells=often.get(name), tolerance=2e-3)
+
+
+def _weights_of_layers(model) -> np.ndarray:
+    """Return the weights of a model's layers in a row, without what a model keeps count with."""
+    return np.concatenate([w.ravel() for layer in model.layers for w in layer.get_weights()])
 
 
 def _telling_rows_and_model(share) -> tuple:
