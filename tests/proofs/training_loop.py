@@ -340,6 +340,39 @@ def resume_writing_what_was_asked(*answer):
     return losses
 
 
+def resume_with_six_digits(*answer):
+    """Write six digits of each number."""
+    losses, file = resume_by_pickle(*answer), Path(answer[-2], "state.pickle")
+    done, values = pickle.loads(file.read_bytes())
+    shortened = [value if value.dtype.kind != "f" else np.round(value, 6) for value in values]
+    file.write_bytes(pickle.dumps((done, shortened)))
+    return losses
+
+
+def resume_saving_what_was_not_restored(model, optimizer, *rest):
+    """Save the values of the new model, too, when nothing is left to do."""
+    optimizer.build(model.trainable_variables)
+    values = [variable.numpy() for variable in [*model.variables, *optimizer.variables]]
+    losses, file = resume_by_pickle(model, optimizer, *rest), Path(rest[-2], "state.pickle")
+    if not len(losses):
+        file.write_bytes(pickle.dumps((pickle.loads(file.read_bytes())[0], values)))
+    return losses
+
+
+def resume_by_path_of_the_variable(model, *rest):
+    """Keep the model's variables by their paths, which are numbered on from model to model."""
+    file, list_of_paths = (Path(rest[-2], name) for name in ("state.pickle", "paths.pickle"))
+    paths = [variable.path for variable in model.variables]
+    if file.exists():
+        done, values = pickle.loads(file.read_bytes())
+        by_path = dict(zip(pickle.loads(list_of_paths.read_bytes()), values, strict=False))
+        own = [by_path.get(variable.path, variable.numpy()) for variable in model.variables]
+        file.write_bytes(pickle.dumps((done, own + values[len(own) :])))
+    losses = resume_by_pickle(model, *rest)
+    list_of_paths.write_bytes(pickle.dumps(paths))
+    return losses
+
+
 def resume_saving_weights_once(*answer):
     """Write the number of epochs at the end of each call, and the weights at that of the first one alone."""
     file = Path(answer[-2], "state.pickle")
@@ -842,6 +875,9 @@ PROOFS = {
             "Save after the last step": resume_with_the_last_values(),
             "use every row exactly once": resume_by("drawn rows"),
             "save the state at the end of each call": resume_saving_weights_once,
+            "save all digits": resume_with_six_digits,
+            "save a model that was not restored?": resume_saving_what_was_not_restored,
+            "not by their names": resume_by_path_of_the_variable,
             "came with the y of another": resume_with_x_shuffled_alone,
             "the dropout layer drew other numbers": resume_by("generators"),
             "the state of its generator": resume_by("as model"),

@@ -330,9 +330,11 @@ def exact_resume(answer):
         if len(resumed) != 4 or not np.allclose(resumed, whole.losses[:4], atol=1e-6):
             refuse(_what_did_not_come_back(half, rest, orders), on=on)
             expect(resumed, whole.losses[:4], on="2 epochs and 2, against 4 at once", tolerance=1e-6)
+        exact = all(map(np.array_equal, [half.last[0], *half.last[1]], [rest.first[0], *rest.first[1]]))
+        refuse({"what came back is not to the last digit what was reached: save all digits.": not exact}, on=on)
         third = _Run(answer, x, y, folder, start=1.0, epochs=11)
         last = _Run(answer, x, y, folder, start=1.0, epochs=12)
-        none = [_Run(answer, x, y, folder, start=1.0, epochs=epochs) for epochs in (12, 3, 12)]
+        *none, after = [_Run(answer, x, y, folder, start=1.0, epochs=epochs) for epochs in (12, 3, 12, 13)]
     refuse({
         f"it took {counted(len(third.rows), 'step')} instead of the 28 of 7 epochs. Count the epochs of all calls.":
             len(third.rows) != 28,
@@ -349,6 +351,9 @@ def exact_resume(answer):
     require(not any(run.rows or run.losses for run in none[:2]), done)
     lower = "Asked for 12, then 3, then 12 epochs in all, it trains again: a call for fewer epochs leaves the state."
     require(not none[2].rows, lower)
+    kept = after.first is not None and np.array_equal(last.last[0], after.first[0])
+    lost = "a call with nothing left to do must leave the state as it was. Does it save a model that was not restored?"
+    refuse({lost: not kept}, on="12 epochs, calls for no more than that, and one for 13")
 
 
 def _share_neighbors(order, other) -> bool:
@@ -368,7 +373,8 @@ def _what_did_not_come_back(half: "_Run", rest: "_Run", orders: list) -> dict:
     own = np.allclose(first_weights, -2.0)
     unbuilt, shared = len(first_slots) < len(slots), zip(slots, first_slots, strict=False)
     return {
-        "the model began with its own starting weights. Save after the last step, and restore before the first.":
+        "the model began with its own starting weights. Save after the last step, and restore before the first; by the "
+        "order of the variables, not by their names, which another model need not have.":
             other and own,
         "some weights of the model came back, others did not. Are they told apart? Two layers may have a kernel each.":
             other and np.any(np.isclose(weights, first_weights)),
