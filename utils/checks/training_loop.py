@@ -270,7 +270,7 @@ def _judge_traces(answer, slopes: Callable, over: Callable) -> None:
     "2.3", "Exact resume", why="A long run will be interrupted, and nobody notices a resume that is almost right."
 )
 def exact_resume(answer):
-    """Judge 12 epochs at once against 2, 2, 7 and 1, looking at what each training step starts from."""
+    """Judge 12 epochs at once against 2, 2, 7 and 1, and calls with nothing to do, by what each step starts from."""
     x, y = standard_line(100, seed=int(np.random.default_rng().integers(1000)))
     with tempfile.TemporaryDirectory() as parent:
         folder = f"{parent}/state"
@@ -322,7 +322,7 @@ def exact_resume(answer):
             f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. Is the number of the epoch part of"
         )
         refuse({
-            f"{redone} the state?": len(rest.rows) != 8,
+            f"{redone} the state, and raised before each save?": len(rest.rows) != 8,
             "it returned the losses of the earlier call, too: only those of this call are asked for.":
                 len(rest.losses) == 4 and np.allclose(rest.losses[:2], half.losses),
         }, on=on)  # fmt: skip
