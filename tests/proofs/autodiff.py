@@ -176,7 +176,7 @@ def rows_remembered():
 def _errors(functions, x, compare):
     """Return the index of the greatest error, or -1 where none stands out: rounding must not guess right by luck."""
     errors = [compare(_slopes(f, x), _judge(f, x)) for f in functions]
-    return int(np.argmax(errors)) if max(errors) > 1e-4 else -1
+    return int(np.argmax(errors)) if max(errors) > 1e-6 else -1
 
 
 def _judge(f, x, h=None):
