@@ -235,7 +235,7 @@ def _front(t: dict, x: Array, down: Array, length: Array, rng: np.random.Generat
 def _cloth(t: dict, x: Array, y: Array, rng: np.random.Generator) -> Array:
     """Return the gray of the cloth, 0 to 1: brightness, stripes, checks and a print on the chest."""
     m = len(x)
-    grey = _normal(rng, t["brightness"], 0.26, m).clip(0.10, 0.95)
+    gray = _normal(rng, t["brightness"], 0.26, m).clip(0.10, 0.95)
     check = _chance(rng, t["check"], m)
     across = np.maximum(check, _chance(rng, t["stripes"], m)) * _uniform(rng, 0.1, 0.5, m)
     along = np.maximum(check, _chance(rng, t["stripes"] * 0.4, m)) * _uniform(rng, 0.1, 0.5, m)
@@ -245,7 +245,7 @@ def _cloth(t: dict, x: Array, y: Array, rng: np.random.Generator) -> Array:
     logo = _inside(half_width - np.abs(x)) * _inside(half_height - np.abs(y - _uniform(rng, 8, 15, m)))
     motif = rng.standard_normal((m, 14, 14), np.float32).repeat(2, 1).repeat(2, 2)
     pattern += _chance(rng, t["print"], m) * logo * _uniform(rng, -0.7, 0.7, m) * (1 + 0.5 * motif)
-    return grey * (1 + pattern)
+    return gray * (1 + pattern)
 
 
 def _trousers(cuts: Array, rng: np.random.Generator) -> tuple[Array, Array]:
