@@ -1,6 +1,7 @@
 """A whole class, from release to report: strong, weak, absent and mischievous, and every cell of the CSV."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -432,6 +433,32 @@ def test_in_moodle_s_zip_a_student_without_a_notebook_is_listed(tmp_path):
         ("Anna_1", "no notebook"),
         ("Cleo_3", "no notebook"),
     ]
+
+
+def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):
+    for folder in ("anna", "bela/notebooks", "cleo"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "01.ipynb").write_bytes(b"{}")
+    scandir = os.scandir
+
+    def scan(place):  # root may read everything
+        if Path(place) in (tmp_path / "anna", tmp_path / "bela" / "notebooks"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    denied = "This folder cannot be read: Permission denied"
+    assert [(file.student, file.name, file.problem) for file in handed_in(tmp_path)] == [
+        ("anna", "anna", denied),
+        ("bela", "bela/notebooks", denied),
+        ("cleo", "cleo/01.ipynb", ""),
+    ]
+
+
+def test_a_file_s_name_gives_no_student_another_name(tmp_path):
+    name = "Anna_1_assignsubmission_file_Bela_2_assignsubmission_file_01.ipynb"
+    (tmp_path / "all.zip").write_bytes(zipped({name: b"{}"}))
+    assert [file.student for file in handed_in(tmp_path)] == ["Anna_1"]
 
 
 def test_what_is_left_of_an_earlier_run_may_be_damaged(tmp_path):

@@ -1,6 +1,7 @@
 """Finds the notebooks in a folder of students' work: in any nesting, in zips, in what Moodle packs, under any name."""
 
 import io
+import os
 import re
 import unicodedata
 import zipfile
@@ -12,7 +13,8 @@ SKIPPED = (".ipynb_checkpoints", "__MACOSX", "_report")
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # browsers add to what they do not know
 ENDING = re.compile(r"(\.ipynb(\.txt|\.json)?|\.zip)$", re.IGNORECASE)
 # Moodle's download: a folder for each student, or one in which files begin so: Name_12345_assignsubmission_file_...
-MOODLE = re.compile(r"(.+_\d+)_assignsubmission_")
+# What a student calls a file may look the same, and comes behind it.
+MOODLE = re.compile(r"(.+?_\d+)_assignsubmission_")
 NOTHING = "no notebook"
 ZIP = b"PK\x03\x04"  # how a zip begins, whatever its name
 LARGEST = 50 * 2**20  # bytes of a file
@@ -66,14 +68,23 @@ Found = Iterator[tuple[tuple[str, ...], bytes, str]]  # the names on the way to 
 
 
 def _on_disk(top: Path, folder: Path) -> Found:
-    for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+    for path, problem in _below(top) if top.is_dir() else [(top, "")]:
         parts = path.relative_to(folder).parts
         try:
-            if _counts(parts) and path.is_file():
+            if problem:
+                yield parts, b"", problem
+            elif _counts(parts) and path.is_file():
                 large = path.stat().st_size > LARGEST
                 yield from _inside(parts, b"" if large else path.read_bytes(), large)
-        except OSError as problem:
-            yield parts, b"", f"This file cannot be read: {problem.strerror}"
+        except OSError as denied:
+            yield parts, b"", f"This file cannot be read: {denied.strerror}"
+
+
+def _below(top: Path) -> list[tuple[Path, str]]:
+    """Return all files below a folder, and the folders that cannot be read with a problem: pathlib leaves them out."""
+    closed: list[OSError] = []
+    found = [(Path(place, name), "") for place, _, names in os.walk(top, onerror=closed.append) for name in names]
+    return sorted([*found, *((Path(one.filename), f"This folder cannot be read: {one.strerror}") for one in closed)])
 
 
 def _counts(parts: tuple[str, ...]) -> bool:
