@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -169,6 +170,7 @@ class OwnModel(tf.keras.Model):
         (lambda x: [1, None], NOT_YET, "Python objects"),
         (lambda x: [[1], [1, 2]], NOT_YET, "rows of different lengths"),
         (lambda x: 2j * x, NOT_YET, "complex"),
+        (lambda x: tf.constant(x, tf.bfloat16), NOT_YET, "tf.cast makes it float32"),
         (lambda x: np.array(["a", "b"]), NOT_YET, "not ndarray"),
         (lambda x: {"a": x}, NOT_YET, "not dict"),
         (lambda x: True, NOT_YET, "got True"),
@@ -386,6 +388,13 @@ def test_what_is_compiled_is_compiled_though_functions_run_eagerly():
         assert tf.config.functions_run_eagerly()
     finally:
         tf.config.run_functions_eagerly(False)
+
+
+def test_a_check_computes_with_inf_though_numpy_is_set_to_raise():
+    check = check_of("expect(answer(2.0), np.exp(np.float64(1e3)) + np.exp(np.float64(-1e3)), on='it')")
+    with np.errstate(all="raise"), warnings.catch_warnings(action="ignore"):
+        assert check(lambda x: float("inf")).outcome == CORRECT
+        assert np.geterr()["over"] == "raise"
 
 
 def test_counts_are_written_in_the_number_that_they_have():
@@ -683,6 +692,12 @@ def test_a_thread_changes_nothing_that_an_answer_sees():
             tf.keras.config.set_dtype_policy(before)
         runs.append((state, after))
     assert runs[0] == runs[1] and runs[0][0][0][:2] == ("mixed_float16", "dense_1")
+
+
+def test_a_verdict_can_be_sent_as_utf_8():
+    verdict = double_check()(raising(ValueError("caf\udce9.csv")))
+    assert verdict.outcome == RAISED and "caf\\udce9.csv" in verdict.message
+    assert repr(verdict).encode() and verdict._repr_html_().encode()
 
 
 def test_html_is_escaped():

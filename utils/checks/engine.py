@@ -69,7 +69,8 @@ def exercise(number: str, title: str, why: str, *, asks_for: str = "function", d
                 told = f"Your code replaced {' and '.join(replaced)}, which the check measures with. It was put back."
                 outcome, message = NOT_YET, told
             trouble = progress_file.remember(number, outcome)
-            return Verdict(number, outcome, f"{message}\n{trouble}".strip())
+            said = f"{message}\n{trouble}".strip()
+            return Verdict(number, outcome, said.encode(errors="backslashreplace").decode())  # Jupyter sends UTF-8
 
         return judged
 
@@ -94,7 +95,8 @@ def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
 def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str, str]:
     try:
         _require_one(check.__name__, answers, asks_for)
-        check(*answers)
+        with np.errstate(all="warn", under="ignore"):  # NumPy's default: whoever hunts a nan lets it raise
+            check(*answers)
     except KeyboardInterrupt:
         raise
     except NotAttempted:

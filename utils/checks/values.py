@@ -27,6 +27,9 @@ FORMS: dict[str, Callable[[object], bool]] = {
     "Iterate over it, or take an element.": lambda value: isinstance(value, tf.data.Dataset),
     "It is too large to be the answer.": lambda value: _is_too_large(value),
     "Those are complex numbers: take the real part or the absolute value.": lambda value: _kind(value) == "c",
+    "NumPy does not know its dtype: tf.cast makes it float32.": (
+        lambda value: isinstance(value, tf.Tensor | tf.Variable) and _kind(value) == "V"
+    ),
     "It holds Python objects, None perhaps, or rows of different lengths.": (
         lambda value: _is_nested(value) or _kind(value) == "O"
     ),
