@@ -61,6 +61,12 @@ def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "mine.json").read_text(encoding="utf-8")) == {"0.1": CORRECT}
 
 
+def test_a_working_folder_that_is_changed_moves_no_progress(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_PROGRESS", "mine.json")
+    monkeypatch.chdir(tmp_path)
+    assert progress_file.path().absolute() == ROOT / "mine.json"
+
+
 def test_what_other_exercises_and_other_releases_wrote_is_kept(path):
     path.write_text(json.dumps({"1.1": CORRECT, "99.9": "a word of tomorrow"}), encoding="utf-8")
     judge(right)

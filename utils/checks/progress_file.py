@@ -41,9 +41,12 @@ REGISTRY: dict[str, Listed] = {}  # by the number of the exercise, in the order 
 
 
 def path() -> Path:
-    """Return where progress is kept: COURSE_PROGRESS, or progress.json beside the notebooks' folder."""
+    """Return where progress is kept: COURSE_PROGRESS, or progress.json, from the course's folder on.
+
+    Not from the working folder, which a cell may change.
+    """
     asked = os.path.expanduser(os.environ.get("COURSE_PROGRESS", ""))
-    return Path(asked or Path(__file__).parents[2] / "progress.json")
+    return Path(__file__).parents[2] / (asked or "progress.json")
 
 
 def load() -> tuple[dict[str, str], str]:
