@@ -92,8 +92,8 @@ def test_tests_proofs_and_the_classroom_stay_at_home(made):
     assert not any(re.search(r"tests|classroom|publish|proofs|__pycache__|\.git", name) for name in names)
     assert {"requirements.txt", "constraints.txt", "environment.yml", "README.md", "LICENSE"} <= names
     assert "classroom" not in (course / "utils" / "__init__.py").read_text(encoding="utf-8")
-    packed = {name.rstrip("/") for name in zipfile.ZipFile(made / "course.zip").namelist()}
-    assert packed == {f"course/{name}" for name in names} | {"course"}
+    packed = set(zipfile.ZipFile(made / "course.zip").namelist())
+    assert packed == {f"course/{name}" for name in names if (course / name).is_file()}
 
 
 def test_a_notebook_alone_with_the_zip_finds_its_helpers_and_its_checks(made, tmp_path):
@@ -192,6 +192,46 @@ def test_a_teacher_s_answer_is_not_given_to_students(root, tmp_path):
     with pytest.raises(ValueError, match=rf"Exercise 1\.1 in .*{path.name} is answered: keep the answer in a copy"):
         release(tmp_path / "copy", root)
     assert not (tmp_path / "copy").exists()
+
+
+def test_what_others_left_beside_the_helpers_stays_at_home(root, tmp_path):
+    checks = root / "utils" / "checks"
+    (checks / ".ipynb_checkpoints").mkdir()
+    for name in (".ipynb_checkpoints/autodiff-checkpoint.py", "autodiff.py~", "autodiff.py.orig"):
+        shutil.copy(checks / "autodiff.py", checks / name)
+    for name in (".env", "marks.xlsx", "progress.json"):
+        (root / "utils" / name).write_text("mine", encoding="utf-8")
+    release(tmp_path / "copy", root)
+    course = tmp_path / "copy" / "course"
+    left = r"/\.|autodiff[.-]|marks|progress\."
+    assert not [path for path in (course / "utils").rglob("*") if re.search(left, path.relative_to(course).as_posix())]
+    assert (course / "utils" / "plotting" / "course.mplstyle").exists()
+
+
+def test_a_copy_of_files_that_nobody_may_change_from_before_1980(root, tmp_path):
+    for path in [root, *root.rglob("*")]:  # as on a read-only disk, or in a container
+        os.utime(path, (0, 0))
+        path.chmod(0o444 if path.is_file() else 0o555)
+    release(tmp_path / "copy", root)
+    made = [path for path in (tmp_path / "copy").rglob("*") if not os.stat(path).st_mode & 0o200]
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o755)
+    assert not made and (tmp_path / "copy" / "course.zip").exists()
+
+
+def test_a_copy_below_the_helpers_does_not_hold_itself(root):
+    release(root / "utils" / "copy", root)
+    assert not (root / "utils" / "copy" / "course" / "utils" / "copy").exists()
+
+
+def test_what_a_teacher_left_in_the_copy_is_not_packed(tmp_path):
+    release(tmp_path)
+    before = zipfile.ZipFile(tmp_path / "course.zip").namelist()
+    for name in (".venv/lib/x.py", "notebooks/.ipynb_checkpoints/a.ipynb", "utils/__pycache__/a.pyc", "progress.json"):
+        (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "course" / name).write_text("mine", encoding="utf-8")
+    add_solutions(tmp_path)
+    assert zipfile.ZipFile(tmp_path / "course.zip").namelist() == before
 
 
 def test_solutions_come_back_and_a_student_s_work_stays(tmp_path):

@@ -13,7 +13,10 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 FOLDER, ARCHIVE = "course", "course.zip"
 TEXTS = ("requirements.txt", "constraints.txt", "environment.yml", "LICENSE")
-AT_HOME = ("classroom", "publish.py", "__pycache__")  # of utils: what only teachers and maintainers run
+AT_HOME = ("classroom", "publish.py")  # of utils: what only teachers and maintainers run
+HELPERS = (".py", ".mplstyle")
+# What Jupyter, Python and others leave in a folder: copies of answers, progress, an environment.
+LEFT = re.compile(r"\..*|__pycache__|progress\.json.*")
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n```python\n.*?</details>\n?", re.DOTALL)
 BADGE = re.compile(r"\[!\[Open in Colab\]\(.*?\)\]\(.*?\)\n\n")  # leads to the course with its solutions
 HEADING = re.compile(r"^### Exercise (\d+\.\d+) · (.+)$", re.MULTILINE)
@@ -198,13 +201,17 @@ def _with_solutions(path: Path) -> Iterator[str]:
 
 def _copy(root: Path, folder: Path) -> None:
     """Write everything that a student gets into `folder`."""
-    shutil.copytree(root / "utils", folder / "utils", ignore=shutil.ignore_patterns(*AT_HOME))
+    for path in [path for path in _kept(root / "utils") if path.suffix in HELPERS]:
+        part = path.relative_to(root)
+        if part.parts[1] not in AT_HOME:
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / part)  # not its date and rights: a zip takes no date before 1980
     face = folder / "utils" / "__init__.py"
     told = face.read_text(encoding="utf-8").splitlines(keepends=True)
     face.write_text("".join(line for line in told if not line.startswith(AT_HOME)), encoding="utf-8")
     _set_checks_apart(folder / "utils" / "checks")
     for name in TEXTS:
-        shutil.copy(root / name, folder / name)
+        shutil.copyfile(root / name, folder / name)
     (folder / "README.md").write_text(README, encoding="utf-8")
     (folder / "notebooks").mkdir()
     for path in notebooks(root):
@@ -247,8 +254,20 @@ def _set_checks_apart(checks: Path) -> None:
     face.write_text(text[:first] + found + text[first:], encoding="utf-8")
 
 
+def _kept(folder: Path) -> list[Path]:
+    """Return the files below `folder` without those that others have left there."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not LEFT.fullmatch(name)]
+        found += [Path(place, name) for name in names if not LEFT.fullmatch(name)]
+    return sorted(found)
+
+
 def _pack(folder: Path) -> None:
     """Pack the copy in `folder` into its zip."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        packed = shutil.make_archive(str(Path(scratch, "packed")), "zip", folder, FOLDER)
+        packed = Path(scratch, ARCHIVE)
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in _kept(folder / FOLDER):
+                archive.write(path, path.relative_to(folder))
         os.replace(packed, folder / ARCHIVE)
