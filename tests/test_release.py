@@ -1,9 +1,11 @@
 """The students' copy: no solution in it, everything else works, and the solutions can be put back."""
 
 import ast
+import io
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -232,6 +234,48 @@ def test_what_a_teacher_left_in_the_copy_is_not_packed(tmp_path):
         (tmp_path / "course" / name).write_text("mine", encoding="utf-8")
     add_solutions(tmp_path)
     assert zipfile.ZipFile(tmp_path / "course.zip").namelist() == before
+
+
+def test_another_python_gets_a_sentence(monkeypatch):
+    monkeypatch.delitem(sys.modules, "utils.classroom.for_nbgrader")
+    monkeypatch.setitem(sys.modules, "nbformat", None)
+    with pytest.raises(SystemExit, match=r"nbformat.* Use the Python of the course: [.]venv/bin/python"):
+        main(["release", "somewhere"])
+
+
+def test_what_the_system_refuses_gets_a_sentence(monkeypatch):
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("utils.classroom.report.report", full)
+    with pytest.raises(SystemExit, match=r"No space left on device.*run the same command again"):
+        main(["report", "somewhere"])
+
+
+def test_a_console_that_lacks_a_letter_shows_another(monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("utils.classroom.release.release", lambda folder: [folder])
+    monkeypatch.setattr(sys, "stdout", console)
+    main(["release", "\u00dcbung"])
+    console.flush()
+    assert console.buffer.getvalue() == b"?bung\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no such signal")
+def test_a_terminal_that_is_closed_ends_the_command_in_order():
+    program = """
+import signal
+from utils.classroom.__main__ import end_in_order
+end_in_order()
+try:
+    signal.raise_signal(signal.SIGHUP)
+except KeyboardInterrupt:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+end_in_order()
+signal.raise_signal(signal.SIGHUP)
+print("goes on where nohup says so")
+"""
+    assert "goes on" in environment.run_python(program, cwd=ROOT)
 
 
 def test_solutions_come_back_and_a_student_s_work_stays(tmp_path):
