@@ -4,12 +4,14 @@ import csv
 import errno
 import io
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -19,11 +21,12 @@ import pytest
 
 from tests import environment, full_class
 from tests.notebooks import NOTEBOOKS, ROOT, exercises, published, read
+from utils.classroom import runner
 from utils.classroom.__main__ import main
 from utils.classroom.answers import exercises as course
 from utils.classroom.answers import work
 from utils.classroom.fence import landlock
-from utils.classroom.handed_in import handed_in
+from utils.classroom.handed_in import File, handed_in
 from utils.classroom.release import release
 from utils.classroom.report import _kept, _show_progress, _work_of, _write, misconception
 
@@ -433,6 +436,88 @@ def test_in_moodle_s_zip_a_student_without_a_notebook_is_listed(tmp_path):
         ("Anna_1", "no notebook"),
         ("Cleo_3", "no notebook"),
     ]
+
+
+DEF = "def slope(f, x):\n    return 0\n"
+CALLS = {
+    "in a loop": DEF + "for f in [slope]:\n    print(checks.slope(f))",
+    "in a condition": "if __name__ == '__main__':\n    def slope(f, x):\n        return 0\n    checks.slope(slope)",
+    "in a function": DEF + "def test():\n    return checks.slope(slope)\ntest()",
+    "in try": "try:\n    def slope(f, x):\n        return 0\n    checks.slope(slope)\nexcept Exception:\n    raise",
+    "with a star": DEF + "checks.slope(*[slope])",
+    "by name": DEF + "checks.slope(**{'answer': slope})",
+    "asserted": DEF + "assert checks.slope(slope).outcome == 'correct'",
+    "with spaces": DEF + "checks . slope (slope)",
+    "behind a #": DEF + "print('#1'); checks.slope(slope)",
+    "timed": DEF + "%time checks.slope(slope)",
+    "timed, of two": DEF + "checks.per_example_gradients(slope)\n%time checks.slope(slope)",
+    "before what never ends": DEF + "checks.slope(slope)\nwhile True:\n    pass",
+    "before what fails": DEF + "checks.slope(slope)\nundefined",
+    # What other cells make.
+    "compiled": (DEF, "slope = tf.function(slope)\nchecks.slope(slope)"),
+    "compiled elsewhere": (DEF, "slope = tf.function(slope)", "checks.slope(slope)"),
+    "added to": ("h = 1", "h += 1", "def slope(f, x, a=1 / (h - 1)):\n    return 0\nchecks.slope(slope)"),
+    "an entry": ("h = {}", "h['a'] = [0]", "def slope(f, x, a=h['a']):\n    return 0\nchecks.slope(slope)"),
+    "an attribute": ("class A:\n    pass", "A.b = 0", "def slope(f, x, a=A.b):\n    return 0\nchecks.slope(slope)"),
+    "a star": (
+        "from math import *",
+        "from json import *",
+        "def slope(f, x, a=cos(1)):\n    return 0\nchecks.slope(slope)",
+    ),
+}
+
+
+@pytest.mark.parametrize("cells", CALLS.values(), ids=CALLS)
+def test_a_check_is_found_wherever_it_is_called(cells, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    from utils.classroom.judge import _answer
+
+    monkeypatch.chdir(tmp_path)
+    _, jobs = work_on(notebook_of(*([cells] if isinstance(cells, str) else cells)))
+    (handed,) = _answer(jobs["1.1"].source, "slope", {"checks": None, "tf": tf, "__name__": "__main__"})
+    assert (handed if isinstance(handed, type(work_on)) else handed.python_function).__name__ == "slope"
+
+
+def work_on(content):
+    """Return the row of a file that one student handed in, and what is to be judged."""
+    (found,) = _work_of(File("anna", "01.ipynb", content), course(), "v1")
+    return found
+
+
+def test_odd_notebooks_are_read_without_a_warning(recwarn):
+    notebook = json.loads(notebook_of("checks.slope(1)", "x = 1", "y = 1"))
+    notebook["metadata"]["course"] = "Deep learning 101"
+    notebook["cells"][0]["id"] = notebook["cells"][1]["id"]
+    del notebook["cells"][1]["source"], notebook["cells"][2]["id"]
+    row, jobs = work_on(json.dumps(notebook).encode())
+    assert [*jobs] == ["1.1"] and row.remark == "" and not recwarn.list
+
+
+def test_what_ends_before_the_answer_is_read_is_no_student_s_fault(monkeypatch):
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    one = runner._Running(None, "", None, None, 0)
+    theirs.send_bytes(runner.BEGUN)
+    assert runner._begins(ours, one, 5) and not runner._begins(ours, one, 5)
+    assert 4 < one.deadline - time.monotonic() < 5, "the time of the answer begins here"
+    theirs.close()
+    monkeypatch.setattr(runner, "_context", lambda: None)
+    monkeypatch.setattr(
+        runner, "_start", lambda *_: (ours, runner._Running(None, "", None, None, time.monotonic() + 9))
+    )
+    monkeypatch.setattr(runner, "_end", lambda *_: None)
+    with pytest.raises(ValueError, match=r"No answer can be judged: .* -c 'import tensorflow'"):
+        next(runner.judged([None], []))
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 3), (None, 3)])
+def test_as_many_at_once_as_this_process_has_cores(quota, cores, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 6, 7}, raising=False)
+    monkeypatch.setattr(runner, "QUOTA", tmp_path / "cpu.max")
+    if quota:
+        (tmp_path / "cpu.max").write_text(quota)
+    assert runner._cores() == cores
 
 
 def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import ast
 import builtins
 import re
 import symtable
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+from utils.classroom.judge import calls
 from utils.classroom.release import CALL, ROOT, exercise_cells, notebooks, read
 
 CELL_MAGIC = re.compile(r"\A\s*%%.*$", re.MULTILINE)
+TIMED = re.compile(r"^(\s*)%time\s+(?=\S)", re.MULTILINE)
 # What every answer has, by the setup cell or by Python and IPython.
 GIVEN = {"np", "tf", "checks", "data", "plotting", "trust", "display", *dir(builtins)}
 
@@ -67,24 +70,32 @@ def work(content: bytes, checks: set[str]) -> Work:
         ValueError: when the file is not a notebook; the message says how.
     """
     try:
-        notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
-        cells = [_python(str(cell.source)) for cell in notebook.cells if cell.cell_type == "code"]
-        told = dict(notebook.metadata.get("course", {}))
+        with warnings.catch_warnings(action="ignore"):  # of cells without an id, or with another's
+            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+        cells = [_python(str(cell.get("source", ""))) for cell in notebook.cells if cell.cell_type == "code"]
+        told = notebook.metadata.get("course")
+        told = told if isinstance(told, dict) else {}  # somebody else may call something so
     except Exception as problem:  # nbformat raises what json, jsonschema and its own converters raise
         raise ValueError(f"This file cannot be read as a notebook: {' '.join(str(problem).split())[:80]}") from None
     found = Work({}, str(told.get("notebook", "")), str(told.get("release", "")))
     made = _made_in(cells)
     for at, cell in enumerate(cells):
-        for name in dict.fromkeys(name for name in CALL.findall(cell) if name in checks):
+        for name in dict.fromkeys(name for name in _called(cell) if name in checks):
             found.answers.setdefault(name, []).append(Answer(cell, _helpers(at, cell, made)))
     return found
+
+
+def _called(cell: str) -> list[str]:
+    """Return the names of the checks that a cell calls, in its order."""
+    tree = _tree(cell)
+    return [call.func.attr for call in calls(tree)] if tree else CALL.findall(cell)
 
 
 def _python(source: str) -> str:
     """Return a cell with calls in place of what only Jupyter reads; a cell that is Python stays as it is."""
     if not _tree(source):
         with suppress(Exception):  # what neither Python nor Jupyter can read stays, and is told as such
-            return TransformerManager().transform_cell(CELL_MAGIC.sub("", source))
+            return TransformerManager().transform_cell(TIMED.sub(r"\1", CELL_MAGIC.sub("", source)))
     return source
 
 
@@ -127,6 +138,11 @@ def _makes(node: ast.stmt) -> Iterator[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
             yield part.id
+        elif isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store):
+            while isinstance(part, ast.Subscript | ast.Attribute):  # settings["lr"] = 1 makes settings what it is
+                part = part.value
+            if isinstance(part, ast.Name):
+                yield part.id
         elif isinstance(part, ast.alias):
             yield part.asname or part.name.partition(".")[0]
 
@@ -143,13 +159,27 @@ def _needs(source: str) -> frozenset[str]:
         tables += table.get_children()
         used |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table is whole or s.is_global())}
     made = {s.get_name() for s in whole.get_symbols() if s.is_assigned() or s.is_imported()}
-    return frozenset(used - made - GIVEN)
+    return frozenset((used - made | _used_before(source) & made) - GIVEN)
+
+
+def _used_before(source: str) -> set[str]:
+    """Return the names that simple statements use before a statement makes them, as in `f = tf.function(f)`."""
+    used, made = set(), set()
+    tree = _tree(source)
+    for node in tree.body if tree else []:
+        if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign):
+            names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+            added_to = node.target if isinstance(node, ast.AugAssign) else None
+            used |= {name.id for name in names if isinstance(name.ctx, ast.Load) or name is added_to} - made
+        made |= {*_makes(node)}
+    return used
 
 
 def _helpers(at: int, cell: str, made: dict[str, list[_Statement]]) -> str:
     """Return the statements of other cells that the cell at `at` needs, and those that these need, in order.
 
-    Of several that make a name, the last one above counts, else the first one below.
+    Of several that make a name, the last one above counts, else the first one below. A name that none makes may come
+    from any `import *`.
     """
     taken: set[_Statement] = set()
     open_names = [(name, (at, 0)) for name in _needs(cell)]
@@ -157,9 +187,9 @@ def _helpers(at: int, cell: str, made: dict[str, list[_Statement]]) -> str:
         name, place = open_names.pop()
         options = [one for one in made.get(name, []) if one.cell != at]
         above = [one for one in options if (one.cell, one.place) < place]
-        if options and (chosen := above[-1] if above else options[0]) not in taken:
-            taken.add(chosen)
-            open_names += [(needed, (chosen.cell, chosen.place)) for needed in chosen.needs]
+        for one in {*(above[-1:] or options[:1] or made.get("*", []))} - taken:
+            taken.add(one)
+            open_names += [(needed, (one.cell, one.place)) for needed in one.needs]
     return "\n".join(one.source for one in sorted(taken, key=lambda one: (one.cell, one.place)))
 
 

@@ -1,7 +1,7 @@
 """Judges one answer in the process that this runs in, behind a fence, and sends the verdict through a pipe.
 
-The verdict carries a word that only this process and the teacher's know. The check is the course's own, taken before
-the answer is read; what the answer replaces in the checks is put back, and told.
+It says first that it is ready. The verdict carries a word that only this process and the teacher's know. The check is
+the course's own, taken before the answer is read; what the answer replaces in the checks is put back, and told.
 """
 
 import ast
@@ -15,6 +15,8 @@ from unittest import mock
 from utils.classroom import fence
 
 RAISED = "your code raised"
+BEGUN = b"begun"  # what this process says when it is ready for the answer
+HAND_OVER = "__hand_over__"  # stands in an answer in place of each check
 
 
 def judge(source: str, check: str, word: str, scratch: str, hidden: list[Path], seconds: float, pipe) -> None:
@@ -27,7 +29,7 @@ def judge(source: str, check: str, word: str, scratch: str, hidden: list[Path], 
         scratch: an empty folder, the only one that the answer may write to.
         hidden: folders that the answer must not read.
         seconds: that the answer may take.
-        pipe: the connection that the verdict goes to.
+        pipe: the connection that `BEGUN` and the verdict go to.
     """
     _move_into(scratch, pipe)
     fence.by_the_system(Path(scratch), seconds)
@@ -42,6 +44,7 @@ def judge(source: str, check: str, word: str, scratch: str, hidden: list[Path], 
     names |= {"display": display, "get_ipython": mock.MagicMock()}  # Jupyter has both; magic does nothing here
     judged, errors, put_back = getattr(checks, check), sys.modules["utils.checks.errors"], _guarded()
     told, say, leave = json.dumps, pipe.send_bytes, os._exit
+    say(BEGUN)
     fence.by_python(Path(scratch), hidden)
     try:
         handed = _answer(source, check, names | {"__name__": "__main__"})
@@ -74,30 +77,43 @@ def _move_into(scratch: str, pipe) -> None:
 
 
 def _answer(source: str, check: str, names: dict) -> list:
-    """Run the cell up to the call of its check; return what it hands over.
+    """Run the cell up to the statement with the last call of its check; return what that hands over.
 
-    It stands in a file, as a notebook's cells do: tf.function reads the source of what it compiles.
+    Checks are not asked there: each call only says what it hands over. The cell stands in a file, as a notebook's cells
+    do: tf.function reads the source of what it compiles.
     """
-    file = Path("answer.py").resolve()
+    from utils.checks.verdict import Verdict
+
+    file, handed = Path("answer.py").resolve(), []
     file.write_text(source, encoding="utf-8")
-    body = ast.parse(source, str(file)).body
-    called = [(at, call) for at, node in enumerate(body) for call in _calls(node, check)]
-    if not called:
+    tree = ast.parse(source, str(file))
+    calling = [at for at, node in enumerate(tree.body) if any(call.func.attr == check for call in calls(node))]
+    if calling and not isinstance(tree.body[calling[-1]], ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        del tree.body[calling[-1] + 1 :]
+    for call in calls(tree):
+        call.args.insert(0, ast.copy_location(ast.Constant(call.func.attr), call))
+        call.func = ast.copy_location(ast.Name(HAND_OVER, ast.Load()), call)
+
+    def hand_over(name: str, /, *answers, **named) -> Verdict:
+        if name == check:
+            handed.append([*answers, *named.values()])
+        return Verdict("", "correct", "")
+
+    try:
+        exec(compile(tree, str(file), "exec"), names | {HAND_OVER: hand_over})
+    except BaseException:
+        if not handed:  # else what follows the call in its statement has failed, and is not judged
+            raise
+    if not handed:
         raise ValueError(f"The cell does not hand anything over to checks.{check}.")
-    at, call = called[-1]
-    run = [node for node in body[:at] if not any(_calls(node))]
-    exec(compile(ast.Module(run, []), str(file), "exec"), names)
-    given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return [eval(compile(ast.Expression(argument), str(file), "eval"), names) for argument in given]
+    return handed[-1]
 
 
-def _calls(node: ast.AST, check: str | None = None) -> list[ast.Call]:
-    """Return the calls of a check, or of any check, in a statement that is neither a function nor a class."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-        return []
-    called = [part for part in ast.walk(node) if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute)]
-    of_checks = [part for part in called if isinstance(part.func.value, ast.Name) and part.func.value.id == "checks"]
-    return [part for part in of_checks if check in (None, part.func.attr)]
+def calls(tree: ast.AST) -> list[ast.Call]:
+    """Return the calls of a check in a piece of code, in its order."""
+    called = [part for part in ast.walk(tree) if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute)]
+    found = [part for part in called if isinstance(part.func.value, ast.Name) and part.func.value.id == "checks"]
+    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
 
 
 def _guarded():

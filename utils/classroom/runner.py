@@ -19,11 +19,17 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from utils.classroom.judge import RAISED, judge
+from utils.classroom.judge import BEGUN, RAISED, judge
 
-SECONDS = 40.0  # that an answer may take, the start of its process included
+SECONDS = 40.0  # that an answer may take
+START = 300.0  # seconds that its process may take before: TensorFlow is imported, perhaps on a busy machine
 LONGEST = 100_000  # bytes of a verdict
 TIMED_OUT = "timed out"
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # what a container may use of its machine: microseconds of so many
+CANNOT_START = (
+    "No answer can be judged: the process that would do so ended, or was not ready in time. What was judged before is "
+    "kept. Look whether this ends without an error, and whether memory is left:"
+)
 OUTCOMES = {"correct", "not yet", "not attempted yet", RAISED}
 
 
@@ -42,6 +48,7 @@ class _Running:
     process: multiprocessing.Process
     scratch: tempfile.TemporaryDirectory
     deadline: float
+    begun: bool = False
 
 
 def judged(
@@ -53,11 +60,14 @@ def judged(
         jobs: the answers.
         hidden: folders that no answer must read.
         seconds: that an answer may take.
-        at_once: how many are judged at the same time; by default as many as there are cores, and 60 at most, since
-            Windows cannot wait for more.
+        at_once: how many are judged at the same time; by default as many as there are cores for this process, and 60
+            at most, since Windows cannot wait for more.
+
+    Raises:
+        ValueError: when a process ends, or does not get ready, before it has seen its answer.
     """
     waiting, running, hidden = list(jobs)[::-1], {}, list(hidden)
-    at_once = at_once or min(os.cpu_count() or 1, 60)
+    at_once = at_once or min(_cores(), 60)
     context = _context()
     try:
         while waiting or running:
@@ -66,14 +76,26 @@ def judged(
                 running[pipe] = one
             ready = wait(running, timeout=max(0, min(one.deadline for one in running.values()) - time.monotonic()))
             late = [pipe for pipe, one in running.items() if time.monotonic() > one.deadline and pipe not in ready]
-            for pipe in [*ready, *late]:
+            begun = [pipe for pipe in ready if _begins(pipe, running[pipe], seconds)]
+            for pipe in [*(pipe for pipe in ready if pipe not in begun), *late]:
                 one = running.pop(pipe)
                 said = _read(pipe, one.word) if pipe in ready else (TIMED_OUT, f"No end within {seconds:g} s.")
                 _end(pipe, one)
+                if not one.begun:  # nothing of this is the answer's doing
+                    raise ValueError(f"{CANNOT_START} {sys.executable} -c 'import tensorflow'")
                 yield one.job, *said
     finally:
         for pipe, one in running.items():
             _end(pipe, one)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: of a large machine, it may have been given a few."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = map(int, QUOTA.read_text().split())
+        cores = min(cores, max(1, quota // period))
+    return cores
 
 
 def _context():
@@ -94,7 +116,17 @@ def _start(context, job: Job, hidden: list[Path], seconds: float) -> tuple[Conne
     process = context.Process(target=judge, args=details, daemon=True)
     process.start()
     theirs.close()  # so that the end of the process is seen here
-    return ours, _Running(job, word, process, scratch, time.monotonic() + seconds)
+    return ours, _Running(job, word, process, scratch, time.monotonic() + START)
+
+
+def _begins(pipe: Connection, one: _Running, seconds: float) -> bool:
+    """Tell whether what came says that the process is ready; the time of the answer counts from then on."""
+    if one.begun:
+        return False
+    with suppress(EOFError, OSError):
+        one.begun = pipe.recv_bytes(LONGEST) == BEGUN
+        one.deadline = time.monotonic() + seconds
+    return one.begun
 
 
 def _read(pipe: Connection, word: str) -> tuple[str, str]:
