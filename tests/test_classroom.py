@@ -28,7 +28,7 @@ from utils.classroom.answers import work
 from utils.classroom.fence import landlock
 from utils.classroom.handed_in import File, handed_in
 from utils.classroom.release import release
-from utils.classroom.report import _kept, _show_progress, _work_of, _write, misconception
+from utils.classroom.report import Row, _as_page, _edition, _kept, _show_progress, _work_of, _write, misconception
 
 EXERCISES = {exercise.number: exercise for path in NOTEBOOKS for exercise in exercises(path)}
 AUTODIFF, CLIPPING = NOTEBOOKS[0].stem, NOTEBOOKS[4].stem
@@ -518,6 +518,21 @@ def test_as_many_at_once_as_this_process_has_cores(quota, cores, tmp_path, monke
     if quota:
         (tmp_path / "cpu.max").write_text(quota)
     assert runner._cores() == cores
+
+
+def test_another_judge_judges_anew(monkeypatch):
+    read, before = Path.read_bytes, _edition()
+    assert _edition() == before
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "judge.py"))
+    assert _edition() != before
+
+
+def test_the_page_shows_no_words_of_one_student(monkeypatch):
+    monkeypatch.setattr("utils.classroom.report._bars", lambda *_: "")
+    said = [("raised", "OSError: /home/anna/x"), ("raised", "TypeError: no"), ("raised", "TypeError: no")]
+    rows = [Row(str(i), AUTODIFF, [], "", {"1.1": one}) for i, one in enumerate([*said, ("not yet", "Minus.")])]
+    page = _as_page(rows, course())
+    assert "anna" not in page and "TypeError" in page and "Minus." in page
 
 
 def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):

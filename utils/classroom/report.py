@@ -148,7 +148,7 @@ def _kept(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
 
 def _edition() -> str:
     """Return what tells the checks of this course apart from those of another edition."""
-    files = sorted((Path(__file__).parents[1] / "checks").glob("*.py"))
+    files = [*sorted((Path(__file__).parents[1] / "checks").glob("*.py")), Path(__file__).with_name("judge.py")]
     whole = b"".join(path.read_bytes() for path in files) + version("tensorflow").encode() + version("keras").encode()
     return hashlib.sha256(whole).hexdigest()
 
@@ -221,24 +221,29 @@ def _as_page(rows: list[Row], course: list[Exercise]) -> str:
     """Return the page: how many were right, exercise by exercise, and what was misunderstood most often."""
     rows = [row for row in rows if row.notebook]
     room = len({row.student for row in rows})
-    shares, wrong, examples = {}, Counter(), {}
+    shares, wrong, examples, own = {}, Counter(), {}, set()
     for exercise in course:
         said = [row.said[exercise.number] for row in rows if exercise.number in row.said]
         if said:
             shares[exercise] = 100 * sum(outcome == CORRECT for outcome, _ in said) / len(said)
-            named = (misconception(*one) for one in said if one[0] in (NOT_YET, "raised"))
-            for text in filter(None, named):  # what differs in numbers only is the same, and the first stands for all
-                key = exercise, re.sub(r"\d+(\.\d+)?", "", text)
-                wrong[key] += 1
-                examples.setdefault(key, text)
+            named = ((outcome, misconception(outcome, message)) for outcome, message in said)
+            for outcome, text in named:  # what differs in numbers only is the same, and the first stands for all
+                if outcome in (NOT_YET, "raised") and text:
+                    key = exercise, re.sub(r"\d+(\.\d+)?", "", text)
+                    wrong[key] += 1
+                    examples.setdefault(key, text)
+                    own |= {key} if outcome == "raised" else set()
     parts = ["<h1>What the room can do</h1>", f"<p>{len(rows)} notebooks of {_counted(room, 'student')}.</p>"]
     hardest = sorted(shares, key=shares.get)[:8]
     parts += ["<h2>The hardest exercises</h2>", _bars({e: shares[e] for e in hardest}, f"Of {len(shares)} exercises")]
     parts += ["<h2>What was misunderstood most often</h2>", "<table><tr><th>students<th>exercise<th>what was said</tr>"]
-    for key, count in wrong.most_common(12):
+    # The words of an error may be a student's own, or hold a name: what one student alone has raised is not shown.
+    shown = [(key, count) for key, count in wrong.most_common() if count > 1 or key not in own]
+    for key, count in shown[:12]:
         name, text = f"{key[0].number} · {key[0].title}", examples[key][:300]
         parts.append(f"<tr><td>{count}<td>{html.escape(name)}<td>{html.escape(text)}</tr>")
-    parts += ["</table>" if wrong else "</table><p>Nothing: no answer was wrong.</p>", "<h2>Notebook by notebook</h2>"]
+    nothing = "<p>Nothing: no answer was wrong, or each raised an error of its own.</p>"
+    parts += ["</table>", "" if shown else nothing, "<h2>Notebook by notebook</h2>"]
     for stem in dict.fromkeys(exercise.notebook for exercise in shares):
         count = _counted(sum(row.notebook == stem for row in rows), "student")
         parts.append(_bars({e: s for e, s in shares.items() if e.notebook == stem}, f"{stem} ({count})"))
