@@ -3,16 +3,20 @@
 # serves; name another with: make lab PYTHON=/path/to/python
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+# (Make 4.3 and older hand `shell` the environment as it came, so what is unexported below is unset here.)
+PYTHON ?= $(shell unset PYTHONPATH PYTHONHOME; for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 BOOK := .venv-book/bin
 # A .venv whose Python has gone (an upgrade, a folder copied from elsewhere) is made anew.
-GONE := $(shell test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
-# A pip that is told to install for the user (often so on a cluster) refuses to install into an environment.
+GONE := $(shell unset PYTHONPATH PYTHONHOME; test ! -e .venv/ready || $(BIN)/python -c "" 2>/dev/null || rm -f .venv/ready)
+# A pip that is told to install for the user (often so on a cluster) refuses to install into an environment, and one that
+# is told of another place (so in a Nix shell) installs there.
 export PIP_USER := 0
-# What another Python should import (the modules of a cluster, ROS) would come before the packages of .venv.
-unexport PYTHONPATH PYTHONHOME
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
+# What another Python should import (the modules of a cluster, ROS) would come before the packages of .venv, and another
+# Jupyter's kernel before the one of .venv.
+unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
 # Jupyter does not start for root (in a container, on most cloud machines) unless it is told to.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -25,7 +29,7 @@ help:  ## list the targets
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	@echo "JupyterLab opens in your browser. If it does not, open the http address that appears below. Ctrl-C twice ends it."
-	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --Application.log_level=ERROR $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 test: .venv/ready  ## run every notebook and the tests, but for those of the book and in a browser
 	$(BIN)/python -m pytest
@@ -96,13 +100,14 @@ clean:  ## remove the environments and what tests left
 .venv/ready: requirements.txt constraints.txt
 .venv-book/ready: docs/requirements.txt constraints.txt
 
-# Always made anew: what an interrupted pip leaves behind can pass for a package that is installed.
+# Always made anew: what an interrupted pip leaves behind can pass for a package that is installed. By the Python under
+# $(PYTHON), which may be the .venv that goes, where that is active. And `ready` is not older than what it was made from,
+# also where that was written by a clock that was ahead.
 .venv/ready .venv-book/ready:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found. Install one, or name it: make PYTHON=..."; exit 1; }
 	@"$(PYTHON)" -c "$(SUPPORTED)" 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is none of them. Name another: make PYTHON=..."; exit 1; }
 	@echo "Making the environment $(@D): this takes a minute or more, once."
-	@rm -rf $(@D)
-	"$(PYTHON)" -m venv $(@D)
+	@base=$$("$(PYTHON)" -c "import sys; print(sys._base_executable)") && rm -rf $(@D) && "$$base" -m venv $(@D)
 	@{ $(@D)/bin/python -m pip install --upgrade pip && $(@D)/bin/python -m pip install -r $<; } \
 		|| { echo "The packages of $< could not be installed. The first time they come from the network: is there one?"; exit 1; }
-	@touch $@
+	@touch $@; for file in $^; do if test $$file -nt $@; then touch -r $$file $@; fi; done

@@ -16,14 +16,16 @@ pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), rea
 
 # Stands in for Python: makes an environment of copies of itself, and notes what it is asked to install.
 PYTHON = """#!/bin/sh
+test -z "$PYTHONHOME" || exit 1
 case "$*" in
+*_base_executable*) cat "${0%/*}/base" 2>/dev/null || echo "$0" ;;
 "-c "*) test "$1" = -c -a -z "$OLD" ;;
-"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "$0" > "$3/bin/base" ;;
 "-m pip install -r "*)
-    test "$PIP_USER" = 0 || exit 1
+    test "$PIP_USER" = 0 -a -z "$PIP_TARGET$PIP_PREFIX$PIP_ROOT$PIP_PYTHON" || exit 1
     if test -n "$SLOW"; then touch .venv/half; exec sleep 60; fi
     echo "$*" >> asked; echo "Collecting tensorflow" ;;
-"-m jupyterlab "*) echo "$* $PYTHONPATH" > asked ;;
+"-m jupyterlab "*) echo "$* $PYTHONPATH $JUPYTER_PATH" > asked ;;
 esac
 """
 
@@ -96,9 +98,43 @@ def test_a_pip_that_is_told_to_install_for_the_user_installs_here(course):
     assert make(course, "lab", PIP_USER="1")[0] == 0
 
 
-def test_packages_of_another_python_do_not_come_first(course):
-    assert make(course, "lab", PYTHONPATH="/of/another/python")[0] == 0
+@pytest.mark.parametrize("name", ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"])
+def test_a_pip_that_is_told_of_another_place_installs_here(name, course):
+    """It would install there, and what was made would pass for ready."""
+    assert make(course, "lab", **{name: "/another/place"})[0] == 0
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "JUPYTER_PATH"])
+def test_packages_and_kernels_of_another_python_do_not_come_first(name, course):
+    assert make(course, "lab", **{name: "/of/another/python"})[0] == 0
     assert "/of/another/python" not in asked(course)
+
+
+def test_a_home_of_another_python_does_not_make_the_environment_anew(course):
+    for again in ("", "Collecting"):
+        code, said = make(course, "lab", PYTHONHOME="/of/another/python")
+        assert code == 0 and ("Collecting" in said) == (not again)
+
+
+def test_jupyterlab_opens_this_folder_whatever_its_settings_name(course):
+    assert make(course, "lab")[0] == 0
+    assert "--ServerApp.root_dir=. " in asked(course)
+
+
+def test_an_environment_that_is_active_is_made_anew_by_the_python_under_it(course):
+    """Its own Python goes with it, and the next one on the path may be too old."""
+    assert make(course, "lab")[0] == 0
+    os.utime(course / ".venv" / "ready", (0, 0))
+    code, said = make(course, "lab", "PYTHON=.venv/bin/python")
+    assert code == 0 and "Collecting tensorflow" in said, said
+
+
+def test_files_that_a_clock_ahead_of_time_wrote_do_not_make_the_environment_anew(course):
+    for name in ("constraints.txt", "requirements.txt"):
+        os.utime(course / name, (time.time() + 9999,) * 2)
+    assert make(course, "lab")[0] == 0
+    code, said = make(course, "lab")
+    assert code == 0 and "Collecting" not in said
 
 
 def test_an_interrupted_installation_is_begun_anew(course):
