@@ -38,6 +38,22 @@ def test_letters_come_back_whatever_python_is_told_to_write(letters, tmp_path, m
     assert other.output() == "é ≈ 1"
 
 
+def test_letters_that_are_no_utf_8_do_not_hide_what_was_said(other, tmp_path):
+    other.run("import os; os.write(1, b'caf\\xe9'); os.write(2, b'caf\\xe9')", tmp_path)
+    assert other.output() == "caf\ufffd"
+
+
+def test_a_file_beside_the_notebook_does_not_hide_a_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh_process, "AHEAD", "import tempfile")
+    for name in ("json", "random"):  # what the process imports, and what a package that it imports does
+        (tmp_path / f"{name}.py").write_text("mine = 1", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    other = FreshProcess()
+    other.run("print('there')", tmp_path / "folder")
+    assert other.output() == "there"
+
+
 def test_tensorflow_is_there_before_the_program_is(tmp_path):
     assert "import tensorflow" in fresh_process.AHEAD
     other = FreshProcess()
@@ -156,6 +172,9 @@ def test_without_a_program_there_is_no_output(other):
     ("import sys; sys.exit(3)", "exit code 3"),
     ("import sys; sys.exit(1)", "exit code 1"),
     ("import sys; sys.exit('no rows')", "no rows"),
+    ("raise ValueError('three\\nlines\\n  as of Keras')", "ValueError: three"),
+    ("try:\n    1 / 0\nexcept ZeroDivisionError:\n    raise ValueError('second')", "ValueError: second"),
+    ("import atexit, sys; atexit.register(sys.stderr.write, 'bye'); 1 / 0", "ZeroDivisionError: division by zero"),
 ])  # fmt: skip
 def test_failure_is_one_sentence_whatever_tensorflow_has_logged(other, program, reason, tmp_path):
     log = "I0000 00:00:1795805978.785913   30526 cudart_stub.cc:31] Could not find cuda drivers on your machine"

@@ -22,7 +22,7 @@ def end_with_parent():
 
 threading.Thread(target=end_with_parent, daemon=True).start()
 os.chdir(folder)
-sys.path[0] = folder
+sys.path.insert(0, folder)
 exec(compile(program, "<program>", "exec"), {{"__name__": "__main__"}})
 """
 
@@ -64,19 +64,30 @@ class FreshProcess:
             raise RuntimeError(f"The other process was stopped: no end within {SECONDS} s.")
         if code != 0:
             lines = [line for line in complained.strip().splitlines() if not re.match(LOGGED, line)]
-            why = lines[-1] if lines and code == 1 else f"exit code {code}"  # 1: Python ended with a message, or could
+            # 1: Python ended with a message, or could
+            why = _reason(lines) if lines and code == 1 else f"exit code {code}"
             raise RuntimeError(f"The other process failed: {why}")
         return said.strip()
 
 
+def _reason(lines: list[str]) -> str:
+    """Return the line that names the error: the first after the traceback, which may go on, or the last without one."""
+    begins = [i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last):")]
+    after = lines[begins[-1] + 1 :] if begins else []
+    return next((line for line in after if not line.startswith(" ")), lines[-1])
+
+
 def _start() -> subprocess.Popen:
-    """Start a process that waits for its order. An interrupt of this one, and of its group, does not reach it."""
+    """Start a process that waits for its order. An interrupt of this one, and of its group, does not reach it.
+
+    With -P it imports nothing from the folder of this one, where a file of yours may have the name of a package.
+    """
     text = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}  # the second, where it is set, counts more
     environment = {**os.environ, **text, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
-    command = [sys.executable, "-c", PROCESS.format(ahead=AHEAD)]
-    return subprocess.Popen(command, env=environment, encoding="utf-8", **pipes, **apart)
+    command = [sys.executable, "-P", "-c", PROCESS.format(ahead=AHEAD)]
+    return subprocess.Popen(command, env=environment, encoding="utf-8", errors="replace", **pipes, **apart)
 
 
 def _finish(process: subprocess.Popen, order: str) -> tuple[int | None, str, str]:
