@@ -42,6 +42,15 @@ def test_curves_that_end_together_are_about_equal():
     assert live_curve.curve_in_words("loss", {"loss": [4.0, 1.0], "val_loss": [5.0, np.inf]}).endswith("is not finite")
 
 
+@pytest.mark.parametrize("value", [None, "0.3 (mean)", np.ones(3)])
+def test_what_is_no_number_is_named_and_what_came_before_is_drawn(value, shown):
+    """The picture at the end does not fail in its place, in a traceback of its own."""
+    with pytest.raises((TypeError, ValueError)) as problem, LiveCurve() as curve:
+        curve.add(loss=1.0)
+        curve.add(loss=2.0, accuracy=value)
+    assert problem.value.__context__ is None and shown.words.endswith("Loss: training is ≈ 1.")
+
+
 def test_it_serves_fit(shown):
     model = tf.keras.Sequential([tf.keras.layers.Input((1,)), tf.keras.layers.Dense(1)])
     model.compile("sgd", "mse")

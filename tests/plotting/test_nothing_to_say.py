@@ -37,6 +37,29 @@ def test_an_image_with_a_number_in_its_label(shown):
     assert "Their labels, in order: “a ≈ 7”" in shown.words
 
 
+def test_a_word_without_a_letter_takes_no_room(shown):
+    plotting.marked_words([(["good", "", " "], [1.0, 0.1, 0.1], "")])
+    plotting.word_map({"good": (1, 0), "": (0, 1)}, **AXES)
+    assert "2 words" in shown.words
+
+
+def test_labels_that_are_numbers(shown):
+    """As in {rate: losses for rate in (0.1, 0.01)}."""
+    twice = {0.1: [1, 2], 3: [2, 1]}
+    plotting.lines([1, 2], twice, **AXES, points={7: (1, 1)})
+    assert "“0.1” rises" in shown.words and "“7” at" in shown.words
+    plotting.scatter([1, 2], [1, 2], **AXES, line_x=[1, 2], lines=twice)
+    assert "“0.1” rises" in shown.words
+    plotting.line_panels({"loss": twice}, xlabel="x")
+    assert "“0.1” rises" in shown.words
+    plotting.bars({0.1: 1, 3: 2}, xlabel="x")
+    assert "“3” is the greatest" in shown.words
+    plotting.importance(twice, labels=("cost", "slope"))
+    assert "“3” is the greatest" in shown.words
+    plotting.image_wall({3: np.ones((2, 3, 3))})
+    assert "“3”" in shown.words
+
+
 def test_heat_over_a_row_that_is_not_there():
     with pytest.raises(ValueError, match="no row “hut”"):
         plotting.image_wall({"hot": np.ones((2, 3, 3))}, heat={"hut": np.ones((2, 3, 3))})

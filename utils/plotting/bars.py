@@ -16,7 +16,7 @@ def bars(values: Mapping[str, float], *, xlabel: str, title: str = "", digits: i
         digits: significant digits of the written values.
         saying: one short sentence for what no data can tell, at most 100 characters.
     """
-    values = {label: float(value) for label, value in values.items()}
+    values = {str(label): float(value) for label, value in values.items()}
     words = described(f"{titled('Bars', title)}: {xlabel}", *bars_in_words(values), saying=saying)
     figure = new_figure(height=0.8 + 0.36 * len(values))
     axes = figure.add_subplot(xlabel=xlabel, title=title)

@@ -41,7 +41,7 @@ def image_wall(
     bottoms = np.cumsum([cell + (0.22 if label in names else 0.06) for label in rows])
     figure, axes = new_sheet(bottoms[-1] + 0.05, title)
     for top, (label, images) in zip([0, *bottoms], rows.items(), strict=False):
-        axes.text(cell - 0.06, top + cell / 2, label.replace(" ", "\n", 1), ha="right", va="center", fontsize=9)
+        axes.text(cell - 0.06, top + cell / 2, str(label).replace(" ", "\n", 1), ha="right", va="center", fontsize=9)
         for i, image in enumerate(images):
             left = (i + 1) * cell
             place(axes, image, left + 0.03, top, cell - 0.06, cmap="Greys", alpha=0.45 if label in heat else 1.0)

@@ -17,6 +17,7 @@ def importance(
         title: the subject in a few words; name the data source here.
         saying: one short sentence for what no data can tell, at most 100 characters.
     """
+    pairs = {str(name): pair for name, pair in pairs.items()}
     figure = new_figure(height=1.0 + 0.4 * len(pairs), headline=title)
     sentences = []
     for axes, values, label, color in zip(

@@ -62,7 +62,7 @@ def _until_the_limit(label: str, values: Sequence[float] | tuple, high: float | 
     limit = np.max(y[np.isfinite(y)], initial=-np.inf) if high is None else high
     seen = np.isfinite(y) & (y <= limit)
     stop = np.argmin(seen) + 1 if not seen.all() else len(y)
-    return Line(label, x[:stop], np.where(seen, y, limit)[:stop], ends_early=not seen.all())
+    return Line(str(label), x[:stop], np.where(seen, y, limit)[:stop], ends_early=not seen.all())
 
 
 def _in_words(panels, xlabel: str, title: str, xscale: str, yscale: str, saying: str) -> str:

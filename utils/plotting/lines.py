@@ -32,8 +32,8 @@ def lines(
         points: for each marked point its label, written unless it begins with "_", and its (x, y).
         saying: one short sentence for what no data can tell, at most 100 characters.
     """
-    drawn = [Line(label, np.ravel(x), np.ravel(y)) for label, y in ys.items()]
-    points = points or {}
+    drawn = [Line(str(label), np.ravel(x), np.ravel(y)) for label, y in ys.items()]
+    points = {str(label): point for label, point in (points or {}).items()}
     words = described(
         f"{titled('Lines', title)}: {axes_of(xlabel, ylabel, scale, scale)}",
         *lines_in_words(drawn, xlabel, scale, scale),

@@ -46,8 +46,9 @@ class LiveCurve(tf.keras.callbacks.Callback):
 
         Each curve counts its own values as epochs: one that gets a value every second epoch is drawn too short.
         """
-        for name, value in values.items():
-            self.history.setdefault(name, []).append(float(value))
+        numbers = {name: float(value) for name, value in values.items()}  # what is none stops here, and leaves no trace
+        for name, value in numbers.items():
+            self.history.setdefault(name, []).append(value)
         if self._is_live and time.monotonic() - self._shown_at > 0.5:
             clear_output(wait=True)
             show(self._draw(), "A training curve that is still growing.")

@@ -53,7 +53,7 @@ def scatter(
         saying: one short sentence for what no data can tell, at most 100 characters.
     """
     x, y, line_x = (np.ravel([] if values is None else values) for values in (x, y, line_x))
-    drawn = [Line(label, line_x, np.ravel(values)) for label, values in (lines or {}).items()]
+    drawn = [Line(str(label), line_x, np.ravel(values)) for label, values in (lines or {}).items()]
     true = [np.ravel(values) for values in truth]
     edges = (band[0], np.ravel(band[1]), np.ravel(band[2])) if band else None
     figure = new_figure(height=4.2)
