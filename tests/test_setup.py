@@ -339,8 +339,10 @@ print(config.backend(), config.floatx(), config.epsilon(), config.image_data_for
 def test_keras_is_set_as_the_course_needs_it_whatever_the_machine_says(tmp_path):
     (tmp_path / "keras.json").write_text(OTHER_SETTINGS, encoding="utf-8")
     other = {"KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "1", "KERAS_HOME": str(tmp_path)}
-    done = run(f"{SETUP}{SETTINGS}", ROOT, **other)
-    assert done.stdout.splitlines()[1:] == ["tensorflow float32 1e-07 channels_last float32"], done.stderr
+    limits = {"KERAS_NNX_ENABLED": "1", "KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "1"}
+    after = "print(os.environ.keys() & {'KERAS_MAX_EPOCHS', 'KERAS_MAX_STEPS_PER_EPOCH'})"
+    done = run(f"{SETUP}{SETTINGS}{after}", ROOT, **other, **limits)
+    assert done.stdout.splitlines()[1:] == ["tensorflow float32 1e-07 channels_last float32", "set()"], done.stderr
     assert (tmp_path / "keras.json").read_text(encoding="utf-8") == OTHER_SETTINGS, "the file stays as it was"
 
 
@@ -357,6 +359,11 @@ def test_a_kernel_whose_keras_runs_on_something_else_is_named(monkeypatch):
         session.start()
 
 
+def test_a_kernel_that_runs_nothing_at_once_is_named():
+    with session.tf.Graph().as_default(), pytest.raises(SystemExit, match="without eager execution in this kernel:"):
+        session.start()
+
+
 def test_a_home_of_keras_that_begins_with_a_tilde_is_at_home(tmp_path):
     homes = dict.fromkeys(("HOME", "USERPROFILE"), str(tmp_path)) | {"KERAS_HOME": "~/k"}
     done = run("from utils import session\nprint(session.os.environ['KERAS_HOME'])", ROOT, **homes)
@@ -364,12 +371,12 @@ def test_a_home_of_keras_that_begins_with_a_tilde_is_at_home(tmp_path):
 
 
 def test_a_file_of_the_reader_s_that_hides_a_package_is_named(alone, course):
-    for name in ("tensorflow", "PIL"):
-        hides = course / "notebooks" / f"{name}.py"
-        hides.parent.mkdir(exist_ok=True)
+    for name, file in (("tensorflow", "tensorflow.py"), ("PIL", "PIL.py"), ("keras", "keras/__init__.py")):
+        hides = course / "notebooks" / file
+        hides.parent.mkdir(exist_ok=True, parents=True)
         hides.write_text("mine = 1", encoding="utf-8")
-        said = sentence(run(SETUP, hides.parent))
-        assert said == f"{hides} hides the package {name}: give that file another name, restart the kernel."
+        said = sentence(run(SETUP, course / "notebooks"))
+        assert said == f"{hides} hides the package {name}: give it another name, restart the kernel."
         hides.unlink()
 
 

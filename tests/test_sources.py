@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import signal
 import socket
@@ -373,6 +374,14 @@ def test_cache_that_is_no_folder(serve, real_files, monkeypatch, capsys, tmp_pat
     (tmp_path / "keras").write_text("A file where the folder should be stops even an administrator.")
     reason = f"The cache {sources.cache_folder()} cannot be used (Not a directory)"
     _assert_stand_in_with_one_line(data.mnist(20, 10), capsys, reason)
+
+
+def test_a_relative_home_is_named_in_full(monkeypatch, tmp_path):
+    """What begins in the course's folder for a teacher begins in `notebooks` for a kernel."""
+    monkeypatch.setenv("KERAS_HOME", "keras")
+    monkeypatch.setenv("COURSE_DATA", "real")
+    with pytest.raises(DataError, match=re.escape(f"files from there into {Path.cwd() / 'keras' / 'datasets'}, then")):
+        data.mnist(20, 10)
 
 
 @pytest.mark.parametrize("home", ["~no-such-user/keras", ""])

@@ -17,14 +17,17 @@ import os
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-# Before anything imports Keras: these may be set on a machine for another program, and the course is TensorFlow's.
+# Before anything imports Keras: these may be set on a machine for another program, and the course is TensorFlow's. The
+# limits would end a `fit` early, the one of steps without a word.
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.pop("TF_USE_LEGACY_KERAS", None)
+for name in ("TF_USE_LEGACY_KERAS", "KERAS_NNX_ENABLED", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(name, None)
 
 for name in ("tensorflow", "keras", "numpy", "matplotlib", "PIL", "IPython"):
     found = PathFinder.find_spec(name)
-    if found and found.origin == os.path.abspath(f"{name}.py"):  # Python looks beside the notebook first
-        raise SystemExit(f"{found.origin} hides the package {name}: give that file another name, restart the kernel.")
+    # Python looks beside the notebook first.
+    if found and found.origin in map(os.path.abspath, (f"{name}.py", os.path.join(name, "__init__.py"))):
+        raise SystemExit(f"{found.origin} hides the package {name}: give it another name, restart the kernel.")
 
 files = [path for kind in ("*.py", "*.mplstyle") for path in Path(__file__).parent.rglob(kind)]
 empty = [path for path in files if not path.stat().st_size]

@@ -70,11 +70,14 @@ def start() -> None:
 
     Raises:
         ValueError: when the environment variable COURSE_DATA is not one of its three values.
-        SystemExit: when Keras was imported before, for something else than TensorFlow.
+        SystemExit: when Keras was imported before, for something else than TensorFlow, or when TensorFlow was told to
+            run nothing at once, as its version 1 did.
     """
     mode = data.mode()
     if (backend := keras.backend.backend()) != "tensorflow":
         raise SystemExit(f"Keras runs on {backend} in this kernel already: restart it, and run this cell first.")
+    if not tf.executing_eagerly():  # every cell would then print tensors without a number
+        raise SystemExit("TensorFlow runs without eager execution in this kernel: restart it, and run this cell first.")
     _forget_settings()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal or a pipe that knows no "·" or "≈" shows a "?" for it

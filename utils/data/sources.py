@@ -144,7 +144,8 @@ def _is_right(path: Path, digest: str) -> bool:
 def _download(name: str, files: list[str]) -> None:
     global _network_fault
     cache = cache_folder()
-    remedy = f"reach {ORIGIN} from another network, or bring its files from there into {cache}, then restart the kernel"
+    place = cache.absolute()  # a KERAS_HOME that is relative begins in the folder of the notebook
+    remedy = f"reach {ORIGIN} from another network, or bring its files from there into {place}, then restart the kernel"
     if _network_fault is None:
         _network_fault = _probe()
     if _network_fault:
