@@ -64,11 +64,19 @@ def test_it_serves_fit(shown):
 def test_it_grows_while_someone_watches(shown, monkeypatch):
     cleared = []
     monkeypatch.setenv("COURSE_LIVE", "on")
+    monkeypatch.setattr(live_curve, "has_page", lambda: True)
     monkeypatch.setattr(live_curve, "clear_output", lambda wait: cleared.append(wait))
     with pytest.raises(KeyboardInterrupt), LiveCurve() as curve:
         curve.add(loss=1.0)
         raise KeyboardInterrupt
     assert len(shown.data) == 2 and cleared == [True, True], "a growing picture, replaced by a last one"
+
+
+def test_a_program_in_a_terminal_writes_the_words_of_the_finished_curve_alone(capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_LIVE", "on")
+    with LiveCurve("line") as curve:
+        curve.add(loss=1.0)
+    assert capsys.readouterr().out == "Training curves “line”: ≈ 1 epochs. Loss: training is ≈ 1.\n"
 
 
 def test_a_long_saying_is_refused_before_the_training():

@@ -24,6 +24,19 @@ def module(name):
     return sys.modules[f"utils.plotting.{name}"]
 
 
+def test_a_program_in_a_terminal_writes_the_words_and_no_picture_as_letters(capsys):
+    plotting.bars({"a": 1.0}, xlabel="x")
+    assert capsys.readouterr().out == "Bars: x. “a” ≈ 1.\n"
+
+
+def test_a_notebook_gets_the_picture_and_its_words(monkeypatch):
+    published = []
+    monkeypatch.setattr("utils.plotting.style.get_ipython", object)
+    monkeypatch.setattr("utils.plotting.style.page.display", lambda data, **_: published.append([*data]))
+    plotting.bars({"a": 1.0}, xlabel="x")
+    assert published == [["image/png", "text/plain"], ["text/html"]]
+
+
 def test_every_figure_is_tried():
     drawing = {name for name in plotting.__all__ if "saying" in inspect.signature(getattr(plotting, name)).parameters}
     assert drawing == {*CALLS, "LiveCurve"}

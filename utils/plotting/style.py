@@ -9,7 +9,8 @@ import matplotlib.patheffects
 import matplotlib.style
 import matplotlib.ticker
 import numpy as np
-from IPython.display import display
+from IPython import display as page
+from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -39,6 +40,19 @@ def new_figure(height: float = 3.6, headline: str = "") -> Figure:
     if headline:
         figure.suptitle(headline, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
     return figure
+
+
+def has_page() -> bool:
+    """Tell whether there is a page to show a figure on: a program that runs in a terminal has none."""
+    return get_ipython() is not None
+
+
+def display(data: dict, **named) -> None:
+    """Put a figure or its words on the page; without one, write what there is in plain text."""
+    if has_page():
+        page.display(data, **named)
+    elif "text/plain" in data:  # IPython would write all, pictures as letters
+        print(data["text/plain"])
 
 
 def show(figure: Figure, description: str) -> None:
