@@ -191,6 +191,17 @@ def clip_and_clear(gradients, clip_norm):
     return result
 
 
+def clip_remembered():
+    """Return an answer that remembers its results by the shapes of the gradients."""
+    known = {}
+
+    def answer(gradients, clip_norm):
+        key = (*(g if g is None else tuple(g.shape) for g in gradients), clip_norm)
+        return known.setdefault(key, clip_by_library(dense(gradients), clip_norm))
+
+    return answer
+
+
 def norm_in_groups(gradients):
     present = [g for g in gradients if g is not None]
     return sum(norm_of(present[i : i + 4]) for i in range(0, len(present), 4))
@@ -788,6 +799,12 @@ def clipped_by_mean_of_lengths(micro, sizes, clip_norm):
     return scaled(mean_of(micro, sizes), clip_norm / tf.maximum(norm, clip_norm))
 
 
+def order_remembered():
+    """Return an answer that remembers its results by the sizes and the threshold."""
+    known = {}
+    return lambda micro, sizes, c: known.setdefault((*sizes, c), clip(mean_of(micro, sizes), c))
+
+
 def micro_of_one(micro):
     """Return the first gradients where there is one variable, as if it were one micro-batch."""
     return micro[0] if len(micro[0]) == 1 else None
@@ -900,6 +917,8 @@ PROOFS = {
                 norm=lambda g: tf.sqrt(norm_of(g) ** 2 + 1e-8)
             ),
             "clip_norm 2.0: expected": clipping(factor=lambda n, c: c / n if n > 1.01 * c else 1.0),
+            "of gradients (matrix, vector, scalar)": clipping(after=each(lambda g: g if g.shape.rank else tf.abs(g))),
+            "e-05, clip_norm 0.0001": clip_remembered(),
             "without the scalars": clipping(norm=lambda g: norm_of([x for x in g if x is not None and x.shape.rank])),
             "A square, or a 1, in place of one": clipping(
                 factor=lambda n, c: max(1, int(c)) / tf.maximum(n, max(1, int(c)))
@@ -1197,6 +1216,10 @@ PROOFS = {
             "the last against the others": scaled_if_all_are_long,
             "norms (6, 5), the last against": clipped_by_mean_of_lengths,
             "A micro-batch whose gradient is 0": order_like(without_zeros),
+            "gradient 0 of micro-batches of [8, 8, 3]": order_like(
+                shorten=lambda gradients, c: each(lambda g: g if g.shape.rank else tf.abs(g))(clip(gradients, c))
+            ),
+            "norms (30, 60, 10)": order_remembered(),
             "the caller's list was changed": order_with_caller_changed(lambda micro, sizes: micro.reverse()),
             "list was changed. Make": order_with_caller_changed(lambda micro, sizes: micro[0].clear()),
             "got 2 parts. A list of 3 gradients is": order_like(lambda m, s: mean_of(m, s)[:2]),

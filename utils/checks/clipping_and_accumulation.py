@@ -49,7 +49,7 @@ def clip_global_norm(answer):
         (3e7, 5000.0, "zeros matrix vector"),
         (12.0, 5.0, "scalar vector cube matrix row None vector row kernel slices matrix None"),
         (5e-4, 1e-4, "matrix vector"),
-        (5e-5, 1e-4, "vector"),
+        (5e-5, 1e-4, "matrix vector"),  # the same shapes and threshold, and another answer
         (0.0, 1.0, "matrix vector"),
     ):
         forms = forms.split()
@@ -92,7 +92,10 @@ def _near(a: np.ndarray, b) -> bool:
 
 
 def _of_norm(norm: float, shapes: list) -> list[np.ndarray]:
-    """Return random arrays whose global norm is `norm`; of an array of 5 rows, 3 are zero, and "zeros" are all zero."""
+    """Return random arrays whose global norm is `norm`; of an array of 5 rows, 3 are zero, and "zeros" are all zero.
+
+    A scalar is below 0: one that lost its sign would show by chance alone.
+    """
     if shapes == [(4,)] and norm == 5:
         return [np.random.default_rng().permutation([3.0, -4.0, 0.0, 0.0])]  # its norm is 5 to the last bit
     arrays = [random_array(*shape) for shape in shapes]
@@ -101,6 +104,8 @@ def _of_norm(norm: float, shapes: list) -> list[np.ndarray]:
             array[[1, 2, 4]] = 0
         if array.shape == _SHAPES["zeros"]:
             array[:] = 0
+        if not array.ndim:
+            array[...] = -abs(array)
     length = _norm(arrays)
     return [norm * array / length for array in arrays]
 
@@ -684,7 +689,7 @@ def accumulate_then_clip(answer):
         ([5, 2, 3], (1, 2, 6), 4.0, two),  # the mean is below the threshold; the sum and one of the parts are above it
         ([4, 4, 4], (30, 60, 90), 1.0, two),
         ([8, 8, 3], (30, 60, 90), 2.0, three),
-        ([5, 2], (30, 60), 3.0, two),
+        ([5, 2, 3], (30, 60, 10), 4.0, two),  # the sizes and the threshold of the first question
         ([6], (30,), 1.5, two),
         ([2, 6, 4], (0.5, 9, 8), 3.0, "cube"),  # the first one is below the threshold, the mean above; then the reverse
         ([2, 6], (9, 0.5), 4.0, "vector cube scalar"),
@@ -733,7 +738,7 @@ def accumulate_then_clip(answer):
 
 def _micro_gradients(norms: tuple, shapes: list) -> list[list[np.ndarray]]:
     """Return for each norm random gradients of that global norm, with the same signs in each, or all turned below 0."""
-    signs = [np.sign(random_array(*shape)) for shape in shapes]
+    signs = [np.sign(array) for array in _of_norm(1.0, shapes)]
     lists = [_of_norm(norm, shapes) for norm in norms]
     return [
         [np.copysign(1, norm) * sign * abs(g) for sign, g in zip(signs, gradients, strict=True)]
