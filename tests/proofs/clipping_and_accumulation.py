@@ -302,6 +302,13 @@ def threshold_without_outliers(norms, window, quantile):
     return np.inf if len(finite) < window else np.quantile(np.minimum(finite, 3 * np.median(finite)), quantile)
 
 
+def filled_with_the_last(norms):
+    filled = [0.0]
+    for norm in norms:
+        filled.append(norm if np.isfinite(norm) else filled[-1])
+    return filled[1:]
+
+
 def threshold_remembered():
     known = {}
 
@@ -974,6 +981,15 @@ PROOFS = {
             ),
             "rounded to whole percents": threshold_of(
                 lambda norms, w: [x for x in norms if np.isfinite(x)], choose_quantile=lambda q: int(100 * q) / 100
+            ),
+            "quantile 0.1825": threshold_of(
+                lambda norms, w: [x for x in norms if np.isfinite(x)], choose_quantile=lambda q: round(q, 3)
+            ),
+            "The norm before took the place": lambda norms, w, q: (
+                np.inf if len(norms) < w else np.quantile(filled_with_the_last(norms)[-w:], q)
+            ),
+            "0 perhaps, took the place": lambda norms, w, q: (
+                np.inf if len(norms) < w else np.quantile(np.where(np.isfinite(norms), norms, 0.0)[-w:], q)
             ),
             "window 5, quantile 0.9": threshold_remembered(),
             "one norm more than the window holds": threshold_with(lambda f, w, q: np.quantile(f[-w - 1 :], q)),

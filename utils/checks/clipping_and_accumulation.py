@@ -274,7 +274,7 @@ def _histories() -> list[tuple[list, int, float]]:
         (drawn[:3], 4, 0.5), ([], 2, 0.5), ([np.nan, *drawn[:3], np.inf], 4, 0.5), (drawn[:4], 4, 0.5),
         (drawn[:9], 1, 0.9), ([np.inf, np.nan, drawn[0]], 1, 0.9), (drawn, 5, 1.0), (drawn, 5, 0.0),
         (late, 3, 0.0),
-        ([*drawn, np.nan], 4, 0.6), (drawn, 6, 0.125), ([np.nan, np.nan], 1, 1.0), (long, 40, 0.8), (long, 10**6, 0.5),
+        ([*drawn, np.nan], 4, 0.6), (drawn, 6, 0.1825), ([np.nan, np.nan], 1, 1.0), (long, 40, 0.8), (long, 10**6, 0.5),
         ([*drawn, *[np.inf, np.nan] * 9, *again[:2]], 6, 0.5), ([*np.linspace(9, 1, 200), *broken], 150, 0.8),
         ([*drawn[:4], 2.0, 2.0, 2.0, 7.0, 2.0, 4.0], 6, 0.25),  # the same norm more than once
         ([*drawn, 0.0, 0.0, 0.0], 5, 0.3),
@@ -295,26 +295,20 @@ def _ways_to_miss_few(norms: list, finite: np.ndarray, window: int, quantile: fl
 def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, object]:
     last, broken = finite[-window:], len(finite) < len(norms)
     cut = [norm for norm in norms[-window:] if np.isfinite(norm)]
-    largest, ordered = np.sort(finite)[-window:], np.sort(last)
-    place = min(quantile * window, window - 1)
     small = finite[finite < 3e38]
-    by_first_cut = {
-        "nan and inf used up places in the window: remove them first, then take the last.":
-            np.quantile(cut, quantile) if cut else np.inf,
-        "A nan or inf of the history reached the threshold: remove what is not finite.": np.nan,
-    }  # fmt: skip
     exactly = "exactly `window` are enough." if len(finite) == window else "here there are more."
     enough = f"Infinity is for fewer than `window` finite norms; {exactly}"
     enough += " A quantile of 0 is one, too: Python takes 0 for false." if quantile == 0 else ""
     short = "Infinity is for fewer than `window` finite norms; here there are enough: nan and inf use up no places."
-    return (by_first_cut if broken else {}) | {
+    more = _ways_to_keep_the_broken(norms, cut, window, quantile) if broken else _ways_to_miss_a_place(last, quantile)
+    return more | {
         short if len(cut) < window else enough: np.inf,
         "That is the quantile of the whole history: only the last `window` finite norms count.":
             np.quantile(finite, quantile),
         "That is the quantile of the oldest norms: the last ones are at the end.":
             np.quantile(finite[:window], quantile),
         "That is the quantile of the largest norms: sorting forgets which ones came last.":
-            np.quantile(largest, quantile),
+            np.quantile(np.sort(finite)[-window:], quantile),
         "The newest norm is missing: it counts, too.":
             np.quantile(finite[:-1][-window:] if len(finite) > window else last, quantile),
         "That is the quantile of one norm more than the window holds.": np.quantile(finite[-window - 1 :], quantile),
@@ -323,6 +317,31 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
         "A norm that comes twice counts twice.": np.quantile(np.unique(last), quantile),
         "A norm of 0 is finite, and it counts.": np.quantile(finite[finite > 0][-window:], quantile),
         "1e39 is finite as a Python float: float32 makes it infinite.": np.quantile(small[-window:], quantile),
+    }  # fmt: skip
+
+
+def _ways_to_keep_the_broken(norms: list, cut: list, window: int, quantile: float) -> dict[str, float]:
+    """Return what shows only where a norm is not finite."""
+    filled = []
+    for norm in norms:
+        filled.append(norm if np.isfinite(norm) else [0.0, *filled][-1])
+    zeros = np.nan_to_num(norms, posinf=0.0)
+    return {
+        "nan and inf used up places in the window: remove them first, then take the last.":
+            np.quantile(cut, quantile) if cut else np.inf,
+        "A nan or inf of the history reached the threshold: remove what is not finite.": np.nan,
+        "The norm before took the place of nan and inf: remove them, and put nothing there.":
+            np.quantile(filled[-window:], quantile),
+        "Another number, 0 perhaps, took the place of nan and inf: remove them, and put nothing there.":
+            np.quantile(zeros[-window:], quantile),
+    }  # fmt: skip
+
+
+def _ways_to_miss_a_place(last: np.ndarray, quantile: float) -> dict[str, float]:
+    """Return what the first histories show already, in which all norms are finite: elsewhere it would be chance."""
+    window, ordered = len(last), np.sort(last)
+    place = min(quantile * window, window - 1)
+    return {
         "np.percentile counts to 100: multiply the quantile, or take np.quantile.": np.percentile(last, quantile),
         "The quantile was rounded to whole percents: np.quantile takes it as it is.":
             np.percentile(last, int(100 * quantile)),
