@@ -116,6 +116,17 @@ def stop_in_three_branches(losses, patience, min_delta):
     return epoch, best
 
 
+def stop_lowering_the_count(losses, patience, min_delta):
+    mark, waited, epoch = np.inf, 0, 0
+    for loss in losses:
+        epoch += 1
+        progress = mark - loss > min_delta
+        mark, waited = (loss, max(waited - 1, 0)) if progress else (mark, waited + 1)
+        if waited == patience:
+            break
+    return epoch, int(np.nanargmin(losses[:epoch])) + 1
+
+
 def stop_when_the_next_begins(losses, patience, min_delta):
     trained, best = stop_by_counter(losses, patience, min_delta)
     return min(trained + 1, len(losses)), best
@@ -246,6 +257,9 @@ def faulty_epoch(fault):
             np.random.default_rng(epoch // 2).permutation(n) if epoch % 2 else last_for_first(n, epoch // 2)
         ),
         "same moves": same_moves,
+        "thousands": lambda n, epoch: np.lexsort(
+            (np.random.default_rng(epoch).random(n), np.random.default_rng(epoch).permutation(n)[np.arange(n) // 1000])
+        ),
         "last one stays": lambda n, epoch: np.append(np.random.default_rng(epoch).permutation(n - 1), n - 1),
     }
 
@@ -297,6 +311,14 @@ def epoch_by_seed(seed):
         return np.average([float(train_step(x[rows], y[rows])) for rows in batches], weights=list(map(len, batches)))
 
     return run_epoch
+
+
+def epoch_by_labels(train_step, x, y, epoch, batch_size):
+    order, total = np.argsort(y.reshape(len(y), -1)[:, 0]), 0.0
+    for start in range(0, len(x), batch_size):
+        rows = order[start : start + batch_size]
+        total += float(train_step(x[rows], y[rows])) * len(rows)
+    return total / len(x)
 
 
 def epoch_by_random_keys(train_step, x, y, epoch, batch_size):
@@ -523,6 +545,7 @@ PROOFS = {
             "it counts in the row": stop_in_three_branches,
             "was not trained": stop_when_the_next_begins,
             "only those in a row": stop_with(in_a_row=False),
+            "and do not take away 1": stop_lowering_the_count,
             "must be one that was trained": stop_keeping(lambda losses, trained, min_delta: np.nanargmin(losses)),
             "That is the last progress": stop_keeping(last_progress),
             "the first is the best": stop_keeping(last_of_the_least),
@@ -582,6 +605,11 @@ PROOFS = {
             "9 examples in batches of 4: 1 example never came": epoch_without_a_single_row,
             "other numbers than those of y": lambda step, x, y, *rest: faulty_epoch("")(step, x, y.astype(int), *rest),
             "Two epochs had the same order": epoch_same_in_two_of_three,
+            "had the same order. Let the": epoch_by_labels,
+            "had the same order. Let the order": lambda step, x, y, epoch, size: epoch_by_seed(epoch % 256)(
+                step, x, y, epoch, size
+            ),
+            "stored close together": faulty_epoch("thousands"),
             "had the same order": faulty_epoch("same order"),
             "had the same order. Let": faulty_epoch("every fifth order"),
             "an order was turned or moved": faulty_epoch("moved"),

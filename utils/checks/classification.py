@@ -71,7 +71,7 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
     def other(**fault) -> tuple:
         return _stop(losses, **({"patience": patience, "min_delta": min_delta} | fault))[:2]
 
-    early = other(patience=max(patience - 1, 1))
+    early, lowered = other(patience=max(patience - 1, 1)), other(row="lowered")
     ways = {
         "The pair is swapped: first the epochs trained, then the best one.": (best, trained),
         "That stops one epoch late: the patience-th epoch in a row without progress is the last one.":
@@ -86,6 +86,7 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
             other(small=True),
         "A gain of exactly `min_delta` is no progress; more is asked for.": other(exactly=True),
         "That counts all epochs without progress; only those in a row count.": other(row=False),
+        "Progress ends the row: count from 0 again, and do not take away 1.": lowered,
         "The best epoch must be one that was trained: the losses after the stop are never seen.": (trained, lowest),
         "That is the last progress; the best epoch has the least loss of all that were trained.": (trained, progress),
         "The last epoch that was trained may be the best one.":
@@ -101,7 +102,7 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
         "An epoch was counted that was not trained: is the row looked at only when the next one begins?":
             (trained + 1, best),
     }  # fmt: skip
-    if early != (trained - 1, best):
+    if (trained - 1, best) not in (early, lowered):
         ways["The last epoch was not counted: it was trained, too."] = (trained - 1, best)
     if np.isnan(losses).any():
         moved_up = _stop([loss for loss in losses if not np.isnan(loss)], patience, min_delta)[:2]
@@ -128,7 +129,7 @@ def _stop(
         broken, gain = np.isnan(loss), abs(mark - loss) if rise else mark - loss
         enough = min_delta * mark if share and mark < np.inf else min_delta
         if gain > enough or (exactly and gain == min_delta) or (nan == "progress" and np.isnan(gain)):
-            mark, progress, waited = loss, epoch, 0 if row else waited
+            mark, progress, waited = loss, epoch, {True: 0, False: waited}.get(row, max(waited - 1, 0))
         else:
             waited += not ((nan == "left out" and broken) or (small and loss < least))
             waited *= not (nan == "a new row" and broken)
@@ -152,9 +153,9 @@ def run_epoch(answer):
         (1, 3, (), ()),
         (23_999, 2_000, (), ()),  # more than the 10,000 of many a shuffle buffer
     ):
-        orders = []
-        for epoch in (*range(12), 30, 100, 365, 1000) if count == 61 else range(2):
-            step = _RecordedStep(count, batch_size, x_shape, y_shape)
+        orders, labels = [], np.random.default_rng().permutation(count) + 100.25  # as data are, the same in each epoch
+        for epoch in (*range(12), 30, 100, 256, 1000) if count == 61 else range(2):
+            step = _RecordedStep(labels, batch_size, x_shape, y_shape)
             x, y = step.x.copy(), step.y.copy()
             where = f"{count} examples in batches of {batch_size}"
             reported = attempted(answer(step, x, y, epoch, batch_size), asked="the epoch's loss", on=where)
@@ -168,8 +169,14 @@ def run_epoch(answer):
         if count == 61:
             _require_random_orders(np.array(orders))
         if count == 23_999:
-            moved = "The first examples come early, the last ones late: is the shuffle buffer smaller than the data?"
-            refuse({moved: any(np.corrcoef(order, np.arange(count))[0, 1] > 0.1 for order in orders)}, on=where)
+            early = [np.corrcoef(order, np.arange(count))[0, 1] > 0.1 for order in orders]
+            near = [np.abs(np.diff(order)).mean() < count / 4 for order in orders]  # count / 3 in a random order
+            refuse({
+                "The first examples come early, the last ones late: is the shuffle buffer smaller than the data?":
+                    all(early),
+                "Those that are stored close together come close together: shuffle all of them, and not parts by "
+                "themselves.": any(early + near),
+            }, on=where)  # fmt: skip
 
 
 def _require_random_orders(orders: np.ndarray) -> None:
@@ -214,12 +221,11 @@ def _neighbors(order: np.ndarray) -> set:
 class _RecordedStep:
     """Stands for a train step: remembers the batches, and returns a loss of its own for each; the short one's is 9."""
 
-    def __init__(self, count: int, batch_size: int, x_shape: tuple, y_shape: tuple):
-        rng = np.random.default_rng()
-        self.count, self.batch_size, self.losses, self.sizes, self.matched = count, batch_size, [], [], True
+    def __init__(self, labels: np.ndarray, batch_size: int, x_shape: tuple, y_shape: tuple):
+        self.count, self.batch_size, self.losses, self.sizes, self.matched = len(labels), batch_size, [], [], True
         self.rows = np.array([], int)
-        self.x = _numbered(np.arange(count), x_shape)  # float32 holds these numbers, too
-        self.y = _numbered(rng.permutation(count) + 100.25, y_shape)
+        self.x = _numbered(np.arange(self.count), x_shape)  # float32 holds these numbers, too
+        self.y = _numbered(labels, y_shape)
 
     def __call__(self, x_batch, y_batch):
         x, y = np.asarray(x_batch), np.asarray(y_batch)
