@@ -1208,6 +1208,8 @@ PROOFS = {
                 g / sum(sizes) for g in clip(sum_by_size(micro, sizes), c)
             ],
             "Each tensor was clipped": lambda micro, sizes, c: [tf.clip_by_norm(g, c) for g in mean_of(micro, sizes)],
+            "That is the first micro-batch alone": lambda micro, sizes, c: clip(micro[0], c),
+            "That is the last micro-batch alone": lambda micro, sizes, c: clip(micro[-1], c),
             "Clipped by value": lambda micro, sizes, c: [tf.clip_by_value(g, -c, c) for g in mean_of(micro, sizes)],
             "That is not clipped": lambda micro, sizes, c: mean_of(micro, sizes),
             "leave a short gradient alone": lambda micro, sizes, c: scaled(

@@ -793,6 +793,8 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
             [g / examples for g in _clipped(weighted_total, clip_norm)],
         "Each tensor was clipped by itself: use the global norm.": _each_clipped(mean, clip_norm),
         "That is not clipped.": mean,
+        "That is the first micro-batch alone: add up all of them.": _clipped(micro[0], clip_norm),
+        "That is the last micro-batch alone: add up all of them.": _clipped(micro[-1], clip_norm),
         "Clipped by value: that turns the direction.": [np.clip(g, -clip_norm, clip_norm) for g in mean],
         "That is the sum, not clipped: divide, then clip.": total,
         "That is 0: does // cut each share to a whole number?": [0 * g for g in mean],
