@@ -717,6 +717,12 @@ PROOFS = {
             "do not divide it by them": lambda losses, mask, real, penalty, n: (
                 (tf.reduce_sum(losses[mask]) + penalty) / float(real)
             ),
+            "padding included: sum the real ones": lambda losses, mask, real, penalty, n: (
+                tf.reduce_mean(losses) + penalty / n
+            ),
+            "and not all of it": lambda losses, mask, real, penalty, n: share(
+                losses, mask, real, penalty, n if np.any(mask) else 1
+            ),
             "The padding counts": lambda losses, mask, *rest: share(losses, tf.ones_like(mask), *rest),
             "That takes the padding alone": lambda losses, mask, *rest: share(losses, ~mask, *rest),
             "adds the whole penalty": lambda *answer: share(*answer[:4], 1),

@@ -329,12 +329,11 @@ def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> Non
         "That line starts at 0, and the first step would not move: divide s + 1 by the warm-up steps.":
             peak * min(1, step / max(warmup_steps - 1, 1)),
         "That rises for ever: hold it at the peak.": peak * line,
-        "That starts at the peak or above it: take the smaller of 1 and the line, which is (s + 1) / W.":
-            peak * max(1, line),
         "That is an integer division: the rate stays at zero until the warm-up is over.": peak * min(1, int(line)),
     }  # fmt: skip
     if line < 1:
         smells["That is the share of the peak; multiply it by the peak."] = line
+        smells["That starts at the peak or above it: take the smaller of 1 and the line, which is (s + 1) / W."] = peak
     else:
         smells["It ends at 1, and not at the peak."] = 1.0
     expect(rate, want, on=on, smells=smells, tolerance=min(1e-4, max(1e-4 * want, 1e-6 * peak)))
@@ -508,6 +507,7 @@ def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int,
         smells = {
             "The mean of no words is nan: sum, then divide.": np.nan,
             "A replica without a real word owes its part of the penalty all the same.": 0.0,
+            "A replica without a real word owes its part of the penalty, and not all of it.": penalty,
         }
     elif not np.isfinite(everything):
         smells = {
@@ -518,10 +518,13 @@ def _ways_to_miss_a_share(losses: np.ndarray, mask: np.ndarray, real_words: int,
             "The padding counts: take the loss of real words only.": everything / real_words + share,
             "That takes the padding alone: the mask is true where a word is real.":
                 (everything - total) / real_words + share,
+            "That is the mean of this replica's words, padding included: sum the real ones, and divide by those of all "
+            "replicas.": everything / losses.size + share,
             "The penalty is missing.": total / real_words,
         }  # fmt: skip
+    if own:
+        smells["Every replica adds the whole penalty: split it."] = total / real_words + penalty
     return smells | {
-        "Every replica adds the whole penalty: split it.": total / real_words + penalty,
         "The penalty was cut to a whole number: // does that, and / does not.":
             total / real_words + penalty // replicas,
         "The penalty is no loss of a word: split it among the replicas.": (total + share) / real_words,
