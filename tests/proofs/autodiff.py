@@ -44,6 +44,11 @@ def slope_of_what_came(f, x):
     return tape.gradient(y, x)
 
 
+def slope_by_a_share_of_x(f, x):
+    x = tf.constant(x, tf.float64)
+    return tf.math.divide_no_nan(f(x + 1e-5 * x) - f(x - 1e-5 * x), 2e-5 * x)
+
+
 def rows_by_formula(w, x, y_true):
     return 2 * (x.numpy() @ w.numpy() - y_true.numpy())[:, None] * x.numpy()
 
@@ -454,6 +459,8 @@ PROOFS = {
             "to one side with a large step": lambda f, x: f(tf.constant(x + 1.0)) - f(tf.constant(float(x))),
             "our function returns nothing": slope_of_what_came,
             "the sign of x is lost": lambda f, x: _watched(f, abs(x)),
+            "Is the step a share of x": slope_by_a_share_of_x,
+            "Or is 0 taken for no number": lambda f, x: _watched(f, x) if x else 0.0,
             "slope(tf.sin, 0)": lambda f, x: _watched(f, x or 1.0),
             "slope(lambda t: 1 - 2 * t": lambda f, x: tf.maximum(_watched(f, x), -1.0),
             "slope(tf.sin, -1000)": lambda f, x: _watched(f, max(x, -1.5)),

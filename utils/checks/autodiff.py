@@ -38,6 +38,8 @@ def slope(answer):
             "That is a slope taken to one side with a large step: let the tape do it.": np.sin(x + 1) - np.sin(x),
             "That is the slope at a whole number: what stands behind the point of x was cut off.": np.cos(int(x)),
         }
+        if x == 0:  # where the value is 0, too: what gave slopes until here does not give values
+            smells = {"Is the step a share of x, and so 0 here? Or is 0 taken for no number, as `if x` does?": 0.0}
         # Neither odd nor even: the slope at -x is another one than at x. It may be small: relative to itself, then.
         steep = np.exp(x / 100) / 100
         at_size = {"That is the slope at |x|: the sign of x is lost.": np.exp(abs(x) / 100) / 100}
