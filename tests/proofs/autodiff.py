@@ -178,6 +178,13 @@ def rows_remembered():
     return lambda w, x, y: known.setdefault(tuple(x.shape), rows_by_formula(w, x, y))
 
 
+def rows_by_what_x_holds(w, x, y_true):
+    """Find the label of a row by what the row holds: of two alike, the first one."""
+    labels = {}
+    firsts = [labels.setdefault(row.tobytes(), label) for row, label in zip(x.numpy(), y_true.numpy(), strict=True)]
+    return rows_by_formula(w, x, tf.constant(firsts))
+
+
 def _errors(functions, x, compare):
     """Return the index of the greatest error, or -1 where none stands out: rounding must not guess right by luck."""
     errors = [compare(_slopes(f, x), _judge(f, x)) for f in functions]
@@ -501,6 +508,7 @@ PROOFS = {
             "look for 0/0, log(0)": lambda w, x, y: (
                 rows_by_formula(w, x, y) / (p := tf.linalg.matvec(x, w)[:, None]) * p
             ),
+            "got [[": rows_by_what_x_holds,
             "or an overflow": lambda w, x, y: (
                 rows_by_formula(w, x / (n := tf.norm(x, axis=1, keepdims=True)), y / n[:, 0]) * n**2
             ),

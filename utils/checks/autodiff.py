@@ -67,6 +67,7 @@ def per_example_gradients(answer):
         x, y_true = numbers[:, :d], numbers[:, d]
         if not size:  # zeros: a weight, entries of x, the error of the first example, a label, and all of the last row
             w[0], x[0], y_true[0], y_true[1], x[-1] = 0, [0, 0, 1], w[-1], 0, 0
+            x[2] = x[1]  # two examples that differ in their label alone
         error = x @ w - y_true
         want = 2 * error[:, np.newaxis] * x
         smells = {
