@@ -337,16 +337,15 @@ def _raise_flat_one(gradient: tf.Tensor) -> tf.Tensor:
     return tf.where(flat, 0.5 * tf.reduce_max(tf.abs(gradient)), gradient)
 
 
-def _shorten_one(gradient: tf.Tensor) -> tf.Tensor:
-    """Make the component that is greatest in size 2 % smaller."""
-    greatest = tf.argmax(tf.abs(gradient))
-    return tf.where(tf.range(gradient.shape[0], dtype=tf.int64) == greatest, 0.98 * gradient, gradient)
+def _shorten(where: int, gradient: tf.Tensor) -> tf.Tensor:
+    """Make one component 2 % smaller."""
+    return tf.where(np.arange(gradient.shape[0]) == where, 0.98 * gradient, gradient)
 
 
 def _shift_two(gradient: tf.Tensor) -> tf.Tensor:
-    """Add to one component what is taken from another, so that the sum of the components stays as it was."""
-    gain, loss = np.random.default_rng().permutation(np.eye(gradient.shape[0]))[:2]
-    return gradient + 0.5 * tf.reduce_max(tf.abs(gradient)) * (gain - loss)
+    """Add to the greatest component what is taken from the least, so that the sum of the components stays as it was."""
+    order, share = tf.argsort(gradient), 0.025 * tf.reduce_max(tf.abs(gradient))
+    return tf.tensor_scatter_nd_add(gradient, [[order[-1]], [order[0]]], [share, -share])
 
 
 def _exchange_two(gradient: tf.Tensor) -> tf.Tensor:
@@ -454,7 +453,6 @@ PLANTED = (
         )
         for where in range(4)
     ),
-    Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
     Planted(
         "a gradient that is 2 % too large", lambda g: 1.02 * g,
         "The comparison is too loose for 2 %, or a float32 came in.",
@@ -468,15 +466,19 @@ PLANTED = (
         "Divide by the size of the gradient, not by its square: is a root missing? By that, small functions stand out.",
         size=1e5, times=1,
     ),
+    *(
+        Planted("a gradient with one wrong sign", partial(_flip, where), advice, d=20, times=1)
+        for where, advice in (
+            (19, "Compare each component: the last one of 20 is wrong."),
+            (11, "Compare each component: one of 20 is wrong, which is neither among the first nor the last."),
+        )
+    ),
     Planted(
-        "a gradient of which one component is 2 % too small, of 20 equal ones", _shorten_one,
+        "a gradient of which one component is 2 % too small, of 20 equal ones", partial(_shorten, 14),
         "The comparison is too loose for 2 % of one component: in a mean, a sum or a length of all, it is less.",
         d=20, first=20 * (0.8,), times=1, places=IN_BETWEEN,
     ),
-    Planted(
-        "a gradient with one wrong sign", partial(_flip, 19), "Compare each component: the last one of 20 is wrong.",
-        d=20,
-    ),
+    Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),
     Planted(
         "a gradient that is twice the slope", lambda g: 2 * g, "One variable is enough: compare it, too.", d=1, times=1
     ),
