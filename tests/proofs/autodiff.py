@@ -676,6 +676,7 @@ PROOFS = {
             "mixed derivatives are missing": lambda f, x, v: tf.linalg.diag_part(hessian(f, x)) * v,
             "component by component": lambda f, x, v: _gradient(f, x) * v,
             "That is v · H v": lambda f, x, v: tf.reduce_sum(v * product_by_double_tape(f, x, v)),
+            "where is v?": lambda f, x, v: product_by_double_tape(f, x, tf.ones_like(v)),
             "v times the row sums": lambda f, x, v: v * tf.reduce_sum(hessian(f, x), axis=1),
             "the whole Hessian: multiply": lambda f, x, v: hessian(f, x),
             "with 1 variable": lambda f, x, v: product_by_double_tape(f, x, v) if len(x) > 1 else _gradient(f, x) * v,

@@ -269,6 +269,8 @@ def hessian_vector_product(answer):
             "That is v times the diagonal of H: mixed derivatives are missing.": np.diag(hessian) * v,
             "That is v times the row sums of H: v goes into the dot product, before the second gradient.":
                 hessian.sum(1) * v,
+            "Those are the row sums of H: where is v? It goes into the dot product, before the second gradient.":
+                hessian.sum(1),
             "That is the whole Hessian: multiply by v.": hessian,
         }  # fmt: skip
         got = answer(f, tf.constant(x), tf.constant(v))
