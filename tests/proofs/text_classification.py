@@ -77,6 +77,14 @@ def negation_once(text):
     return tf.strings.regex_replace(once, MARKS, " ")
 
 
+def negation_ten_times(text):
+    """Glue one negation after the other, and stop too early."""
+    text = tf.strings.regex_replace(tf.strings.lower(text), r"n't\b", " not")
+    for _ in range(10):
+        text = tf.strings.regex_replace(text, r"\b(not|no|never)\s+([^\s.,;:!?])", r"not_\2", replace_global=False)
+    return tf.strings.regex_replace(text, MARKS, " ")
+
+
 def negation_in_python(text):
     return np.array([re.sub(r"\bnot\s+", "not_", item.lower()) for item in text])
 
@@ -516,6 +524,10 @@ PROOFS = {
             "at the start of a text, too": faulty(edge=r"([\s.,;:!?])", glued=r"\1not_\3"),
             "is none of them, and stays": faulty(marks="[.,;:!?…]"),
             "Only the first": negation_once,
+            "got 'bad bad bad bad bad ' … 'is not bad": negation_ten_times,
+            "expected 'not_new not_notion": faulty(next_one=r"[^n\s.,;:!?]|n[^eo\s.,;:!?]"),
+            "d dogs' soooo": lambda text: tf.strings.regex_replace(negation(text), r"(\w)'(\s|$)", r"\1\2"),
+            "dogs' soooo": lambda text: tf.strings.regex_replace(negation(text), "ooo+", "oo"),
             "keeps its own name": faulty(glued=r"\1_\2"),
             "also left standing": faulty(glued=r"\1 not_\2"),
             "The n't is still there": faulty(contract="n't not"),

@@ -126,7 +126,7 @@ def keep_negation(answer):
         "good\tnot bad\nnot bad",
         "take 2no good _never dull x_not bad",
         "i don't_care don't5 end",
-        "bad " * 600 + "not good",
+        "bad " * 600 + "it isn't bad, " * 20 + "not good",
     ]
     words = ("good", "2 hours", "ночь", "_x_", "(so)", '"so"', "élan")
     negations = ("not", "no", "never", "isn't", "can not", "NO")
@@ -135,9 +135,10 @@ def keep_negation(answer):
               for after in ("", " ")]  # fmt: skip
     texts += [f"so{mark}{no} bad" for no in ("not", "no", "never") for mark in ".,;:!?"]
     texts += ["the mp3n't good, 2n't", "it is not ", "no\n", "it isn't \t\n", "It ISN'T bad, no."]
-    texts += ["a*b 50% $5 me@x [y] {z} q~r `s` t|u v+w=x y^z a\\b – c — d"]  # marks, and none of the six
+    texts += ["a*b 50% $5 me@x [y] {z} q~r `s` t|u v+w=x y^z a\\b – c — d dogs' soooo"]  # marks, and none of the six
     beginnings = string.ascii_lowercase + string.digits + string.punctuation
     texts += [f"not {first}so" for first in beginnings if re.match(NEXT, first)]
+    texts += ["not new, no notion, never nothing"]
     texts += ["i'm at 3.5 or 1:30 :-) never a -- ¿so? &quot;do&quot; 好。 not an i"]
     got = attempted(answer(tf.constant(texts)), asked="a tensor of strings, made by tf.strings,")
     rows = _strings(got)
