@@ -192,6 +192,12 @@ def mean_by_gather(embedded, ids):
     return tf.stack(means)
 
 
+def mean_by_segments(embedded, ids):
+    """Lose the last reviews where they have no word: the segments end with the last one that has."""
+    place = tf.where(ids != 0)
+    return tf.math.segment_mean(tf.gather_nd(embedded, place), place[:, 0])
+
+
 def mean_by_end_of_row(embedded, ids):
     """Leave out the last row of a review without padding."""
     full = tf.reduce_all(ids != 0, axis=1, keepdims=True)
@@ -563,6 +569,10 @@ PROOFS = {
             "should be (1, 1)": lambda embedded, ids: tf.squeeze(mean_by_where(embedded, ids)),
             "The shape is (1,) and": lambda embedded, ids: (
                 mean_by_where(embedded, ids)[0] if len(ids) == 1 else mean_by_where(embedded, ids)
+            ),
+            "should be (6, 4)": mean_by_segments,
+            "reviews of 0, 5, 1, 1, 4, 0 words": lambda embedded, ids: (
+                mean_by_where(embedded, ids) * tf.cast(tf.reduce_any(ids[0] != 0), tf.float32)
             ),
             "filled with 2: expected": lambda embedded, ids: tf.clip_by_value(mean_by_where(embedded, ids), -2, 2),
             "padding was averaged in": lambda embedded, ids: tf.reduce_mean(embedded, 1),

@@ -206,7 +206,7 @@ def _kept(
 def masked_mean(answer):
     """Judge means and slopes on ragged batches, padded anywhere, with odd ids and rows, on empty and long reviews."""
     cases = (((4, 1), 6, 2.0, "at the end", 3), ((3, 5, 2), 7, -7.0, "at the start", 3),
-             ((3, 0, 4), 6, 1.0, "at the end", 2), ((5, 1, 1, 4), 7, 3e38, "at the end", 4),
+             ((3, 0, 4), 6, 1.0, "at the end", 2), ((0, 5, 1, 1, 4, 0), 7, 3e38, "at the end", 4),
              ((2, 4, 3), 6, 3.0, "between words", 2), ((1,), 3, 2.0, "at the start", 1),
              ((5_000,), 5_002, 1.0, "at the end", 3), ((4, 2), 4, 5.0, "at the end", 2),
              ((3, 3), 3, 0.0, "nowhere", 2))  # fmt: skip
