@@ -676,6 +676,12 @@ PROOFS = {
             "more than those of the keyboard": without(rf"[{re.escape(string.punctuation)}]"),
             "Digits count": without(r"[^\w\s]|[_\d]"),
             "nothing is left": copies_with_words,
+            "where text 0, '', is a copy": lambda a, b: [i for i in copies(a, b) if b[i]],
+            "where text 0, '...', is a copy": lambda a, b: copies([text for text in a if text], b),
+            "'its mine', is a copy": by_key(lambda text: plain(text.replace("'s", ""))),
+            "'010 stars', is no copy": by_key(
+                lambda t: tuple(int(word) if re.fullmatch("[0-9]+", word) else word for word in plain(t).split())
+            ),
             "slow": copies_in_a_list,
             "places in the training part": lambda a, b: copies(b, a),
             "within the test part": repeats,

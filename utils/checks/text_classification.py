@@ -307,6 +307,7 @@ def find_duplicates(answer):
     odd += [f"word{i} end" for i in range(len(ODD_MARKS))] + [
         "goodbr film",
         "no space here",
+        "it's mine",
         "of stars",
         "elan",
         "straße",
@@ -319,13 +320,14 @@ def find_duplicates(answer):
         "word 1 end", "good<br />film", "good film", "no\u00a0space\u2003here", "nospacehere", "٣ of stars",
         "e\u0301lan", "élan", "ｅlan", "strasse", "STRAßE", "it is so !", "- it is so", "izmir", "οδος", "οδοσ",
         "大阪", "東京!", "zeta",
+        "its mine", "010 stars",
     ]  # fmt: skip
     long = " ".join(rng.permutation(np.repeat(words, 8)))
     middle = len(long) // 10 * 5  # the start of a word: each has four letters and a space
     part = len(long) - 4
     longer = [long, f"{long[:middle]}fine{long[middle + 4 :]}", f"{long[:part]}fine", f"fine{long[4:]}"]
     lists = (test, train), (train, test), (["one", "two"], ["three"]), (odd_test, odd), (longer, [long.upper()])
-    lists += (["one", "..."], []), ([], ["one"])
+    lists += (["one", "..."], []), ([], ["one"]), (["", "one"], ["..."]), (["...", "one"], [""])
     for number, (texts, known) in enumerate(lists):
         want = [i for i, text in enumerate(texts) if _plain(text) in set(map(_plain, known))]
         given = [np.array(part, dtype=str if number in (0, 2) else object) for part in (known, texts)]
