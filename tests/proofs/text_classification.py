@@ -440,6 +440,10 @@ def raising(*_):
 SALIENCY = saliency(lambda e, g, ids: _masked(tf.reduce_sum(g * e, -1), ids))
 
 
+def _relative(values):
+    return values / tf.reduce_max(tf.abs(values))
+
+
 def saliency_by_occlusion(ids, table, head):
     rows = tf.gather(table, ids)
     without = tf.stack([head((rows * (1 - tf.one_hot(i, len(ids))[:, None]))[None])[0, 0] for i in range(len(ids))])
@@ -719,6 +723,8 @@ PROOFS = {
             "a word may have the same row": saliency_without_row_0,
             "it got shape (2, 3, 4)": saliency_of_two_copies,
             "The shape is () and should be (1,)": lambda *given: tf.squeeze(SALIENCY(*given)),
+            "ids [0, 0]": lambda *given: _relative(SALIENCY(*given)) * tf.reduce_max(tf.abs(SALIENCY(*given))),
+            "whatever the sign of the logit": lambda ids, table, head: SALIENCY(ids, table, lambda e: tf.abs(head(e))),
             "Padding is no word": saliency(lambda e, g, ids: tf.reduce_sum(g * e, -1)),
             "the gradient alone": saliency(lambda e, g, ids: _masked(tf.reduce_sum(g, -1), ids)),
             "length of the gradient": saliency(lambda e, g, ids: _masked(tf.norm(g, axis=-1), ids)),

@@ -452,8 +452,9 @@ def word_saliency(answer):
         ([2, 5, 2, 6, 0, 0], 3, 20),
         ([0, 7, 7, 1], 4, 20),
         ([3, 0, 5, 2], 4, 2_000),
-        ([65_543, 0, 3, 65_536, 65_543], 5, 20),  # ids that smaller integers take for 7 and for padding
+        ([65_543, 0, 3, 65_536, 65_543], 5, -4),  # a logit below 0, and ids that small integers take for 7 and for 0
         ([4], 1, 20),
+        ([0, 0], 3, 20),
         ([*range(20)] * 13, 5, 2_000),
     )
     for ids, d, strength in cases:
@@ -509,7 +510,7 @@ def word_saliency(answer):
             "That has lost the sign: praise and blame must differ.": np.abs(want),
             "Each product lost its sign before the sum: praise and blame must differ.":
                 np.where(real, np.abs(product).sum(1), 0),
-            "That is minus gradient × input: praise is positive.": -want,
+            "That is minus gradient × input: praise is positive, whatever the sign of the logit.": -want,
             "That is still one number for each dimension: sum over the last axis.": product * real[:, np.newaxis],
             "That is a mean over the dimensions; the sum adds up to the change of the logit.": want / d,
             "A word that occurs twice got both shares each time: watch the embedded words, not the table.": merged,
