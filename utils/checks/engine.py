@@ -95,7 +95,8 @@ def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
 def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str, str]:
     try:
         _require_one(check.__name__, answers, asks_for)
-        with np.errstate(all="warn", under="ignore"):  # NumPy's default: whoever hunts a nan lets it raise
+        # NumPy's default: whoever hunts a nan lets it raise.
+        with np.errstate(all="warn", under="ignore"), _settings_kept():
             check(*answers)
     except KeyboardInterrupt:
         raise
@@ -105,6 +106,17 @@ def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str
         outcome, message = _told_of(problem)
         return outcome, f"{message}{_other_kind(answers, asks_for)}"
     return CORRECT, why
+
+
+@contextlib.contextmanager
+def _settings_kept():
+    """Put back what an answer may leave changed, and what the next check would be judged with."""
+    eagerly, floatx = tf.config.functions_run_eagerly(), tf.keras.config.floatx()
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(eagerly)
+        tf.keras.config.set_floatx(floatx)
 
 
 def _told_of(problem: BaseException) -> tuple[str, str]:
