@@ -369,6 +369,20 @@ def masked_by_late_no_nan(y_true, y_pred, mask):
     return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(real))
 
 
+def masked_by_means_of_rows(y_true, y_pred, mask):
+    """The mean of each row, by its number of real elements: of a row without any it is 0/0."""
+    squares = tf.square(tf.where(mask, y_true, 0.0) - tf.where(mask, y_pred, 0.0))
+    counts = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1)
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.reduce_sum(squares, 1) / counts * counts), tf.reduce_sum(counts))
+
+
+def masked_by_logarithms(y_true, y_pred, mask):
+    """The square by way of a logarithm, which has no slope at a hit."""
+    error = tf.where(mask, y_true - y_pred, 0.0)
+    squares = tf.where(mask, tf.exp(2 * tf.math.log(tf.abs(error))), 0.0)
+    return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(tf.cast(mask, tf.float32)))
+
+
 def masked_by_static_size(y_true, y_pred, mask):
     errors = tf.boolean_mask(y_true, mask) - tf.boolean_mask(y_pred, mask)
     return tf.math.divide_no_nan(tf.reduce_sum(errors**2), float(errors.shape[0]))
@@ -712,6 +726,8 @@ PROOFS = {
             "overflowed": masked_difference_first,
             "masked afterwards, by tf.where": masked_after_the_loss,
             "or by a product": masked_by_late_no_nan,
+            "perhaps in the branch that tf.where": masked_by_logarithms,
+            "a row may hold padding alone": masked_by_means_of_rows,
             "0/0 is nan": masked_nan_when_empty,
             "a constant 0 has no gradient": masked_constant_when_empty,
             "What stands at the padding overflowed": masked_times_nothing,
