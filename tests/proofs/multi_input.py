@@ -297,6 +297,21 @@ def masked_mean(strings, regions):
     return tf.keras.layers.GlobalAveragePooling1D()(rows)
 
 
+def word_centered_on_the_batch(strings, regions):
+    word = tf.keras.ops.cast(one_hot_word(strings, regions), "float32")
+    return word - tf.keras.ops.mean(word, axis=0, keepdims=True)
+
+
+def word_normalized_by_the_batch(strings, regions):
+    word = tf.keras.ops.cast(one_hot_word(strings, regions), "float32")
+    return tf.keras.layers.BatchNormalization()(word, training=True)
+
+
+def word_with_dropout(strings, regions):
+    word = tf.keras.ops.cast(one_hot_word(strings, regions), "float32")
+    return tf.keras.layers.Dropout(0.5)(word, training=True)
+
+
 def known_or_not(strings, regions):
     known = tf.keras.layers.StringLookup(vocabulary=regions, output_mode="one_hot")(strings)
     return tf.keras.ops.sum(known[:, 1:], axis=1, keepdims=True)
@@ -843,6 +858,9 @@ PROOFS = {
             heads_by_gather,
             heads_by_keras_weights,
             heads_that_count,
+            "other answers by themselves": model_with(word_centered_on_the_batch),
+            "with the whole batch": model_with(word_normalized_by_the_batch),
+            "or draw at random": model_with(word_with_dropout),
         ],
         wrong={
             "That is a sum over the rows": heads("sum"),

@@ -179,6 +179,13 @@ def third_input(answer):
                     moved.add(column)
             broken = [word for word in words if not np.all(np.isfinite(answers[word]))]
             refuse({f"The answer to {''.join(broken[:1])!r} is nan or infinite.": broken})
+            half = _told(model, {name: values[:16] for name, values in rows.items()}, regions[0])
+            size = max(1, *(np.abs(said).max() for said in answers.values()))
+            refuse({
+                "Rows get other answers by themselves than among others: does a layer compute with the whole batch, or "
+                "draw at random, outside training, too?":
+                    not np.allclose(half, answers[regions[0]][:16], rtol=0, atol=1e-4 * size),
+            })  # fmt: skip
             unknown = answers["Atlantis"]
             odd = [word for word in others if not np.allclose(answers[word], unknown, atol=1e-5)]
             refuse({
@@ -251,7 +258,8 @@ def _judge_words(model, regions, rows, known):
 def _told(model, rows, *words):
     """Return what the model says to all rows with the first word, then with the second, and so on."""
     inputs = {name: tf.tile(values, (len(words), 1)) for name, values in rows.items()}
-    return np.asarray(model({**inputs, "region": tf.constant(np.repeat(words, 32)[:, np.newaxis])}))
+    repeated = np.repeat(words, len(rows["place"]))
+    return np.asarray(model({**inputs, "region": tf.constant(repeated[:, np.newaxis])}))
 
 
 def _judge_weights(model, regions, rows):
