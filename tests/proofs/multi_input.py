@@ -484,6 +484,19 @@ def heads_without_zeros(y_true, y_pred, weights):
     return heads()(y_true, y_pred, weights)
 
 
+def heads_of_logits_of_0(y_true, y_pred, weights):
+    """Put 0 for label and prediction where a label is missing: the price costs nothing there, and the cap log 2."""
+    present = {name: tf.cast(~tf.math.is_nan(labels), tf.float32) for name, labels in y_true.items()}
+    label = {name: tf.where(present[name] > 0, labels, 0.0) for name, labels in y_true.items()}
+    said = {name: y_pred[name] * here for name, here in present.items()}
+    losses = {
+        "price": tf.square(label["price"] - said["price"]),
+        "capped": tf.nn.sigmoid_cross_entropy_with_logits(label["capped"], said["capped"]),
+    }
+    means = {name: tf.math.divide_no_nan(tf.reduce_sum(losses[name]), tf.reduce_sum(present[name])) for name in losses}
+    return weights["price"] * means["price"] + weights["capped"] * means["capped"]
+
+
 def heads_by_boolean_mask(y_true, y_pred, weights):
     def over_present(name, loss):
         present = ~np.isnan(y_true[name].numpy())
@@ -904,7 +917,8 @@ PROOFS = {
             "For no price at all": heads("no count of price"),
             "0/0 was computed": heads("late count"),
             "For labels missing": heads_of_the_first_rows,
-            "For no label missing": heads_without_zeros,
+            "A label of 0 was taken for a missing one": heads_without_zeros,
+            "costs log 2": heads_of_logits_of_0,
             "one of 0: expected": heads("price of 0"),
             "For no cap at all: expected": heads("count of 8 bits"),
             "taken for the cap, too": heads("rows with a price"),

@@ -335,6 +335,8 @@ def two_heads(answer):
         exchanged = ({"price": y["capped"], "capped": y["price"]} for y in (y_true, y_pred))
         (_, square_of_cap), (_, cross_of_price) = _heads(*exchanged)
         absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
+        not_zero = _heads({name: np.where(labels == 0, np.nan, labels) for name, labels in y_true.items()}, y_pred)
+        of_logits_of_0 = _by_logit_of_0(y_true["capped"], capped)
         of_zeros = _heads({name: np.nan_to_num(labels) for name, labels in y_true.items()}, y_pred)
         one_more = [mean * np.sum(there) / (np.sum(there) + 1) for (_, mean), there in zip(
             ((price, price_mean), (capped, capped_mean)), (~np.isnan(labels) for labels in y_true.values()), strict=True
@@ -356,6 +358,9 @@ def two_heads(answer):
             "That is the root of the price's mean squared error: take the mean itself.": w * np.sqrt(price_mean)
             + v * capped_mean,
             "A missing label was taken for a 0: its row must not count.": w * of_zeros[0][1] + v * of_zeros[1][1],
+            "A label of 0 was taken for a missing one.": w * not_zero[0][1] + v * not_zero[1][1],
+            "A logit of 0 in place of a missing row's costs log 2: its loss must not count either.": w * price_mean
+            + v * of_logits_of_0,
             "That divides by one row too many: use a maximum against 0/0, not + 1.": w * one_more[0] + v * one_more[1],
             "The price counts half: its squared error is not divided by 2.": w * price_mean / 2 + v * capped_mean,
             "The heads are paired by their place in the dicts: go by name.": w * price_by_place + v * capped_by_place,
@@ -450,6 +455,12 @@ def _by_cut_probability(label, p):
         return 0.0
     p = np.clip(np.float32(p), np.float32(1e-7), np.float32(1 - 1e-7))
     return np.nanmean(-label * np.log(p) - (1 - label) * np.log(1 - p))
+
+
+def _by_logit_of_0(label, losses):
+    """Return the sum of the losses, and of log 2 for each missing label, over the number of those present."""
+    missing = np.isnan(label).sum()
+    return (np.nansum(losses) + missing * np.log(2)) / (len(label) - missing) if missing < len(label) else 0.0
 
 
 def _heads(y_true, y_pred):
