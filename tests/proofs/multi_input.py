@@ -583,13 +583,16 @@ def step(fault=""):
                     given = list(x_part.values()) if fault == "list" else x_part
                     y_pred = self(given, training=fault != "inference")
                     x_part = {"no x": None, "whole x": x}.get(fault, x_part)
-                    loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
+                    if fault != "loss and penalty":
+                        loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
                     if fault == "own loss":
                         loss = tf.reduce_mean(tf.square(y[part] - y_pred))
                     if fault == "penalty twice":
                         loss += tf.add_n(self.losses)
-                    if fault == "no penalty":
+                    if fault in ("no penalty", "loss and penalty"):
                         loss = tf.reduce_mean(self.loss(y[part], y_pred))
+                    if fault == "loss and penalty":
+                        loss += tf.add_n(self.losses)
                 gradients = tape.gradient(loss, variables)
                 if fault in ("clip each", "apply each"):
                     gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
@@ -655,6 +658,16 @@ def step(fault=""):
     if fault in ("of a graph", "by XLA"):
         Answer.train_step = tf.function(Answer.train_step, jit_compile=fault == "by XLA")
     return Answer
+
+
+class LossOfKeras(step()):
+    """Goes past a compute_loss of the model."""
+
+    def train_step(self, data):
+        own, self.compute_loss = self.compute_loss, super().compute_loss
+        logs = super().train_step(data)
+        self.compute_loss = own
+        return logs
 
 
 class ShortForOne(step()):
@@ -845,6 +858,9 @@ PROOFS = {
             "'North ', with a blank": model_with(stripped_word),
             "list was changed": model_with(sorted_word),
             "get different answers": model_with(hashed_word),
+            "other answers by themselves": model_with(word_centered_on_the_batch),
+            "with the whole batch": model_with(word_normalized_by_the_batch),
+            "or draw at random": model_with(word_with_dropout),
             "All known words get the same answer": model_with(known_or_not),
             "'unknown' is not in regions": model_with(filler_word),
             "'elsewhere' is not in regions": model_with(words_of_the_notebook),
@@ -871,9 +887,6 @@ PROOFS = {
             heads_by_gather,
             heads_by_keras_weights,
             heads_that_count,
-            "other answers by themselves": model_with(word_centered_on_the_batch),
-            "with the whole batch": model_with(word_normalized_by_the_batch),
-            "or draw at random": model_with(word_with_dropout),
         ],
         wrong={
             "That is a sum over the rows": heads("sum"),
@@ -988,6 +1001,8 @@ PROOFS = {
             "without x": step("no x"),
             "the parts of a list go by place": step("list"),
             "the x of 9 rows": step("whole x"),
+            "not from self.compute_loss": step("loss and penalty"),
+            "a model may have one of its own": LossOfKeras,
             "a frozen layer was trained": step("all variables"),
             "did not move": step("last variables"),
             "only the one named 'loss'": step("part of a name"),

@@ -573,7 +573,8 @@ def _built(answer, accum_steps, x, y, clips):
     second = tf.keras.layers.Dense(1, kernel_regularizer=penalty, name="second")(hidden[:, 2:])
     model = answer(inputs, tf.keras.layers.Add()([first, second]))
     model.witness, model.accum_steps, model.clip_norm = witness, accum_steps, 1e6
-    model.not_the_loss, model.compute_loss = _NotTheLoss(name="loss_of_rows"), _with_x(model.compute_loss)
+    model.not_the_loss, model.loss_of_x = _NotTheLoss(name="loss_of_rows"), _WithX(model.compute_loss)
+    model.compute_loss = model.loss_of_x
     if clips:
         step, _ = _steps(x, y, _weights(model), accum_steps, 1e6)
         model.clip_norm = float(0.3 * np.linalg.norm(step) / RATE)
@@ -583,17 +584,19 @@ def _built(answer, accum_steps, x, y, clips):
     return model
 
 
-def _with_x(compute_loss):
-    """Return the method, which now requires x to be that of the rows of y: Keras' own does not look at it."""
+class _WithX:
+    """The method compute_loss, which now requires x to be that of the rows of y: Keras' own does not look at it."""
 
-    def compute(x=None, y=None, y_pred=None, *others, **named):
+    def __init__(self, compute_loss):
+        self.compute_loss, self.called = compute_loss, False
+
+    def __call__(self, x=None, y=None, y_pred=None, *others, **named):
+        self.called = True
         require(x is not None, "compute_loss was called without x: a loss may need it.")
         counts = {len(part) for part in (*tf.nest.flatten(x), y)} if tf.executing_eagerly() else ()
         told = f"compute_loss was given the x of {max(counts, default=0)} rows and the y of {min(counts, default=0)}."
         require(len(counts) < 2, f"{told} Hand it the micro-batch.")
-        return compute_loss(x, y, y_pred, *others, **named)
-
-    return compute
+        return self.compute_loss(x, y, y_pred, *others, **named)
 
 
 def _weights(model):
@@ -638,6 +641,8 @@ def _judge_step(model, x, y, start, where, first):
         "the model took b for a, and a for b: hand it a dict, since the parts of a list go by place.": by_place,
     }, on=where)  # fmt: skip
     expect(moved, wants, on=f"the step of SGD, {where}", smells=smells, tolerance=1e-3)
+    uncalled = "the loss is right, and not from self.compute_loss: a model may have one of its own."
+    refuse({uncalled: not model.loss_of_x.called}, on=where)
     same = total.shape == rows.shape and np.allclose(total, rows)
     refuse({
         "every row must be shown once, one micro-batch after the other.": not same,
