@@ -221,6 +221,14 @@ class MeanByCount(MeanBySums):
         return {**super().parts(y_true, y_pred, w), "count": tf.size(y_pred)}
 
 
+class MeanBySizes(MeanBySums):
+    """Weighs the mean of a batch by the number of its examples."""
+
+    def parts(self, y_true, y_pred, w):
+        sums, size = super().parts(y_true, y_pred, w), tf.cast(tf.size(y_pred), tf.float32)
+        return {"total": size * tf.math.divide_no_nan(sums["total"], sums["count"]), "count": size}
+
+
 class MeanOfTotal(MeanBySums):
     def parts(self, y_true, y_pred, w):
         return {**super().parts(y_true, y_pred, w), "total": tf.reduce_sum(y_pred)}
@@ -1288,6 +1296,7 @@ PROOFS = {
             "an empty one counted as 0": MeanOfAllMeans,
             "an example counts as often as its weight says": reweighed(MeanBySums, tf.floor),
             "last batch alone": MeanLast,
+            "weighed by the batches' sizes": MeanBySizes,
             "divided by the number of examples": MeanByCount,
             "Only the denominator": MeanOfTotal,
             "made a table": MeanOfTables,

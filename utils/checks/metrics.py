@@ -119,6 +119,8 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
         "That is the mean of the batches' means, an empty one counted as 0: add sums and weights, divide once.":
             np.sum(means) / len(parts),
         "That is the last batch alone: add to the state, do not assign it.": means[-1],
+        "The batches' means were weighed by the batches' sizes: a batch weighs as much as its weights add up to.":
+            np.dot(means, [part.stop - part.start for part in full]) / len(p),
         "The sum is weighted, but it is divided by the number of examples: divide by the sum of weights.":
             np.sum(w * p) / len(p),
         "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
