@@ -905,6 +905,32 @@ class CalibrationOfUint8(Calibration):
         return super().parts(tf.where(same, guess, guess + 1), y_pred, w)
 
 
+class CalibrationInDtypeOfLabels(Calibration):
+    """Casts the predictions to the dtype of the labels, which may end before the classes do."""
+
+    def parts(self, y_true, y_pred, w):
+        same = tf.cast(tf.argmax(y_pred, axis=1), y_true.dtype) == y_true
+        return super().parts(tf.where(same, tf.argmax(y_pred, axis=1), -1), y_pred, w)
+
+
+class CalibrationOfRightOnes(Calibration):
+    """Counts the right answers without their weights."""
+
+    def parts(self, y_true, y_pred, w):
+        return {**super().parts(y_true, y_pred, w), "right": super().parts(y_true, y_pred, None)["right"]}
+
+
+class CalibrationOfMiddles(Calibration):
+    def parts(self, y_true, y_pred, w):
+        sums = super().parts(y_true, y_pred, w)
+        return {**sums, "confidence": sums["count"] * (tf.range(10, dtype=tf.float32) + 0.5) / 10}
+
+
+class CalibrationWithinAHair(Calibration):
+    def bins_of(self, confidence):
+        return super().bins_of(confidence + 1e-5)
+
+
 class CalibrationWrapsOne(Calibration):
     def bins_of(self, confidence):
         return tf.cast(tf.floor(10 * confidence), tf.int32) % 10
@@ -1476,6 +1502,10 @@ PROOFS = {
             "over 9 bins": calibration_of(9),
             "over 11 bins": calibration_of(11),
             "from 256 on": CalibrationOfUint8,
+            "300 classes, y_true of dtype uint8": CalibrationInDtypeOfLabels,
+            "counted without their weights": CalibrationOfRightOnes,
+            "The middle of a bin": CalibrationOfMiddles,
+            "A confidence just below": CalibrationWithinAHair,
             "an example counts as often as its weight says": reweighed(Calibration, tf.floor),
             "were cut or rounded": reweighed(Calibration, at_most_3),
             "weights [30000, 90000]": reweighed(Calibration, at_most_100),

@@ -265,10 +265,10 @@ def calibration_error(answer):
     expect(_run(answer(), [[np.int32([0]), p], [np.int32([1]), p]]), 0.35, on=on, smells={BATCH_BY_BATCH: 0.5})
     # Some operations take int8 and uint8, and no uint16.
     expect(_run(answer(), [[np.uint16([0, 0]), np.float32([[1], [1]])]]), 0.0, on="two examples of one class alone")
-    y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.4999, 0.3001, 0.2]])
-    border = {BORDER: 1.5501 / 3, BELOW: 0.4501 / 3}
-    on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.4999 (right), in bin 4"
-    expect(_run(answer(), [[y, p]]), 0.5501 / 3, on=on, smells=border)
+    y, p = np.int32([0, 1, 0]), np.float32([[0.5, 0.3, 0.2], [0.55, 0.25, 0.2], [0.499999, 0.300001, 0.2]])
+    border = {BORDER: 1.550001 / 3, BELOW: 0.450001 / 3}
+    on = "confidence 0.5 (right) and 0.55 (wrong), both in bin 5, and 0.499999 (right), in bin 4"
+    expect(_run(answer(), [[y, p]]), 0.550001 / 3, on=on, smells=border)
     y, p = np.int32([0] * 9 + [1]), np.float32([[0.95, 0.05]] * 9 + [[1, 0]])
     on = "nine times confidence 0.95 (right) and once 1 (wrong), all in bin 9"
     expect(_run(answer(), [[y, p]]), 0.055, on=on, smells={ELEVENTH: 0.145})
@@ -279,15 +279,20 @@ def calibration_error(answer):
 
 
 def _judge_each_bin(answer) -> None:
-    """Judge bins of which two neighbors would cancel, on more classes than a uint8 can number."""
-    bins, y = np.arange(20) // 2, np.arange(256, 276)
+    """Judge bins of which two neighbors would cancel, on more classes than a uint8 can number.
+
+    In the first question the labels are too large for a uint8, in the second the wrong predictions alone.
+    """
+    bins = np.arange(20) // 2
     confidence = bins / 10 + np.tile([0.04, 0.06], 10)
-    p = np.repeat(((1 - confidence) / 299)[:, None], 300, axis=1)
-    p[np.arange(20), np.where(bins % 2, y - 256, y)] = confidence
     same = "Class numbers from 256 on were taken for others: does a cast to a small dtype, or a cut, lose them?"
-    on = "300 classes and two examples in the middle of each bin, right in bins 0, 2, 4, 6, 8, wrong in the others"
     smells = {same: 0.5, **_over_other_bins(confidence, bins % 2 == 0, np.ones(20))}
-    expect(_run(answer(), [[y, p.astype("float32")]]), 0.55, on=on, smells=smells)
+    for y, other in (np.arange(256, 276), np.arange(20)), (np.arange(20, dtype="uint8"), np.arange(256, 276)):
+        p = np.repeat(((1 - confidence) / 299)[:, None], 300, axis=1)
+        p[np.arange(20), np.where(bins % 2, other, y)] = confidence
+        on = f"300 classes, y_true of dtype {y.dtype}, two examples in the middle of each bin, right in bins 0, 2, 4, 6"
+        on += " and 8, wrong in the others"
+        expect(_run(answer(), [[y, p.astype("float32")]]), 0.55, on=on, smells=smells)
 
 
 def _calibration_case(classes: int, kind: str, weighted: bool) -> tuple:
@@ -356,6 +361,11 @@ def _ways_to_miss_calibration(confidence, right, prob_of_true, w, parts) -> dict
         **{smell: np.sum(np.abs(_gaps(confidence, right, taken))) / taken.sum()
            for smell, taken in _weights_misread(w, parts).items()},
         "The sums are weighted, but divided by the number of examples: divide by the sum of weights.": gaps.sum() / n,
+        "The right answers were counted without their weights: weigh them like the confidences.":
+            np.sum(np.abs(_gaps(confidence, right, w) + np.bincount(bins, (1 - w) * right, 11))) / total,
+        "The middle of a bin was taken for the confidences in it: add the confidences themselves.":
+            np.sum(np.abs(_gaps(confidence, right, w) + np.bincount(bins, w * (confidence - bins / 10 - 0.05), 11)))
+            / total,
         "The error was taken batch by batch and averaged: keep sums for each bin, take the absolute value in result.":
             np.mean(each),
         BATCH_BY_BATCH: np.average(each, weights=weights),
