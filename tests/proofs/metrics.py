@@ -710,6 +710,14 @@ class CountsOfUint8(CountsByOneHot):
         return super().of_batch(tf.cast(y_true, tf.uint8), y_pred, w)
 
 
+class CountsOfGuessesInDtypeOfLabels(CountsByOneHot):
+    """Casts the predictions to the dtype of the labels, which may end before the classes do."""
+
+    def of_batch(self, y_true, y_pred, w):
+        guess = tf.cast(tf.cast(tf.argmax(y_pred, axis=1), y_true.dtype), tf.int64)
+        return super().of_batch(y_true, tf.one_hot(guess, self.n), w)
+
+
 class CountsOf200(CountsByOneHot):
     """Has no room for more than 200 classes."""
 
@@ -1453,6 +1461,7 @@ PROOFS = {
             "of 30 classes": CountsByExponentials,
             "examples of 30 classes": CountsInDtypeOfLabels,
             "of 300 classes": CountsOfUint8,
+            "A prediction from 256 on": CountsOfGuessesInDtypeOfLabels,
             "should be (300, 300)": CountsOf200,
             "of one class alone": CountsOneForOne,
             "close were taken for equal": CountsOfRoundedScores,

@@ -408,6 +408,11 @@ def confusion_counts(answer):
     three, _five = answer(3), answer(5)  # in uint16, which some operations on int8 and uint8 do not take
     on = "two examples of three classes, after another metric was made for five"
     expect(_run(three, [[np.uint16([0, 2]), np.eye(3, dtype="float32")[:2]]]), [[1, 0, 0], [0, 0, 0], [0, 1, 0]], on=on)
+    lost = {"A prediction from 256 on was taken for another: does a cast to a small dtype, that of y_true, lose it?":
+            _table(3, 4, 1, 300)}  # fmt: skip
+    far = [np.uint8([3]), np.eye(300, dtype="float32")[260:261]]
+    on = "300 classes, and an example of class 3 in uint8, of which class 260 is predicted"
+    expect(_run(answer(300), [far]), _table(3, 260, 1, 300), on=on, smells=lost)
     tied = as_array(_run(answer(2), [[np.int32([0]), np.float32([[1, 1]])]]))
     refuse({f"One example with two equal scores was counted {np.sum(tied):g} times.": np.sum(tied) != 1})
     metric = answer(2)
