@@ -1223,6 +1223,22 @@ class R2RefusingByAssert(R2):
         super().update_state(y_true, y_pred)
 
 
+class R2RefusingLate(R2):
+    """Refuses weights after it has counted what came with them."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred)
+        refuse(sample_weight)
+
+
+class R2OfAnySpread(R2):
+    """Is 0 where the spread is exactly 0: the mean is squared, which rounds nothing in a short stream."""
+
+    def answer(self, n, y, y2, errors, **others):
+        spread = y2 - n * tf.math.divide_no_nan(y, n) ** 2
+        return tf.where(spread == 0, tf.zeros_like(spread), 1 - tf.math.divide_no_nan(errors, spread))
+
+
 class R2WithoutWeights(R2):
     """Has no argument for weights, so that `fit` cannot use it."""
 
@@ -1587,6 +1603,7 @@ PROOFS = {
             "expected -14999": type("R2From10", (R2,), {"result": lambda self: tf.maximum(R2.result(self), -10.0)}),
             "rounding made a little of it": R2OfRounding,
             "compare it with a tiny share": R2Merged,
+            "34 times 1,013.3": R2OfAnySpread,
             "then y_true = 3 times 7.7": R2ByRangeFrom0,
             "For numbers far from them": forgetting(R2FromVeryFirst, "first", "seen"),
             "small spread was taken for none": R2FromLargeSpread,
@@ -1597,6 +1614,7 @@ PROOFS = {
             "There is no number yet": in_numbers(R2),
             "nothing was raised": R2Unrefused,
             "sample_weight=[0.0]": R2UnrefusedZero,
+            "counted before they were refused": R2RefusingLate,
             "hand it over by name": R2WithoutWeights,
         },
         raises=Raising,

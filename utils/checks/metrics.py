@@ -489,7 +489,7 @@ def r_squared(answer):
     batches, want, smells, on = _clear_cut(partial(_r2_case, 1.0, 2.0, True))
     _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_in_evaluate(answer, batches, want)
-    _require_refusal(answer())
+    _require_refusal(answer)
     _judge_r2_of_few(answer)
     _judge_r2_of_large(answer)
     _judge_r2_of_equal(answer)
@@ -531,7 +531,8 @@ def _judge_r2_of_large(answer) -> None:
 
 def _judge_r2_of_equal(answer) -> None:
     """Judge R² of equal numbers whose sum of squares, or whose mean, is rounded, in one batch and in several."""
-    for count, number in (15, 101_300.3), (3, 7.7), (7, 0.1), (3, 101_300.3), (7, -300_000.7):
+    # In float64 the squares of up to 32 equal float32 numbers add up exactly: of 34, one at a time, a spread is left.
+    for count, number in (15, 101_300.3), (3, 7.7), (7, 0.1), (3, 101_300.3), (7, -300_000.7), (34, 1013.3):
         y = np.full(count, number, "float32")
         p = y + np.linspace(-1, 1, count, dtype="float32")
         for parts in [slice(0, count)], _slices([0, 2, count]), _slices(range(count + 1)):
@@ -563,18 +564,26 @@ def _six_far_numbers() -> tuple:
     return batches, 1 - 6 * 9 / np.sum(small**2), {}, "6 numbers near -300,000, deviation 10"
 
 
-def _require_refusal(metric) -> None:
-    """Require a ValueError for weights of several shapes: one of them is 0, which Python takes for false."""
+def _require_refusal(make: Callable) -> None:
+    """Require a ValueError for weights of several shapes: one of them is 0, which Python takes for false.
+
+    Afterward the metric must be as new.
+    """
+    metric = make()
     for weights in np.float32([1, 1]), np.float32([0]), tf.zeros(1), np.float32([[1], [1]]):
-        y, on = np.ones(len(weights), "float32"), f"sample_weight={np.array(weights).tolist()}"
+        y = np.arange(len(weights), dtype="float32")  # with errors of 1: what is counted shows below
+        on = f"sample_weight={np.array(weights).tolist()}"
         try:
-            metric.update_state(y, y, sample_weight=weights)
+            metric.update_state(y, y + 1, sample_weight=weights)
         except ValueError:
             continue
         except Exception as problem:
             told = f"with weights it raised {type(problem).__name__}; a ValueError is asked for."
             raise NotYet(f"For {on}: {told}") from problem
         raise NotYet(f"For {on}: nothing was raised. Weights that are ignored in silence are a trap.")
+    fresh, got = (np.asarray(_run(one, [np.float32([[1, 2], [1, 2.5]])])) for one in (make(), metric))
+    counted = {"What came with the weights was counted before they were refused: raise first.": got}
+    expect(got, fresh, on="y_true = [1, 2], y_pred = [1, 2.5], after weights were refused", smells=counted)
 
 
 def _r2_case(center: float, deviation: float, column: bool) -> tuple:
