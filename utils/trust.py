@@ -2406,11 +2406,15 @@ def innermost(optimizer: object) -> object:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def other_optimizers(setup: Setup) -> list:
+    """Return the optimizers of the training step beside the one that was given."""
+    found = [part for part in reachable(setup.train_step) if isinstance(part, tf.keras.optimizers.Optimizer)]
+    return [part for part in found if part is not setup.optimizer and part is not innermost(setup.optimizer)]
+
+
 def taken_over(setup: Setup) -> set[int]:
     """Return the ids of the variables that other optimizers of the training step move: two may take turns."""
-    found = [part for part in reachable(setup.train_step) if isinstance(part, tf.keras.optimizers.Optimizer)]
-    others = [part for part in found if part is not setup.optimizer and part is not innermost(setup.optimizer)]
-    return {id(variable) for part in others for variable in getattr(part, "_trainable_variables", [])}
+    return {id(v) for part in other_optimizers(setup) for v in getattr(part, "_trainable_variables", [])}
 
 
 @question("optimizer", "05, Trap: each tensor clipped by itself; 02, Deeper: freeze and transfer")
@@ -2556,8 +2560,8 @@ def moved_by(setup: Setup, step: Callable, *batches: tuple) -> tuple[np.ndarray,
     """Return how far a step for each batch moves the trainable variables, and what the first step returns."""
     variables = setup.model.trainable_variables
     with setup.unchanged(), eagerly():
-        if setup.optimizer is not None:
-            plainly(setup.optimizer)
+        for optimizer in [*[setup.optimizer] * (setup.optimizer is not None), *other_optimizers(setup)]:
+            plainly(optimizer)
         reset(setup.model)
         before = flat(variables)
         results = [as_numbers(step(batch)) for batch in batches]
@@ -2594,11 +2598,13 @@ def kerass_step(setup: Setup, training: bool = True, penalties: float = 1.0) -> 
         ]  # a loss may have some
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
         pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+        elsewhere = taken_over(setup) - {id(variable) for variable in owned}
         if setup.optimizer is not None:
-            setup.optimizer.apply_gradients(pairs)
-        else:
-            for gradient, variable in pairs:
-                variable.assign_sub(tf.convert_to_tensor(gradient))
+            setup.optimizer.apply_gradients([(g, v) for g, v in pairs if id(v) not in elsewhere])
+            pairs = [(g, v) for g, v in pairs if id(v) in elsewhere]
+        scale = setup.optimizer.scale_loss(1.0) if setup.optimizer is not None else 1.0
+        for gradient, variable in pairs:  # what another optimizer moves, or no optimizer that is known
+            variable.assign_sub(tf.convert_to_tensor(gradient) / scale)
         return {"loss": total}
 
     return step
@@ -3488,10 +3494,10 @@ def resumed(setup: Setup) -> tuple:
     if own_step(setup) is not None and is_random(setup, step, moved_by(setup, step, setup.batch())[0]):
         raise Skipped("the step draws random numbers of its own")
     with setup.unchanged(), eagerly():
-        state = [thing for thing in reachable(setup.model, setup.optimizer, setup.loss_fn) if is_variable(thing)]
         for _ in range(2):
             step(batch)
-        state = [thing for thing in reachable(setup.model, setup.optimizer, setup.loss_fn) if is_variable(thing)]
+        parts = reachable(setup.model, setup.optimizer, setup.loss_fn, setup.train_step)
+        state = [thing for thing in parts if is_variable(thing)]
         kept, whole, again = [value_of(variable) for variable in state], [], []
         for losses in (whole, again):
             for variable, value in zip(state, kept, strict=True):
