@@ -600,6 +600,117 @@ def test_two_optimizers_may_share_a_model():
     assert trust.audit(**two_optimizers(2.0), only=["train step"])["train step"].verdict in ("warn", "fail")
 
 
+class MeanTeacher(keras.Model):
+    """A student, and a teacher of the moving averages of its weights, which also judges its answers."""
+
+    def __init__(self, slip=0.0):
+        super().__init__()
+        self.student, self.teacher, self.slip = network(), network(), slip
+        self.teacher.trainable = False
+        self.teacher.set_weights(self.student.get_weights())
+
+    def call(self, x, training=False):
+        return self.student(x, training=training)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred) + tf.reduce_mean((y_pred - self.teacher(x)) ** 2)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        for average, weight in zip(self.teacher.variables, self.student.variables, strict=True):
+            average.assign(0.99 * average + 0.01 * weight + self.slip)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [(0.0, "pass"), (1e-4, "fail")], ids=["an average", "no average"])
+def test_a_frozen_teacher_may_follow_its_student(slip, verdict):
+    model, x = MeanTeacher(slip), normal(64, 4)
+    model.compile("adam", "mse")
+    report = trust.audit(model, x, x[:, :1], only=["frozen weights", "train step"])
+    assert report["frozen weights"].verdict == verdict
+    assert report["train step"].verdict == ("fail" if slip else "warn")
+
+
+class Sampling(keras.Model):
+    """Answers with a sample, on purpose, as a variational autoencoder does."""
+
+    def __init__(self):
+        super().__init__()
+        self.center, self.spread, self.answer = (keras.layers.Dense(2) for _ in range(3))
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x, training=False):
+        center = self.center(x)
+        noise = keras.random.normal(tf.shape(center), seed=self.seed)
+        return self.answer(center + tf.exp(self.spread(x)) * noise)
+
+
+def test_a_model_that_samples_on_purpose_is_no_failure():
+    model, x = Sampling(), normal(64, 4)
+    model.compile("adam", "mse")
+    before = trust.value_of(model.seed.state)
+    report = trust.audit(model, x, x[:, :2])
+    assert not report.failures, str(report)
+    assert report["two passes"].verdict == "warn" and "Is it meant" in report["two passes"].sentence
+    assert report["saved"].verdict == report["inputs read"].verdict == "skip"  # nothing of its answers can be compared
+    assert np.array_equal(before, trust.value_of(model.seed.state))  # the audit has built it, and drawn nothing
+
+
+def test_noise_that_is_switched_on_is_a_failure():
+    class Noisy(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.noise, self.answer = keras.layers.GaussianNoise(0.5), keras.layers.Dense(1)
+
+        def call(self, x, training=False):
+            return self.answer(self.noise(x, training=True))
+
+    verdict, sentence = asked("two passes", Noisy(), normal(64, 4), normal(64, 1))
+    assert verdict == "fail" and "gets training=True" in sentence
+
+
+class Distilled(keras.Model):
+    """A loss that asks a teacher about the inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.student, self.teacher = network(outputs=3), network(outputs=3)
+        self.teacher.trainable = False
+
+    def call(self, x, training=False):
+        return self.student(x, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        soft = tf.reduce_mean((tf.nn.softmax(self.teacher(x)) - tf.nn.softmax(y_pred)) ** 2)
+        return super().compute_loss(x, y, y_pred, sample_weight) + soft
+
+
+def test_a_loss_that_needs_the_inputs_is_not_asked_without_them():
+    model, x = Distilled(), normal(64, 4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    report = trust.audit(model, x, x[:, :3].argmax(1))
+    assert not report.failures and "itself failed" not in str(report), str(report)
+    assert "needs the inputs" in report["loss slope"].sentence
+    assert report["one batch by heart"].verdict == report["gradients under XLA"].verdict == "pass"
+
+
+def test_sparse_inputs_are_refused_in_a_sentence():
+    x = normal(64, 4)
+    model = keras.Sequential([keras.layers.Input((4,), sparse=True), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    report = trust.audit(model, tf.sparse.from_dense(x), x[:, :1])
+    assert {(a.verdict, a.sentence) for a in report} == {
+        ("skip", "Sparse tensors cannot be asked about: hand over dense ones.")
+    }
+
+
+def test_labels_that_are_all_alike_make_no_start_look_far_off():
+    x, loss = normal(1, 4), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert asked("first loss", network(4, 3), x, np.array([0]), loss=loss)[0] == "skip"
+
+
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
