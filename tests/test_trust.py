@@ -417,6 +417,33 @@ def test_an_exported_model_is_asked_in_another_process():
     assert (answer.verdict, answer.sentence) == ("pass", "Exported, and the same in another process.")
 
 
+def two_inputs(kind):
+    """A model of two inputs, in a dict, a tuple or a class of its own, that answers in a dict; and its inputs."""
+    dense, x = keras.layers.Dense(1), {"a": normal(64, 4), "b": np.arange(64)[:, None] % 3, "unused": normal(64, 2)}
+    inputs = {name: keras.layers.Input(x[name].shape[1:], name=name) for name in "ab"}
+    outputs = {"sum": dense(keras.layers.Concatenate()(list(inputs.values())))}
+    if kind == "dict":
+        return {"model": keras.Model(inputs, outputs), "x": x}
+    if kind == "tuple":
+        return {"model": keras.Model(list(inputs.values()), outputs), "x": (x["a"], x["b"])}
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = dense
+
+        def call(self, x, training=False):
+            return {"sum": self.dense(tf.concat([x["a"], tf.cast(x["b"], tf.float32)], 1))}
+
+    return {"model": Own(), "x": {name: x[name] for name in "ab"}}
+
+
+@pytest.mark.parametrize("kind", ["dict", "tuple", "class"])
+def test_an_exported_model_may_have_several_inputs(kind):
+    answer = trust.audit(**two_inputs(kind), only=["exported"])["exported"]
+    assert (answer.verdict, answer.sentence) == ("pass", "Exported, and the same in another process.")
+
+
 def test_a_model_that_cannot_be_called_stays_as_it_was():
     set_up = small(x=np.ones((64, 5), "float32"))
     before = state_of(set_up)
