@@ -738,6 +738,87 @@ def test_labels_that_are_all_alike_make_no_start_look_far_off():
     assert asked("first loss", network(4, 3), x, np.array([0]), loss=loss)[0] == "skip"
 
 
+def test_a_part_that_no_optimizer_knows_is_named_by_the_steps():
+    set_up = two_optimizers()
+    model, loss_fn, optimizer = set_up["model"], set_up["loss_fn"], keras.optimizers.Adam(0.01)
+    variables = model.trainable_variables[2:]
+    optimizer.build(variables)
+
+    def train_step(x_batch, y_batch):
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    report = trust.audit(**set_up | {"optimizer": optimizer, "train_step": train_step}, skip=["gradients under XLA"])
+    for question in ("optimizer", "train step", "weights move"):
+        assert report[question].verdict == "fail" and "kernel" in report[question].sentence, report[question]
+
+
+class Triplets(keras.Model):
+    """Learns from which of two others a row is nearer to; the others change a loss alone."""
+
+    def __init__(self, slip=False):
+        super().__init__()
+        self.tower, self.slip = network(outputs=3), slip
+
+    def call(self, x, training=False):
+        row, near, far = map(self.tower, (x[0], x[1], x[1] if self.slip else x[2]))
+        gaps = tf.reduce_sum((row - near) ** 2, -1), tf.reduce_sum((row - far) ** 2, -1)
+        self.add_loss(tf.reduce_mean(tf.nn.relu(gaps[0] - gaps[1] + 0.5)))
+        return row
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [(False, "pass"), (True, "fail")])
+def test_an_input_may_be_there_for_a_loss_alone(slip, verdict):
+    x, model = normal(64, 4), Triplets(slip)
+    model.compile("adam")
+    report = trust.audit(model, (x, x + 0.1 * normal(64, 4, seed=1), normal(64, 4, seed=2)))
+    assert report["inputs read"].verdict == verdict, report["inputs read"]
+    assert slip or ("input 1, input 2" in report["inputs read"].sentence and not report.failures)
+
+
+@pytest.mark.parametrize(("axes", "verdict"), [((1, 2), "pass"), (None, "warn")], ids=["of a picture", "of a batch"])
+def test_an_overlap_of_the_whole_batch_is_noticed_where_its_rows_are_alike(axes, verdict):
+    def overlap(y_true, y_pred):
+        said = tf.sigmoid(y_pred)
+        both, either = (tf.reduce_sum(part, axes) for part in (y_true * said, y_true + said))
+        return 1 - (2 * both + 1) / (either + 1)
+
+    x = normal(64, 6, 6)
+    model = keras.Sequential([keras.layers.Input((6, 6)), keras.layers.Dense(6)])
+    assert asked("loss reduction", model, x, np.float32(x > 0), loss=overlap)[0] == verdict
+
+
+def test_a_step_that_goes_its_own_way_is_not_compared_on_ragged_batches():
+    class Sharp(keras.Sequential):
+        """Takes its gradient a little uphill, on purpose."""
+
+        def train_step(self, data):
+            x, y = data
+            for uphill in (0.05, 0.0):
+                with tf.GradientTape() as tape:
+                    loss = self.compute_loss(x, y, self(x, training=True))
+                gradients = tape.gradient(loss, self.trainable_variables)
+                if uphill:
+                    moves = [uphill * g / tf.linalg.global_norm(gradients) for g in gradients]
+                    self.moved(moves, 1)
+            self.moved(moves, -1)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            return {"loss": loss}
+
+        def moved(self, moves, sign):
+            for variable, move in zip(self.trainable_variables, moves, strict=True):
+                variable.assign_add(sign * move)
+
+    keras.utils.set_random_seed(0)
+    hidden = keras.layers.Dense(16, activation="tanh")
+    x, model = normal(240, 6), Sharp([keras.layers.Input((6,)), hidden, keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    verdict, sentence = asked("train step with a ragged batch", model, x, x[:, :3].argmax(1), loss=loss)
+    assert verdict == "skip" and sentence.startswith("The step differs from Keras' own"), sentence
+
+
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
