@@ -819,6 +819,20 @@ def test_a_step_that_goes_its_own_way_is_not_compared_on_ragged_batches():
     assert verdict == "skip" and sentence.startswith("The step differs from Keras' own"), sentence
 
 
+@pytest.mark.parametrize(("limit", "clipped"), [(0.97, "train step"), (1.1, "train step with a ragged batch")])
+def test_a_step_may_clip_some_batches_and_not_others(limit, clipped):
+    """Among few rows the gradient is longer, so that a limit may be reached there alone, or not by some batches."""
+    x, model, loss_fn = normal(240, 6), network(6, 3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    y, rows = x[:, :3].argmax(1), np.linspace(0, 239, 32).astype(int)  # those that the audit takes
+    norm = trust.make_safe_step(model, loss_fn, keras.optimizers.SGD(0.0), 8, 1e6)(x[rows], y[rows])["norm"]
+    optimizer = keras.optimizers.Adam(0.01)
+    safe_step = trust.make_safe_step(model, loss_fn, optimizer, 8, limit * float(norm))
+    loop = {"loss_fn": loss_fn, "optimizer": optimizer, "train_step": safe_step}
+    report = trust.audit(model, x, y, only=["train step", "train step with a ragged batch"], **loop)
+    assert not report.failures, str(report)
+    assert report[clipped].verdict == "pass" and "clipped to a length of" in report[clipped].sentence
+
+
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 

@@ -2796,14 +2796,11 @@ def standing(setup: Setup, ours: np.ndarray, keras: np.ndarray) -> list[str]:
 
 def limited(setup: Setup, step: Callable, ratio: float) -> tuple:
     """Say whether a step in the right direction is clipped (its length is limited) or scaled."""
-    lengths, ratios, batch = [], [], setup.batch()
-    for rows in (slice(0, 8), slice(8, 16), slice(16, 24)):
-        part = tuple(None if p is None else take(p, rows) for p in batch)
-        ours = moved_by(setup, step, part)[0]
-        lengths.append(np.linalg.norm(ours))
-        ratios.append(compared(ours, moved_by(setup, kerass_step(setup), part)[0])[1])
-    if ratio < 1 and np.ptp(lengths) < 0.02 * max(lengths) and np.ptp(ratios) > 0.02 * max(ratios):
-        return passed(f"The step is Keras' own, clipped to a length of {lengths[0]:.3g}.")
+    batch = setup.batch()
+    parts = [tuple(None if p is None else take(p, slice(i, i + 8)) for p in batch) for i in (0, 8, 16)]
+    limit = clipped_to(setup, step, [batch, *parts, *others_like(setup, batch)]) if ratio < 1 else None
+    if limit is not None:
+        return passed(f"The step is Keras' own, clipped to a length of {limit:.3g}.")
     return failed(f"The step goes the right way and is {ratio:.3g} times as long as Keras' own.")
 
 
@@ -2859,11 +2856,35 @@ def same_relation(setup: Setup, batch: tuple, what: str) -> tuple:
         raise Skipped("the step differs from Keras' own, or clips, already without it")
     cosine, longer, _ = compared(other, other_keras)
     if cosine < 0.9995 or abs(longer / ratio - 1) > 0.01:
+        shorter = cosine >= 0.9995 and longer < ratio
+        limit = clipped_to(setup, step, others_like(setup, batch), ratio) if shorter else None
+        if limit is not None:
+            return passed(f"{what} the step goes the way of Keras' own, clipped to a length of {limit:.3g}.")
         return failed(
             f"{what} the step is {longer / ratio:.3g} times as long as Keras' own, the cosine of the angle "
             f"{cosine:.3f}."
         )
     return passed(f"{what} the step moves the weights as Keras' own does.")
+
+
+def clipped_to(setup: Setup, step: Callable, batches: list, usual: float = 1.0) -> float | None:
+    """Return the length that a step is clipped to, or None: where it is shorter than Keras' own it has that length."""
+    lengths, ratios = [], []
+    for batch in batches:
+        ours, keras = moved_by(setup, step, batch)[0], moved_by(setup, kerass_step(setup), batch)[0]
+        lengths.append(float(np.linalg.norm(ours)))
+        ratios.append(compared(ours, keras)[1] / usual)
+    short = [size for size, ratio in zip(lengths, ratios, strict=True) if ratio < 1 - tolerance(setup)]
+    if len(short) < 2 or np.ptp(ratios) < 0.02 * max(ratios):  # always the same share: it is divided by a number
+        return None
+    limit = max(short)
+    return limit if np.ptp(short) < 0.005 * limit and max(lengths) < 1.005 * limit else None
+
+
+def others_like(setup: Setup, batch: tuple) -> list[tuple]:
+    """Return batches of the same size from other rows, and the batch's own weights."""
+    starts = [(setup.rows(length(batch[0])) + shift) % length(setup.x) for shift in range(8)]
+    return [(*(None if p is None else take(p, rows) for p in (setup.x, setup.y)), batch[2]) for rows in starts]
 
 
 @question("train step with weights", "02, Your loop inside `fit`")
