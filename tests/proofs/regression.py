@@ -583,6 +583,8 @@ PROOFS = {
             "Those are the statistics of x. Only": scaled_by(lambda t, x: x.mean(0), lambda t, x: x.std(0)),
             "x_train and x together": lambda t, x: scaled_by()(np.concatenate([t, x]), x),
             "each column has its own": scaled_by(lambda t, x: t.mean(), lambda t, x: t.std()),
+            "The deviation was taken over": scaled_by(std_of=lambda t, x: t.std()),
+            "The mean was taken over": scaled_by(lambda t, x: t.mean()),
             "square root": scaled_by(std_of=lambda t, x: t.var(0)),
             "n - 1": scaled_by(std_of=lambda t, x: t.std(0, ddof=1)),
             "another scaling": scaled_by(lambda t, x: t.min(0), lambda t, x: np.ptp(t, axis=0)),

@@ -181,6 +181,8 @@ def normalize(answer):
             "Mean and deviation were taken over all columns at once: each column has its own.": (
                 (x - x_train.mean()) / x_train.std()
             ),
+            "The deviation was taken over all columns at once: each column has its own.": (x - mean) / x_train.std(),
+            "The mean was taken over all columns at once: each column has its own.": (x - x_train.mean()) / deviation,
             "That divides by the variance; divide by its square root.": (x - mean) / x_train.var(0),
             "That divides by n - 1 inside the deviation; the layer divides by n.": (x - mean) / x_train.std(0, ddof=1),
             "The mean is not subtracted.": x / deviation,
