@@ -65,6 +65,22 @@ def sgd_of_the_layers(model, loss_fn, x_batch, y_batch, learning_rate):
     return loss
 
 
+def sgd_of_the_first_model():
+    """Return a step that moves the variables of the model of its first call, whatever model it is given."""
+    listed = []
+
+    def step(model, loss_fn, x_batch, y_batch, learning_rate):
+        listed.extend([] if listed else model.trainable_variables)
+        with tf.GradientTape() as tape:
+            loss = loss_fn(y_batch, model(x_batch, training=True))
+        for variable, gradient in zip(listed, tape.gradient(loss, listed), strict=True):
+            if gradient is not None:
+                variable.assign_sub(learning_rate * tf.convert_to_tensor(gradient))
+        return loss
+
+    return step
+
+
 def sgd_by_the_mean_of_the_rows(model, loss_fn, *rest):
     """Take the loss of each row for itself, and their mean for the loss of the batch."""
 
@@ -806,6 +822,7 @@ PROOFS = {
         wrong={
             "the sign of the gradient, not the gradient": sgd_by("sign"),
             "no weight has moved": sgd_by("rebound"),
+            "of the model that was handed over": sgd_of_the_first_model(),
             "a frozen layer moved": sgd_by("frozen too"),
             "Which list holds only what may move": sgd_of_the_layers_that_train,
             "training=True": sgd_by("no flag"),

@@ -71,8 +71,8 @@ def _judge_step(answer, make, model, twin, loss_fn, x_batch, y_batch, learning_r
     refuse({
         "the step changed which variables are trainable: leave that as it is.":
             len(model.trainable_variables) != len(trained),
-        "no weight has moved: `variable - …` computes and moves nothing. Update in place, with assign_sub.":
-            still == len(moved),
+        "no weight has moved of the model that was handed over. Is each updated in place, with assign_sub? "
+        "`variable - …` computes and moves nothing.": still == len(moved),
         "every weight moved by the learning rate alone: that is the sign of the gradient, not the gradient. So is the "
         "first step of Adam.":
             learning_rate and all(map(partial(np.allclose, atol=1e-4), moved, by_sign)),
