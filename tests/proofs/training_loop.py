@@ -216,6 +216,17 @@ def once_by_variable(step):
     return lambda w, x, y, new: (rate.assign(new), compiled(w, x, y))[1]
 
 
+def once_with_one_variable_for_all(step):
+    """Return the same variable each time, which the next call assigns anew."""
+    compiled, new_w = tf.function(step, input_signature=SPECS), tf.Variable(0.0)
+
+    def call(*given):
+        new_w.assign(compiled(*given))
+        return new_w
+
+    return call
+
+
 def compiled_at_each_call(step):
     return lambda *given: tf.function(step, input_signature=SPECS)(*given)
 
@@ -872,6 +883,7 @@ PROOFS = {
             "learning rate 0.0": once_with(lambda w, x, y, rate: (w, x, y, tf.maximum(rate, 1e-3))),
             "1001 rows": once_with(lambda w, x, y, rate: (w, x[:256], y[:256], rate)),
             "For 5 rows": once_for_pairs_of_rows,
+            "The new w of an earlier call changed": once_with_one_variable_for_all,
             "learning rate 2.5": once_with(lambda w, x, y, rate: (w, x, y, tf.minimum(rate, 1.0))),
             "float64 came": lambda step: lambda *given: tf.cast(once_by_decorator(step)(*given), tf.float64),
             "from an earlier call": remembered_step(),

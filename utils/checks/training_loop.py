@@ -232,6 +232,7 @@ def _judge_traces(answer, slopes: Callable, over: Callable) -> None:
 
     compiled = attempted(answer(step), Callable, asked="a function")
     first = rate = w = None
+    results = []
     for rows, cause in ((6, ""), (6, "repeated"), (6, "rate"), (6, "rate"), *((n, "rows") for n in (5, 1, 2, 1001))):
         if cause != "repeated":  # the same w and rate, with another batch
             w, rate = float(random_numbers(1)[0]), round(float(random_numbers(1, 0.01, 0.5)[0]), 4)
@@ -264,6 +265,9 @@ def _judge_traces(answer, slopes: Callable, over: Callable) -> None:
                 again and cause == "rows",
         }, on=f"a call with {counted(rows, 'row')}, {counted(len(traced), 'trace')} so far")  # fmt: skip
         require_dtype(tf.convert_to_tensor(got), tf.float32, f"the new w, {on}")
+        results.append((got, np.copy(as_array(got))))
+    changed = "The new w of an earlier call changed in a later one: return a tensor, and not a variable assigned anew."
+    require(all(np.array_equal(got, then) for got, then in results), changed)
 
 
 @exercise(
