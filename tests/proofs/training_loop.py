@@ -1043,6 +1043,9 @@ PROOFS = {
             "w after step 6": lambda w, v, g, rate, m: tuple(
                 tf.where(g == 0, old, new) for old, new in zip((w, v), momentum_in_numpy(w, v, g, rate, m), strict=True)
             ),
+            "the old velocity moves w on": lambda w, v, g, rate, m: (
+                momentum_in_numpy(w, v, g, rate, m) if np.any(g) else (w, v)
+            ),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },

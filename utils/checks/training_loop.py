@@ -724,6 +724,8 @@ def momentum_step(answer):
             new_velocity = want[step] - (want[step - 1] if step else start)
             smells = {smell: path[step] for smell, path in wrong.items()}
             smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
+            if step == 5:
+                smells = {"A gradient of 0 does not stop it: the old velocity moves w on.": want[4]}
             expect(got, want[step], on=on, smells=smells, tolerance=5e-6 * small)
             w, velocity = tf.convert_to_tensor(got), tf.convert_to_tensor(velocity)
             require_dtype(w, tf.float32, on)
