@@ -64,7 +64,8 @@ def exercise(number: str, title: str, why: str, *, asks_for: str = "function", d
         def judged(*answers, **named) -> Verdict:
             """Judge an answer and remember the outcome."""
             originals.put_back()
-            outcome, message = _watched(lambda: _judge(check, [*answers, *named.values()], why, asks_for))
+            with _settings_kept():
+                outcome, message = _watched(lambda: _judge(check, [*answers, *named.values()], why, asks_for))
             if replaced := originals.put_back():
                 told = f"Your code replaced {' and '.join(replaced)}, which the check measures with. It was put back."
                 outcome, message = NOT_YET, told
@@ -95,8 +96,7 @@ def _watched(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:
 def _judge(check: Callable, answers: list, why: str, asks_for: str) -> tuple[str, str]:
     try:
         _require_one(check.__name__, answers, asks_for)
-        # NumPy's default: whoever hunts a nan lets it raise.
-        with np.errstate(all="warn", under="ignore"), _settings_kept():
+        with np.errstate(all="warn", under="ignore"):  # NumPy's default: whoever hunts a nan lets it raise
             check(*answers)
     except KeyboardInterrupt:
         raise
