@@ -536,6 +536,8 @@ def _require_moves(model: tf.keras.Model, base: tf.keras.Model, x: np.ndarray, y
     frozen = [weight for layer in base.layers if not layer.trainable for weight in layer.weights]
     head = model.layers[-1].kernel
     before = {id(weight): weight.numpy() for weight in (*learns, *frozen, head)}
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)  # else the step makes variables, and is traced twice
     try:
         model.train_on_batch(x, y)
     except TypeError as problem:

@@ -374,7 +374,7 @@ def _what_did_not_come_back(half: "_Run", rest: "_Run", orders: list) -> dict:
     """Return what may be wrong with a resume whose losses are other ones, and whether it shows."""
     (weights, slots, noise), (first_weights, first_slots, first_noise) = half.last, rest.first
     resumed, other = np.concatenate(rest.rows[:4]), not np.allclose(weights, first_weights)
-    own = np.allclose(first_weights, -2.0)
+    own = np.allclose(first_weights, rest.begin)
     unbuilt, shared = len(first_slots) < len(slots), zip(slots, first_slots, strict=False)
     return {
         "the model began with its own starting weights. Save after the last step, and restore before the first; by the "
@@ -401,16 +401,15 @@ class _Run:
     """One call of the answer, with what each of its training steps saw: the rows, and the state before and after."""
 
     def __init__(self, answer, x, y, folder, start, epochs):
-        begin, layers = tf.keras.initializers.Constant(start), tf.keras.layers
-        first, last = (  # few weights, as there are many steps; two of the same name
-            layers.Dense(1, kernel_initializer=begin, bias_initializer=begin, use_bias=use_bias)
-            for use_bias in (True, False)
-        )
+        layers, self.begin = tf.keras.layers, (start, 2 * start)
+        # Few weights, as there are many steps: two of the same name, which start apart, else they would stay alike.
+        begin = map(tf.keras.initializers.Constant, self.begin)
+        first, last = (layers.Dense(1, kernel_initializer=value, use_bias=False) for value in begin)
         self.noise = layers.Dropout(0.1, seed=int(10 * abs(start)))
         self.model = tf.keras.Sequential([layers.Input((1,)), self.noise, first, last])
         self.optimizer = tf.keras.optimizers.Adam(0.05)
         self.x, self.y, self.rows, self.step_losses, self.first = x, y, [], [], None
-        self.start, self.most = start, 4 * epochs + 4
+        self.most = 4 * epochs + 4
         given = x.copy(), y.copy()
         losses = answer(self.model, self.optimizer, self.train_step, *given, folder, epochs)
         self.last = self.state()
@@ -447,7 +446,7 @@ class _Run:
 
     def starts_anew(self):
         # At step 1, too: steps with gradients of 0 are an old way to build an optimizer, and move nothing.
-        return self.first is not None and np.allclose(self.first[0], self.start) and self.first[1][0] <= 1
+        return self.first is not None and np.allclose(self.first[0], self.begin) and self.first[1][0] <= 1
 
 
 @exercise(
