@@ -171,7 +171,9 @@ def run_epoch(answer):
         if count == 23_999:
             early = [np.corrcoef(order, np.arange(count))[0, 1] > 0.1 for order in orders]
             near = [np.abs(np.diff(order)).mean() < count / 4 for order in orders]  # count / 3 in a random order
+            rising = [np.mean(np.diff(order) > 0) > 0.9 for order in orders]  # half in a random order
             refuse({
+                "Within a batch the examples come as they are stored: keep the order that was drawn.": all(rising),
                 "The first examples come early, the last ones late: is the shuffle buffer smaller than the data?":
                     all(early),
                 "Those that are stored close together come close together: shuffle all of them, and not parts by "
