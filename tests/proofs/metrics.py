@@ -241,6 +241,30 @@ class MeanOfTables(MeanBySums):
         return parts if fits else {**parts, "total": tf.reduce_sum(w * y_pred)}
 
 
+class MeanOfTwoTables(MeanBySums):
+    """Broadcasts the weights, as `Metric`s of add-ons do: (n,) and (n, 1) become (n, n)."""
+
+    def parts(self, y_true, y_pred, w):
+        w = tf.ones_like(y_pred) if w is None else tf.ones_like(y_pred) * w
+        return {"total": tf.reduce_sum(w * y_pred), "count": tf.reduce_sum(w)}
+
+
+class MeanOfOneWeight(MeanBySums):
+    """Without weights, takes a single 1 for those of the batch, and adds it up."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, y_pred, w) | ({"count": 1.0} if w is None else {})
+
+
+class MeanOfStaticShape(MeanBySums):
+    """Brings weights of another shape into the static one of the predictions, which `evaluate` leaves open."""
+
+    def parts(self, y_true, y_pred, w):
+        w = tf.ones_like(y_pred) if w is None else w
+        w = w if w.shape == y_pred.shape else tf.reshape(w, y_pred.shape)
+        return {"total": tf.reduce_sum(w * y_pred), "count": tf.reduce_sum(w)}
+
+
 class MeanAtLeast1(MeanBySums):
     def result(self):
         return self.sums["total"] / tf.maximum(self.sums["count"], 1.0)
@@ -1350,6 +1374,9 @@ PROOFS = {
             "divided by the number of examples": MeanByCount,
             "Only the denominator": MeanOfTotal,
             "made a table": MeanOfTables,
+            "made a table in both sums": MeanOfTwoTables,
+            "counted as one example": MeanOfOneWeight,
+            "a partially known TensorShape": MeanOfStaticShape,
             "A small sum of weights": MeanAtLeast1,
             "a small number was added to it": MeanWithEpsilon,
             "were cut or rounded": reweighed(MeanBySums, at_most_3),

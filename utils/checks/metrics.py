@@ -53,7 +53,8 @@ IN_A_STEP = (
 # What usually causes an error there, and there alone. The first pattern found decides.
 CAUSES_IN_A_STEP = {
     "out of scope|InaccessibleTensor": "A tensor of a step was kept for the next one: keep all state in add_weight.",
-    "NoneType": "Something is None: often a size such as y_pred.shape[0], which is open there. tf.shape knows it.",
+    "NoneType|partially known":
+        "Something is None: often a size such as y_pred.shape[0], which is open there. tf.shape knows it.",
     r"a symbolic|numpy\(\)|attribute '_?numpy'|(float|int)\(\) argument|OperatorNotAllowed|Input 'pred'":
         "There is no number yet for float(), .numpy() or a Python `if`: use tf operations.",
 }  # fmt: skip
@@ -74,7 +75,8 @@ def mean_prediction(answer):
     """Judge the weighted mean on fresh splits, with and without weights of both shapes, empty, reset and compiled."""
     nan = {"0/0 before the first update: use a division that gives 0 there.": np.nan}
     expect(_run(answer(), []), 0.0, on="a metric that has seen nothing", smells=nan)
-    for shape, weight_shape in product(((-1,), (-1, 1)), (None, (-1,), (-1, 1))):
+    # The last case is compiled, too: shapes that differ in the way in which they differ in `evaluate`.
+    for shape, weight_shape in product(((-1,), (-1, 1)), (None, (-1, 1), (-1,))):
         batches, want, smells, on = _clear_cut(partial(_mean_case, shape, weight_shape))
         _judge_on_batches(answer, batches, want, on=on, smells=smells)
     _judge_compiled(answer, batches, want)
@@ -111,7 +113,9 @@ def _mean_case(shape: tuple, weight_shape: tuple | None) -> tuple:
 def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> dict[str, float]:
     full = [part for part in parts if part.stop > part.start and w[part].sum() > 0]
     means = [np.average(p[part], weights=w[part]) for part in full]
-    sum_of_tables = p[parts[0]].sum() + sum(w[part].sum() * p[part].sum() for part in parts[1:])
+    first, rest = parts[0], parts[1:]
+    sum_of_tables = p[first].sum() + sum(w[part].sum() * p[part].sum() for part in rest)
+    sum_of_weights = w[first].sum() + sum(w[part].sum() * (part.stop - part.start) for part in rest)
     return {
         UNWEIGHTED: p.mean(),
         **{smell: np.average(p, weights=taken) for smell, taken in _weights_misread(w, parts).items()},
@@ -125,6 +129,10 @@ def _ways_to_miss_a_mean(p: np.ndarray, w: np.ndarray, parts: list[slice]) -> di
             np.sum(w * p) / len(p),
         "Only the denominator is weighted: weigh each prediction, too.": p.sum() / w.sum(),
         "Weights and predictions of different shapes made a table: reshape both to (n,).": sum_of_tables / w.sum(),
+        "Weights and predictions of different shapes made a table in both sums: reshape both to (n,).":
+            sum_of_tables / sum_of_weights,
+        "A batch without weights was counted as one example: there, each example weighs 1.":
+            np.sum(w * p) / (len(parts) if np.all(w == 1) else 1 + np.sum(w[first.stop :])),
         "A mean over an empty batch is nan (add sums), and so is all that y_true touches: here it is nan.": np.nan,
         "That is the sum of the weighted predictions: divide it by the sum of the weights.": np.sum(w * p),
     }  # fmt: skip
