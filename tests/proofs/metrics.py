@@ -569,6 +569,13 @@ class F1OfIntegers(F1BySums):
         return super().parts(y_true, tf.cast(y_pred, tf.int32), w)
 
 
+class F1OfTruthValues(F1BySums):
+    """A cast to bool makes a yes of whatever is not 0."""
+
+    def parts(self, y_true, y_pred, w):
+        return super().parts(y_true, tf.cast(y_pred, tf.bool), w)
+
+
 class F1AtHalf(F1BySums):
     at_half = True
 
@@ -1443,6 +1450,7 @@ PROOFS = {
             "Weights of shape (n,) against (n, 1)": F1OfWeightTables,
             "The probabilities themselves": F1OfProbabilities,
             "cuts a probability to 0": F1OfIntegers,
+            "as in a cast to bool": F1OfTruthValues,
             "an example counts as often as its weight says": reweighed(F1BySums, tf.floor),
             "0/0 where no yes was found": f1_with(f1_unguarded),
             "y_pred = [0.9, 0.2]": f1_with(

@@ -219,6 +219,7 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
         "A probability of exactly 0.5 is a no: compare with > 0.5.": _f1(y, p >= 0.5, w),
         "The probabilities themselves were added: say yes or no first, with > 0.5.": _f1(y, p, w),
         "A cast to an integer cuts a probability to 0: compare with > 0.5.": _f1(y, p >= 1, w),
+        "Each probability above 0 became a yes, as in a cast to bool: compare with > 0.5.": _f1(y, p > 0, w),
         "A factor of 2 is missing.": found / (called + real),
         "What was found is no false alarm and no miss: it was counted among them, too.":
             2 * found / (found + called + real),
