@@ -1243,6 +1243,29 @@ class R2OfSingleSums(R2):
             self.sums[key].assign_add(tf.cast(value, tf.float32))
 
 
+class R2InDtypeOfMetric(R2):
+    """Hands the dtype to the metric alone: add_weight does not ask it, and makes float32."""
+
+    dtype_of_state = None
+
+    def __init__(self, name="r2", **kwargs):
+        super().__init__(name=name, dtype="float64", **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        refuse(sample_weight)
+        for key, value in self.parts(y_true, y_pred, None).items():
+            self.sums[key].assign_add(tf.cast(value, tf.float32))
+
+    def parts(self, y_true, y_pred, _):
+        y, p = (tf.cast(tf.reshape(v, (-1,)), tf.float64) for v in (y_true, y_pred))
+        return {
+            "n": tf.size(y),
+            "y": tf.reduce_sum(y),
+            "y2": tf.reduce_sum(y * y),
+            "errors": tf.reduce_sum((y - p) ** 2),
+        }
+
+
 class R2Unrefused(R2):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(y_true, y_pred)
@@ -1619,6 +1642,7 @@ PROOFS = {
             "Right for small numbers": R2Single,
             "cast before you square": R2SquaredTooEarly,
             "keep sums of squares in float64": R2OfSingleSums,
+            "add_weight takes a dtype of its own": R2InDtypeOfMetric,
             "do not clip": type("R2Clipped", (R2,), {"result": lambda self: tf.maximum(R2.result(self), 0.0)}),
             "1 − 0/0": type(
                 "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}

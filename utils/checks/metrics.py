@@ -532,7 +532,7 @@ def _judge_r2_of_large(answer) -> None:
     for batches, want, _smells, on in (*cases, _six_far_numbers()):
         got = float(np.asarray(_run(answer(), batches)))
         digits = "float32 keeps 7 digits, and the difference of two huge sums needs more"
-        cure = "cast before you square, and keep sums of squares in float64, too."
+        cure = "cast before you square, and keep sums of squares in float64, too: add_weight takes a dtype of its own."
         wrong = f"expected {want:.4f}, got {got:.4f}. Right for small numbers, wrong for large ones: {digits}: {cure}"
         wrong += " Or too large a share of Σ y² passes for no spread." if got == 0 else ""
         refuse({wrong: not abs(got - want) < 2e-3}, on=on)
