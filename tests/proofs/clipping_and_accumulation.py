@@ -980,6 +980,7 @@ PROOFS = {
             "is finite, and it counts": finite_with(bool),
             "1e39 is finite as a Python float": finite_with(lambda x: x < 3.4e38),
             "e+25": threshold_without_outliers,
+            "A norm of 1e25 is finite": finite_with(lambda x: x < 1e9),
             "A norm that comes twice": threshold_of_a_set,
             "nan and inf use up no places": threshold_of(
                 lambda norms, w: [x for x in norms[-w - 2 :] if np.isfinite(x)]

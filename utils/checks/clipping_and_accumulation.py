@@ -295,7 +295,8 @@ def _ways_to_miss_few(norms: list, finite: np.ndarray, window: int, quantile: fl
 def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantile: float) -> dict[str, object]:
     last, broken = finite[-window:], len(finite) < len(norms)
     cut = [norm for norm in norms[-window:] if np.isfinite(norm)]
-    small = finite[finite < 3e38]
+    small, not_huge = finite[finite < 3e38], finite[(finite < 1e20) | (finite > 3e38)]
+    older = finite[:-1] if len(finite) > window and finite[-1] < 1e20 else finite
     exactly = "exactly `window` are enough." if len(finite) == window else "here there are more."
     enough = f"Infinity is for fewer than `window` finite norms; {exactly}"
     enough += " A quantile of 0 is one, too: Python takes 0 for false." if quantile == 0 else ""
@@ -309,13 +310,14 @@ def _ways_to_miss_a_window(norms: list, finite: np.ndarray, window: int, quantil
             np.quantile(finite[:window], quantile),
         "That is the quantile of the largest norms: sorting forgets which ones came last.":
             np.quantile(np.sort(finite)[-window:], quantile),
-        "The newest norm is missing: it counts, too.":
-            np.quantile(finite[:-1][-window:] if len(finite) > window else last, quantile),
+        "The newest norm is missing: it counts, too.": np.quantile(older[-window:], quantile),
         "That is the quantile of one norm more than the window holds.": np.quantile(finite[-window - 1 :], quantile),
         "That is the quantile of one norm fewer than the window holds.":
             np.quantile(finite[1 - window :], quantile) if window > 1 else -1.0,
         "A norm that comes twice counts twice.": np.quantile(np.unique(last), quantile),
         "A norm of 0 is finite, and it counts.": np.quantile(finite[finite > 0][-window:], quantile),
+        "A norm of 1e25 is finite, and it counts: a limit is not asked for.":
+            np.quantile(not_huge[-window:], quantile),
         "1e39 is finite as a Python float: float32 makes it infinite.": np.quantile(small[-window:], quantile),
     }  # fmt: skip
 
