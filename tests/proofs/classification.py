@@ -89,6 +89,18 @@ def stop_where_no_loss_is_false(losses, patience, min_delta):
     return epoch, best_at
 
 
+def stop_where_close_is_equal(losses, patience, min_delta):
+    """Compare as `np.isclose` does, which for large losses calls small gains equal to `min_delta`."""
+    mark, waited, epoch = np.inf, 0, 0
+    for loss in losses:
+        epoch += 1
+        progress = mark - loss > min_delta and not np.isclose(loss, mark - min_delta)
+        mark, waited = (loss, 0) if progress else (mark, waited + 1)
+        if waited == patience:
+            break
+    return epoch, int(np.nanargmin(losses[:epoch])) + 1
+
+
 def stop_after_nan(losses, patience, min_delta):
     first = next((i for i, loss in enumerate(losses) if loss != loss), len(losses))
     return stop_by_counter(losses[: first + 1], patience, min_delta)
@@ -582,6 +594,7 @@ PROOFS = {
                 lambda losses, trained, min_delta: np.nanargmin(losses[: max(trained - 1, 1)])
             ),
             "losses [0.46875, 0.0, 0.3125": stop_where_no_loss_is_false,
+            "min_delta 0.5: expected [9, 6], got [7, 6].": stop_where_close_is_equal,
             "min_delta 0.0: expected [4, 3]": lambda losses, n, d: stop_by_counter(losses, n, max(d, 1e-7)),
             "expected [4, 3], got [2, 2]": lambda losses, n, d: stop_by_counter(losses, n, d + 1e-8),
         },
