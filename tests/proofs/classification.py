@@ -663,6 +663,7 @@ PROOFS = {
             ),
             "which is (s + 1) / W": lambda s, peak, w: peak * tf.minimum(1.0, w * _line(s, w) - 1 + 1 / w),
             "rises for ever": lambda s, peak, w: peak * _line(s, w),
+            "rises above the peak": lambda s, peak, w: tf.where(s > w, peak, peak * _line(s, w)),
             "starts at the peak": lambda s, peak, w: peak * tf.maximum(1.0, _line(s, w)),
             "integer division": lambda s, peak, w: peak * tf.minimum(1.0, tf.floor(_line(s, w))),
             "multiply it by the peak": lambda s, peak, w: tf.minimum(1.0, _line(s, w)),

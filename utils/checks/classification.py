@@ -294,7 +294,7 @@ def warmup(answer):
     traced = compiled(answer)
     fresh = float(np.random.default_rng().uniform(1.2, 1.6))
     for peak, warmup_steps, steps in (
-        (fresh, 6, (2, 1, 0, 5, 6, 1_000_000)),
+        (fresh, 6, (2, 1, 0, 5, 1_000_000, 6)),
         (1e-4, 7_000, (0, 20, 6_998, 6_999, 7_000)),
         (fresh, 1, (0, 1, 7)),
         (3.0, 70_000, (41_000, 69_998, 69_999)),
@@ -321,6 +321,7 @@ def _rate_in_a_step(answer, count, peak: float):
 def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> None:
     line = (step + 1) / warmup_steps
     want = peak * min(1, line)
+    too_far = "That rises above the peak: step W - 1 is the first at full rate, and those after it stay there."
     smells = {
         "The first step would not move: count the step itself, s + 1.": peak * min(1, step / warmup_steps),
         "That is one step ahead: this one is step s + 1.": peak * min(1, (step + 2) / warmup_steps),
@@ -330,7 +331,7 @@ def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> Non
             peak * min(1, (step + 1) / max(warmup_steps - 1, 1)),
         "That line starts at 0, and the first step would not move: divide s + 1 by the warm-up steps.":
             peak * min(1, step / max(warmup_steps - 1, 1)),
-        "That rises for ever: hold it at the peak.": peak * line,
+        "That rises for ever: hold it at the peak." if line > 2 else too_far: peak * line,
         "That is an integer division: the rate stays at zero until the warm-up is over.": peak * min(1, int(line)),
     }  # fmt: skip
     if line < 1:
