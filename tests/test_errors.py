@@ -99,6 +99,9 @@ CAUSED = [
     (lambda: slope(TWO, TWO, TWO, TWO), "does not take"),
     (lambda: slope(TWO, y=TWO), "does not take"),
     (lambda: tf.reduce_sum(TWO, axes=0), "does not take"),
+    (lambda: tf.keras.metrics.Mean().add_weight("total", initializer="zeros"), "in front of the name"),
+    (lambda: tf.keras.metrics.Mean().add_weight("total", shape=(), initializer="zeros"), "in front of the name"),
+    (lambda: tf.keras.layers.Dense(1).add_weight("total", shape=()), "in front of the name"),
     (lambda: tf.keras.layers.Embedding(3, 2)(np.int32([3])), "outside its table"),
     (lambda: restored(tf.Variable(0.0), tf.Variable([1.0])), "A checkpoint does not fit"),
     (lambda: restored(tf.Variable(0.0), tf.Variable(1)), "A checkpoint does not fit"),
@@ -152,7 +155,15 @@ def test_the_cause_of_an_error_is_told(make, cause):
     assert cause in errors.cause(raised.value), errors.told(raised.value)
 
 
-@pytest.mark.parametrize("make", [lambda: [].reshape(1), lambda: [].broadcast_to, lambda: tf.keras.Model(1, 2)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [].reshape(1),
+        lambda: [].broadcast_to,
+        lambda: tf.keras.Model(1, 2),
+        lambda: tf.keras.Variable(np.zeros, shape=(2.5,)),
+    ],
+)
 def test_no_cause_is_better_than_a_wrong_one(make):
     with pytest.raises((AttributeError, ValueError)) as raised:
         make()
