@@ -174,6 +174,12 @@ def normalize(answer):
         with np.errstate(divide="ignore", invalid="ignore"):  # of one row
             of_x = (x - x.mean(0)) / x.std(0)
         smells = {
+            f"{added:g} is added to the {name}, and that is much in a column of small numbers: change a deviation of 0 "
+            "alone.": (x - mean) / changed
+            for added in (1e-3, 1e-5, 1e-8)
+            for name, changed in (("deviation", deviation + added), ("variance", np.sqrt(deviation**2 + added)))
+        }
+        smells |= {
             "Those are the statistics of x. Only the training rows may be measured.": of_x,
             "Those are the statistics of x_train and x together. Only the training rows may be measured.": (
                 (x - both.mean(0)) / both.std(0)
