@@ -798,6 +798,7 @@ PROOFS = {
         ],
         wrong={
             "once for each channel": lambda x, k, b: convolve_by_loops(x, k, x.shape[-1] * b),
+            "once for each place of the kernel": lambda x, k, b: convolve_by_loops(x, k, 9 * b),
             "kernel is flipped": lambda x, k, b: convolve_by_loops(x, k[::-1, ::-1], b),
             "padded with zeros": convolve_padded,
             "The picture was divided by 255": lambda x, k, b: convolve_by_loops(x / 255, k, b),

@@ -48,6 +48,7 @@ def convolve(answer):
             "The last row and the last column are still 0: there are h - 2 and w - 2 places.": short,
             "A relu came in: the convolution alone is asked for.": np.maximum(want, 0),
             "The bias was added once for each channel: once is enough.": right + channels * bias,
+            "The bias was added once for each place of the kernel: once is enough.": right + 9 * bias,
             "The picture was divided by 255: take it as it comes.": right / 255 + bias,
             "Rows and columns of the result are swapped.": want.transpose(1, 0, 2),
             "The filters stand first; they belong on the last axis.": want.transpose(2, 0, 1),
