@@ -49,6 +49,15 @@ def negation_of_each(text):
     return tf.reshape(tf.map_fn(negation, tf.reshape(text, [-1])), tf.shape(text))
 
 
+def negation_by_numpy_function(text):
+    """Call Python's regular expressions from the graph."""
+
+    def each(texts):
+        return np.reshape([re.sub(MARKS, " ", one.decode()).encode() for one in texts.flat], texts.shape).astype(object)
+
+    return tf.numpy_function(each, [negation(text, marks=None)], tf.string)
+
+
 def negation_of_letters(text):
     text = tf.strings.regex_replace(tf.strings.lower(text), r"([a-z])n't\b", r"\1 not")
     return negation(text, contract="")
@@ -462,6 +471,8 @@ PROOFS = {
         ],
         wrong={
             "Inside tf.function it says something else": negation_of_some,
+            "no saved model holds Python code": negation_by_numpy_function,
+            "the start of a word such as nothing": faulty(gap=r"\s*"),
             "no is a negation too": faulty(words="not|never"),
             "does not know not_good": lambda text: tf.strings.regex_replace(negation(text), r"\s+", "\u00a0"),
             "Lower the case": faulty(lower=None),
@@ -473,6 +484,9 @@ PROOFS = {
             "No word is treated apart": negation_with_exceptions,
             "never is a negation too": faulty(words="not|no"),
             "no other word is": faulty(words="not|no|never|without"),
+            "odd «да»…br '. Only the six marks become spaces, and": lambda text: tf.strings.regex_replace(
+                negation(text, marks=None), r"[!-/:-@\[-^`{-~]", ""
+            ),
             "The negations are not, no and never": faulty(words="not|no|never|neither|nobody|hardly"),
             "nevertheless kind": faulty(words=r"not|no|nev\w+"),
             "can't gives ca not, and cannot stays": lambda text: negation(

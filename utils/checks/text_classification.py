@@ -75,13 +75,17 @@ KEPT_WRONGLY = {
         [{"marks": marks} for marks in (None, *(f"[{five}]" for five in ALL_BUT_ONE))],
     "A mark becomes a space. It does not vanish: two words would become one.": [{"space": ""}],
     "Only the six marks become spaces, and all other characters stay.":
-        [{"marks": marks} for marks in (r"[^\w\s]", f"[{re.escape(string.punctuation)}]",
-                                        *(f"[.,;:!?{''.join(more)}]" for more in _some_of(OTHER_MARKS)))],
+        [{"marks": f"[.,;:!?{''.join(more)}]"} for more in _some_of(OTHER_MARKS)]
+        + [{"marks": marks, "space": space} for space in (" ", "") for marks in (
+            r"[^\w\s]", r"[^a-z0-9\s]", r"[^a-z0-9_\s]",
+            *(f"[{re.escape(string.punctuation.replace(kept, ''))}]" for kept in ("\n", "_", "'")))],
     "Only the six marks become spaces: brackets, hyphens and their like stay.":
         [{"marks": marks} for marks in (r"[!-&(-/:-@\[-^`{-~]", r"[!-/:-@\[-^`{-~]")],
     "Only the six marks become spaces: the character … is none of them, and stays.": [{"marks": "[.,;:!?…]"}],
     "A word may begin with more than a to z: with a digit, an underscore, other letters, other marks.":
         [{"next_one": one} for one in ("[a-z]", "[a-z0-9]", "[a-z0-9_]", r"[^\W\d_]", r"[^\W_]", r"\w")],
+    "That takes the start of a word such as nothing or notion for a negation: white space must stand behind it.":
+        [{"gap": r"\s*"}, {"gap": r"\s*", "next_one": rf"{NEXT})({NEXT}", "glued": r"not_\2"}],
     "White space is one or more spaces, tabs or line breaks.":
         [{"gap": gap} for gap in (" ", r"\s", " +", r"[ \t]+", r"[ \n]+", r"\s{1,9}")],
     "Only the first negation of a text is treated.": [{"count": 1}],
@@ -161,9 +165,18 @@ def keep_negation(answer):
         kept, came = tf.shape(shaped).numpy().tolist(), _strings(shaped)
         require(kept == list(shape), f"Texts of shape {shape} come back with shape {tuple(kept)}: keep it.")
         require(came == rows[:size], f"Texts of shape {shape} come back with other words than as one list of texts.")
-    of_any_length = compiled(lambda text: answer(text), input_signature=[tf.TensorSpec([None], tf.string)])
+    operations = set()
+
+    def recorded(text):
+        said = answer(text)
+        operations.update(operation.type for operation in tf.compat.v1.get_default_graph().get_operations())
+        return said
+
+    of_any_length = compiled(recorded, input_signature=[tf.TensorSpec([None], tf.string)])
     traced = _strings(of_any_length(tf.constant(texts)))
     require(traced == rows, "Inside tf.function it says something else: use tf.strings all the way.")
+    python = "Inside the graph that calls Python, and no saved model holds Python code: use tf.strings all the way."
+    require(not operations & {"PyFunc", "EagerPyFunc"}, python)
     layer = tf.keras.layers.TextVectorization(standardize=answer)
     layer.adapt(tf.constant(texts[:1]))
     require("not_good" in layer.get_vocabulary(), "TextVectorization(standardize=...) does not know not_good.")
