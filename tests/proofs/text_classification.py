@@ -573,6 +573,7 @@ PROOFS = {
             ),
             "float32 is expected": lambda embedded, ids: tf.cast(mean_by_where(embedded, ids), tf.float64),
             "the padding has a gradient": mean_with_slope_at_padding,
+            "the wrong way around": lambda embedded, ids: mean_by_where(embedded, tf.cast(ids == 0, tf.int64)),
             "steps, padding ": mean_of_a_shape(),
             "reviews of 4, 2 words in 4 steps": mean_by_end_of_row,
             "reviews of 3, 3 words in 3 steps, padding nowhere: expected": lambda embedded, ids: mean_by_where(

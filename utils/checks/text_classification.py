@@ -227,7 +227,7 @@ def masked_mean(answer):
         real = np.arange(steps) < np.array(lengths)[:, np.newaxis]
         between = np.insert(np.roll(real, 1, axis=1), 2, False, axis=1)[:, :-1]  # the first word stands apart
         real = {"at the start": real[:, ::-1], "between words": between}.get(where, real)
-        ids = np.where(real, np.resize([2**8, 2**16, 2**32, *range(1, 200)], real.shape), 0)
+        ids = np.where(real, np.resize([2**8, 1, 2**16, 2, 2**32, *range(3, 200)], real.shape), 0)
         embedded = np.where(real[..., np.newaxis], random_array(*real.shape, d, low=2, high=20), filler)
         if where == "between words":
             embedded[:, 1] = 0  # the first word of each review has a row of zeros
@@ -243,6 +243,7 @@ def masked_mean(answer):
             "The padding was averaged in: neither sum nor count may see it.": embedded.mean(1),
             "The sum is right; divide by the number of real words, not by all steps.": total / real.shape[1],
             "That is a sum: divide by the number of real words.": total,
+            "That is the mean of the padding: the mask is the wrong way around.": _mean_over(~real, embedded),
             "0/0 is nan: a review without words has a mean of zeros.": nan,
             "A review without words has a mean of zeros, not that of its padding.":
                 np.where(counts > 0, want, embedded.mean(1)),
