@@ -668,6 +668,9 @@ PROOFS = {
                 lambda t: plain("".join(c for c in t if c in "0123456789" or not c.isdigit()))
             ),
             "'good<br />film', is a copy": by_key(lambda text: plain(text.replace("<br />", " "))),
+            "Marks are more than punctuation": by_key(
+                lambda t: " ".join("".join(c for c in t.lower() if not unicodedata.category(c).startswith("P")).split())
+            ),
             "at the ends is left out": by_key(lambda t: re.sub(r"\s+", " ", re.sub(r"[^\w\s]|_", "", t.lower()))),
             "a run of it becomes one space": by_key(lambda text: plain(text).replace(" ", "")),
             "tf.strings.lower with encoding": by_key(

@@ -367,6 +367,8 @@ def find_duplicates(answer):
                 lambda text: " ".join(text.lower().split()),
             "Marks are more than those of the keyboard: keep letters, digits and spaces, and drop all others.":
                 lambda text: " ".join(text.lower().translate(dict.fromkeys(map(ord, string.punctuation))).split()),
+            "Marks are more than punctuation: € and an emoji are marks, too. Keep letters, digits and white space.":
+                lambda text: " ".join("".join(c for c in text.lower() if unicodedata.category(c)[0] != "P").split()),
             "All alphabets have small letters: str.lower knows them, and tf.strings.lower with encoding='utf-8'.":
                 lambda text: " ".join(_no_marks(_lower_english(text)).split()),
             "casefold does more than lower, and so does upper: straße and strasse are two words.":
