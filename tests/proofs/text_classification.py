@@ -726,6 +726,11 @@ PROOFS = {
                 lambda e, g, ids: tf.cast(_masked(tf.reduce_sum(g * e, -1), ids), tf.float64)
             ),
             "minus gradient": saliency(lambda e, g, ids: _masked(-tf.reduce_sum(g * e, -1), ids)),
+            "They were divided by the greatest": saliency(
+                lambda e, g, ids: (
+                    _masked(tf.reduce_sum(g * e, -1), ids) / tf.reduce_max(tf.abs(tf.reduce_sum(g * e, -1)))
+                )
+            ),
             "before the sum": saliency(lambda e, g, ids: _masked(tf.reduce_sum(tf.abs(g * e), -1), ids)),
             "ids [3, 1, 4]": saliency(
                 lambda e, g, ids: _masked(tf.reduce_sum(tf.clip_by_value(g, -1, 1) * e, -1), ids)

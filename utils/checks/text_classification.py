@@ -533,6 +533,12 @@ def word_saliency(answer):
             "One number for each word of the review, not for each word of the vocabulary.": both,
             "The batch axis is still there: one number for each word, shape (n,).": want[np.newaxis],
         }  # fmt: skip
+        smells |= {
+            f"They were divided by {name}: return the numbers as they are.": want / max(size, 1e-9) for name, size in (
+                ("the greatest", np.abs(want).max()), ("their length", np.linalg.norm(want)),
+                ("the sum of their absolute values", np.abs(want).sum()),
+            )
+        }  # fmt: skip
         on = f"ids {ids.tolist() if n < 10 else '0 to 19, 13 times'}, table of shape {table.shape}, a head with tanh"
         got = answer(tf.constant(ids, tf.int64), tf.constant(table), head)
         expect(got, want, on=on, smells=smells)
