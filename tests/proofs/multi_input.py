@@ -325,6 +325,7 @@ def unknown_as_first(strings, regions):
 def heads(fault=""):
     def two_heads(y_true, y_pred, weights):
         total, everything = 0.0, 0.0
+        counted = {n: tf.reduce_sum(tf.cast(~tf.math.is_nan(y), tf.float32)) for n, y in y_true.items()}
         rows = ~tf.math.is_nan(y_true["price"]) & ~tf.math.is_nan(y_true["capped"])
         for name in ("price", "capped"):
             present = rows if fault == "rows with both" else ~tf.math.is_nan(y_true[name])
@@ -346,9 +347,11 @@ def heads(fault=""):
             if fault == "rows with both":
                 label = tf.where(tf.math.is_nan(label), 0.0, label)
             logit = tf.sigmoid(y_pred[name]) if fault == "sigmoid twice" else y_pred[name]
-            bound = {"cut logit": 100.0, "cut at 20": 20.0, "cut large logit": 1e5}.get(fault)
+            bound = {"cut logit": 100.0, "cut at 20": 20.0, "cut at 16": 16.0, "cut large logit": 1e5}.get(fault)
             logit = tf.clip_by_value(logit, -bound, bound) if bound else logit
             cross = tf.nn.softplus(logit) - label * logit
+            if fault == "label for logit":
+                cross = tf.nn.softplus(label) - label * logit
             if fault == "exponential":
                 cross = tf.math.log(1 + tf.exp(logit)) - label * logit
             if fault == "exponential in a branch":
@@ -365,6 +368,8 @@ def heads(fault=""):
                 "half": tf.square(error) / 2,
                 "huber": tf.where(tf.abs(error) < 9, tf.square(error), 18 * tf.abs(error) - 81),
             }.get(fault, tf.square(error))
+            if fault == "zeros in the sum":
+                present = tf.ones_like(present)
             losses = square if name == (next(iter(y_true)) if fault == "first is price" else "price") else cross
             if fault != "nan":
                 here = tf.cast(present, tf.float32)
@@ -372,6 +377,10 @@ def heads(fault=""):
             count = tf.reduce_sum(tf.cast(present, tf.float32))
             if fault == "count of 8 bits":
                 count = tf.cast(tf.reduce_sum(tf.cast(present, tf.uint8)), tf.float32)
+            if fault == "zeros in the sum":
+                count = counted[name]
+            if fault == "labels of both":
+                count = sum(counted.values())
             if fault == "number of prices":
                 count = tf.reduce_sum(tf.cast(~tf.math.is_nan(y_true["price"]), tf.float32))
             mean = tf.math.divide_no_nan(tf.reduce_sum(losses), count)
@@ -899,6 +908,11 @@ PROOFS = {
             "taken for a 0": heads("zeros"),
             "one row too many": heads("one row more"),
             "mean over the heads": heads("mean over heads"),
+            "the labels of both heads together": heads("labels of both"),
+            "Label and logit are swapped": heads("label for logit"),
+            "taken for a 0 in the sum": heads("zeros in the sum"),
+            "only nan is": heads("sentinel"),
+            "or the logit itself was cut off": heads("cut at 16"),
             "sum of the weights": heads("weights"),
             "divides by all rows": heads("all rows"),
             "makes the loss nan": heads("nan"),

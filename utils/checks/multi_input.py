@@ -335,9 +335,16 @@ def two_heads(answer):
         exchanged = ({"price": y["capped"], "capped": y["price"]} for y in (y_true, y_pred))
         (_, square_of_cap), (_, cross_of_price) = _heads(*exchanged)
         absolute = 0 if "price" in nothing else np.nanmean(np.sqrt(price))
-        not_zero = _heads({name: np.where(labels == 0, np.nan, labels) for name, labels in y_true.items()}, y_pred)
+        not_zero, not_below = (
+            _heads({name: np.where(labels == value, np.nan, labels) for name, labels in y_true.items()}, y_pred)
+            for value in (0, -1)
+        )
+        counts = [max(1, np.sum(~np.isnan(labels))) for labels in y_true.values()]
+        label_as_logit = np.log1p(np.exp(y_true["capped"])) - y_pred["capped"] * y_true["capped"]
+        cross_of_swapped = 0 if "capped" in nothing else np.nanmean(label_as_logit)
         of_logits_of_0 = _by_logit_of_0(y_true["capped"], capped)
         of_zeros = _heads({name: np.nan_to_num(labels) for name, labels in y_true.items()}, y_pred)
+        with_zeros = [np.sum(losses) / count for (losses, _), count in zip(of_zeros, counts, strict=True)]
         one_more = [mean * np.sum(there) / (np.sum(there) + 1) for (_, mean), there in zip(
             ((price, price_mean), (capped, capped_mean)), (~np.isnan(labels) for labels in y_true.values()), strict=True
         )]  # fmt: skip
@@ -349,16 +356,23 @@ def two_heads(answer):
             "That is a mean over the heads; their sum is asked for.": right / 2,
             "That divides by the sum of the weights.": right / (w + v),
             "That divides by all rows; divide by those whose label is present.": of_sums / n,
+            "That divides by the labels of both heads together: each head has a count of its own.": of_sums
+            / sum(counts),
             "That is a sum over the rows; a mean over those with a label is asked for.": of_sums,
             "The logit goes through a sigmoid twice.": w * price_mean + v * twice,
             "A weight of 0 is a weight: its head adds nothing.": (w or 1) * price_mean + (v or 1) * capped_mean,
-            "A probability was made of the logit first, and cut off near 0 and 1: use the logit itself.": w * price_mean
-            + v * _by_cut_probability(y_true["capped"], p),
+            "A probability was made of the logit first, and cut off near 0 and 1, or the logit itself was cut off: use "
+            "it as it comes.": w * price_mean + v * _by_cut_probability(y_true["capped"], p),
+            "Label and logit are swapped.": w * price_mean + v * cross_of_swapped,
             "That is the absolute error of the price; the squared error is asked for.": w * absolute + v * capped_mean,
             "That is the root of the price's mean squared error: take the mean itself.": w * np.sqrt(price_mean)
             + v * capped_mean,
             "A missing label was taken for a 0: its row must not count.": w * of_zeros[0][1] + v * of_zeros[1][1],
+            "A missing label was taken for a 0 in the sum, and left out of the count: leave it out of both.": w
+            * with_zeros[0]
+            + v * with_zeros[1],
             "A label of 0 was taken for a missing one.": w * not_zero[0][1] + v * not_zero[1][1],
+            "A price of -1 was taken for a missing one: only nan is.": w * not_below[0][1] + v * not_below[1][1],
             "A logit of 0 in place of a missing row's costs log 2: its loss must not count either.": w * price_mean
             + v * of_logits_of_0,
             "That divides by one row too many: use a maximum against 0/0, not + 1.": w * one_more[0] + v * one_more[1],
