@@ -585,12 +585,13 @@ def step(fault=""):
                     share = 1.0 / k
                 if fault in ("sum", "divide after clip"):
                     share = 1.0
-                if fault == "rows":
+                if fault in ("rows", "rows divided after clip"):
                     share = size
                 with tf.GradientTape() as tape:
                     x_part = {name: values[part] for name, values in x.items()}
                     given = list(x_part.values()) if fault == "list" else x_part
-                    y_pred = self(given, training=fault != "inference")
+                    called = self.call if fault == "by call" else self
+                    y_pred = called(given, training=fault != "inference")
                     x_part = {"no x": None, "whole x": x}.get(fault, x_part)
                     if fault != "loss and penalty":
                         loss = self.compute_loss(x=x_part, y=y[part], y_pred=y_pred)
@@ -654,6 +655,8 @@ def step(fault=""):
                 clipped, _ = tf.clip_by_global_norm(sums, 1.0 if fault == "clip to 1" else self.clip_norm)
             if fault in ("divide after clip", "shares of a mean"):
                 clipped = [gradient / k for gradient in clipped]
+            if fault == "rows divided after clip":
+                clipped = [gradient / tf.cast(n, tf.float32) for gradient in clipped]
             if fault == "by hand":
                 for variable, gradient in zip(variables, clipped, strict=True):
                     variable.assign_sub(self.optimizer.learning_rate * gradient)
@@ -963,7 +966,7 @@ PROOFS = {
         breaks=(heads_by_a_tensor_of_weights,),
     ),
     "capstone": Proof(
-        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph"), step("by XLA")],
+        right=[step(), ByArraySplit, ByWhileLoop, OneTape, step("of a graph"), step("by XLA"), step("by call")],
         wrong={
             "no weight moved": step("not applied"),
             "every row must be shown once": step("every k-th"),
@@ -983,6 +986,7 @@ PROOFS = {
             "also where it is shorter": step("always scaled"),
             "in the loss twice": step("penalty twice"),
             "divided afterward": step("divide after clip"),
+            "before it was divided by their number": step("rows divided after clip"),
             "Each tensor was clipped by itself": step("per tensor"),
             "clipped by value": step("by value"),
             "Only the last micro-batch": step("last"),

@@ -579,7 +579,7 @@ def _built(answer, accum_steps, x, y, clips):
     Two layers are trained, which together are one Dense layer; a frozen one before them passes its input on.
     """
     inputs = {name: tf.keras.Input((2,), name=name) for name in ("a", "b")}
-    witness, penalty = _Witness(), tf.keras.regularizers.L2(PENALTY)
+    witness, penalty = _Witness(name="witness"), tf.keras.regularizers.L2(PENALTY)
     frozen = tf.keras.layers.Dense(4, use_bias=False, kernel_initializer="identity", name="frozen")
     hidden = frozen(witness(tf.keras.layers.Concatenate()([inputs["a"], inputs["b"]])))
     frozen.trainable = False
@@ -794,6 +794,8 @@ def _steps(x, y, start, accum_steps, clip_norm):
         "The share of each micro-batch was clipped, and then the sum: clip once.": -clipped(shared),
         "Nothing was clipped.": -mean,
         "The norm was clipped to 1, not to self.clip_norm.": -clipped(mean, 1.0),
+        "The gradient of all rows was clipped before it was divided by their number: divide first.":
+            -clipped(n * mean) / n,
         "The sum was clipped and divided afterward: divide first.":
             -clipped(total) / accum_steps if np.linalg.norm(total) > clip_norm else -mean,
         "Each tensor was clipped by itself; the norm is that of all together.":
