@@ -873,6 +873,7 @@ PROOFS = {
             "training=True is missing": pipeline(training=False),
             "same moved pictures": pipeline_cached,
             "shuffled apart": pipeline_labels_apart,
+            "moved against each other, by one": lambda x_train, y_train: pipeline()(x_train, np.roll(y_train, 1)),
             "Ink and paper were exchanged": lambda x, y: pipeline()(255 - x, y),
             "Rows and columns of the pictures": pipeline_with(lambda x: tf.transpose(x, (0, 2, 1, 3))),
             "255 should become 1": pipeline(scale=255 / 256),

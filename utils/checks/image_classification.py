@@ -141,8 +141,8 @@ def repair_pipeline(answer):
     of_level = dict(zip(levels.tolist(), y_train.tolist(), strict=True))
     paired = np.mean([of_level.get(level) == label for level, label in zip(seen[0].round(), y, strict=True)])
     _require_order(*((level - 56) / 199 for level in seen))
-    apart = f"{1 - paired:.0%} of the pictures carry the label of another: pictures and labels were shuffled apart."
-    require(paired > 0.98, apart)
+    apart = f"{1 - paired:.1%} of the pictures carry the label of another: pictures and labels were shuffled apart, or "
+    require(paired > 0.998, f"{apart}moved against each other, by one perhaps.")  # by one: 10 of 2,593
     _require_places([_centers(pictures) for pictures, *_ in passes], seen, y, starts)
     require(0.8 < np.median(size) < 1.25, f"Spots are {np.median(size):.3g} {no_more}")
     lost = "Of 7 pictures not all came. Each comes once in a pass, whatever n is."
