@@ -68,6 +68,13 @@ def rows_by_jacobian(w, x, y_true):
     return tape.jacobian(losses, w)
 
 
+def rows_against_all_labels(w, x, y_true):
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        losses = tf.reduce_mean((x @ w[:, None] - y_true) ** 2, axis=1)
+    return tape.jacobian(losses, w)
+
+
 def losses_of(w, x, y_true):
     return (tf.linalg.matvec(x, w) - y_true) ** 2
 
@@ -75,6 +82,12 @@ def losses_of(w, x, y_true):
 def norm_with_double_where(x):
     is_zero = tf.reduce_all(x == 0)
     return tf.where(is_zero, tf.constant(0, x.dtype), tf.norm(tf.where(is_zero, tf.ones_like(x), x)))
+
+
+def norm_by_reduce_euclidean_norm(x):
+    is_zero = tf.reduce_all(x == 0)
+    length = tf.math.reduce_euclidean_norm(tf.where(is_zero, tf.ones_like(x), x))
+    return tf.where(is_zero, tf.zeros_like(length), length)
 
 
 def norm_with_numbers_first(x):
@@ -499,6 +512,7 @@ PROOFS = {
             "with respect to x": lambda w, x, y: _watched(lambda t: losses_of(w, t, y), x),
             "Half of it": lambda w, x, y: rows_by_formula(w, x, y) / 2,
             "gradient of the prediction": lambda w, x, y: x,
+            "Each prediction met all labels": rows_against_all_labels,
             "once for every example": lambda w, x, y: np.tile(rows_by_formula(w, x, y).sum(0), (len(x), 1)),
             "transposed": lambda w, x, y: tf.transpose(rows_by_formula(w, x, y)),
             "The shape is (3,) and should be (1, 3)": lambda w, x, y: tf.squeeze(rows_by_formula(w, x, y)),
@@ -537,6 +551,7 @@ PROOFS = {
             "A nan or inf": lambda x: tf.sqrt(tf.reduce_sum(x * x)),
             "once compiled with XLA": lambda x: tf.where((n := tf.norm(x)) == 0, tf.zeros_like(n), n),
             "It does not run inside tf.function in float64": norm_with_numbers_first,
+            "does not know tf.math.reduce_euclidean_norm": norm_by_reduce_euclidean_norm,
             "a scalar is expected": lambda x: tf.norm(x, keepdims=True),
             "A small number lengthens": lambda x: tf.sqrt(tf.reduce_sum(x * x) + 1e-4),
             "stands as the least that counts": lambda x: tf.maximum(norm_with()(x), 1e-12),

@@ -69,7 +69,7 @@ def per_example_gradients(answer):
             w[0], x[0], y_true[0], y_true[1], x[-1] = 0, [0, 0, 1], w[-1], 0, 0
             x[2] = x[1]  # two examples that differ in their label alone
         error = x @ w - y_true
-        want = 2 * error[:, np.newaxis] * x
+        want, of_all_labels = (2 * off[:, np.newaxis] * x for off in (error, x @ w - y_true.mean()))
         smells = {
             "That is the gradient of the sum: a vector of losses is summed before it is differentiated.": want.sum(0),
             "That is the gradient of the mean over the batch: the examples are mixed.": want.mean(0),
@@ -80,6 +80,7 @@ def per_example_gradients(answer):
             "That is divided by the number of examples: each one answers for itself.": want / n,
             "That is the gradient of the prediction, not of the loss.": x,
             "That is the sum, once for every example.": np.tile(want.sum(0), (n, 1)),
+            "Each prediction met all labels: a column (n, 1) minus a vector (n,) is a table (n, n).": of_all_labels,
         }
         got = answer(*(tf.constant(a, tf.float32) for a in (w, x, y_true)))
         alike = n == 1  # sum, mean and row are the same numbers
@@ -119,6 +120,8 @@ def _judge_compiled(answer, dtype: tf.DType, how: str, **options) -> None:
             unknown = f"It cannot be {how}: it holds an operation that XLA does not know, perhaps from @tf.function "
             number = "a number in front of a tensor, as in tf.where(zero, 0.0, length), is float32 in a graph"
             refuse({
+                f"It cannot be {how}, which does not know tf.math.reduce_euclidean_norm: tf.norm gives the same.":
+                    "EuclideanNorm" in str(problem),
                 f"{unknown}around a branch: leave the decorator out.": "XLA" in str(problem),
                 f"It does not run {how} in float64: {number}. Write tf.constant(0, x.dtype).":
                     isinstance(problem, TypeError) and "float64 that does not match type float32" in str(problem),
