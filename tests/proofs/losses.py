@@ -627,6 +627,8 @@ PROOFS = {
             "counted by both pieces": huber_twice_at_the_border,
             "both pieces pull": huber_of_two_slopes,
             "neither piece pulls": huber_of_no_slope,
+            "divided by the number of rows": lambda y, p, delta: huber_by_pieces(y, p, delta) * y.shape[1] / len(y),
+            "gradient of a sum over the last axis": _by_hand(huber_by_pieces, lambda dy: 3 * dy[:, None]),
             "divided by delta": lambda y, p, delta: huber_by_pieces(y, p, delta) / delta,
             "minus the gradient": _by_hand(huber_by_pieces, lambda dy: -dy[:, None]),
             "negative error is not small": huber_of_signed_error,
@@ -672,6 +674,7 @@ PROOFS = {
                 tf.where(_mean_last(y - p)[:, None] > 0, tau * (y - p), (tau - 1) * (y - p))
             ),
             "absolute error times tau": lambda y, p, tau: _mean_last(tau * tf.abs(y - p)),
+            "a loss is never negative": lambda y, p, tau: -pinball_by_relu(y, p, tau),
             "smaller of the two": lambda y, p, tau: _mean_last(tf.minimum(tau * (y - p), (tau - 1) * (y - p))),
             "twice the loss": lambda y, p, tau: 2 * pinball_by_relu(y, p, tau),
             "not separated by sign": lambda y, p, tau: _mean_last(tau * (y - p)),

@@ -60,7 +60,8 @@ def huber(answer):
         _expect_each(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred, want, smells, on)
         slopes = -np.clip(error, -delta, delta) / d
         got = _gradient(lambda p, y=y_true, b=delta: answer(y, p, b), y_pred)
-        _expect_slopes(got, slopes, (n,), f"the gradient on {on}")
+        of_sum = {"That is the gradient of a sum over the last axis: for a mean, divide by its length.": slopes * d}
+        _expect_slopes(got, slopes, (n,), f"the gradient on {on}", of_sum)
         _expect_in_a_graph(lambda p, y, b=delta: answer(y, p, b), (y_pred, y_true), want, slopes, on)
     error = np.float32([[3.0, -0.5], [0.6, 0.2]])  # a row of both pieces, and one that is near as a whole
     expect(answer(tf.constant(error), tf.zeros((2, 2))), _huber(np.abs(error), 1.0).mean(-1), on="delta left out")
@@ -116,6 +117,7 @@ def pinball(answer):
             "That is the smaller of the two, which is never positive: take the larger one.":
                 np.minimum(too_low, too_high).mean(-1),
             "That is twice the loss.": 2 * want,
+            "The sign is wrong: a loss is never negative.": -want,
             "The errors were not separated by sign: they cancel.": too_low.mean(-1),
             "The larger of the two must be taken for each element, before the mean: here errors cancel.":
                 np.maximum(too_low.mean(-1), too_high.mean(-1)),
@@ -447,6 +449,8 @@ def _expect_each(of_prediction: Callable, y_pred: np.ndarray, want: np.ndarray, 
             "that is one value for each element. Average over the last axis.": array.shape == (n, d),
             "that is a sum over the last axis. The mean is asked for.":
                 d > 1 and array.shape == (n,) and np.allclose(array, want * d, 1e-4),
+            "the sum over the last axis is divided by the number of rows. Divide by the length of that axis.":
+                n not in (1, d) and array.shape == (n,) and np.allclose(array, want * d / n, 1e-4),
         }, on=on)  # fmt: skip
     expect(got, want, on=on, smells=smells)
 
