@@ -1,5 +1,6 @@
 """Answers to the exercises of notebook 02 whose verdict is known."""
 
+import itertools
 import pickle
 import tempfile
 from pathlib import Path
@@ -541,13 +542,16 @@ hidden_metric = [tf.keras.metrics.Mean(name="gradient_norm")]  # in a list, wher
 
 
 def logger_by(fault=""):
+    models = itertools.count()
+
     class Logger(tf.keras.Model):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
-            hidden_metric[0].reset_state()
+            if fault != "kept" or next(models) % 2 == 0:  # the check makes two, and the second goes on from the first
+                hidden_metric[0].reset_state()
             listed = list(self.trainable_variables)
             self.early = lambda: listed  # in a function, where the model does not track them
-            if fault not in ("hidden", "raw"):
+            if fault not in ("hidden", "kept", "raw"):
                 kind = tf.keras.metrics.Sum if fault == "summed" else tf.keras.metrics.Mean
                 self.norm = kind(name="gradient_norm")
 
@@ -583,7 +587,7 @@ def logger_by(fault=""):
             norm = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients]) if fault == "largest" else norm
             norms = [tf.norm(g) for g in gradients]
             norm = {"square": norm**2, "sum": tf.add_n(norms), "mean": tf.reduce_mean(norms)}.get(fault, norm)
-            tracked = hidden_metric[0] if fault == "hidden" else None if fault == "raw" else self.norm
+            tracked = hidden_metric[0] if fault in ("hidden", "kept") else None if fault == "raw" else self.norm
             of_batch = None if weight is None else tf.reduce_mean(weight)
             for metric in self.metrics:
                 if metric.name == "loss" and fault != "no loss":
@@ -592,6 +596,8 @@ def logger_by(fault=""):
                 return {"loss": loss, "gradient_norm": norm}
             if fault != "never updated":
                 tracked.update_state(norm, of_batch if fault == "norm by weights" else None)
+            if fault in ("fed both", "fed predictions"):
+                tracked.update_state(*(y, y_pred)[fault == "fed predictions" :])
             if fault == "norm alone":
                 return {"gradient_norm": tracked.result()}
             if fault == "no metrics":
@@ -915,7 +921,7 @@ PROOFS = {
             "not by their names": resume_by_path_of_the_variable,
             "came with the y of another": resume_with_x_shuffled_alone,
             "the dropout layer drew other numbers": resume_by("generators"),
-            "the state of its generator": resume_by("as model"),
+            "tf.train.Checkpoint(model=model) leaves it out": resume_by("as model"),
             "it was not built yet when it was restored": resume_by("unbuilt"),
             "averages did not.": resume_by("listed early"),
             "the optimizer began at step 0": resume_by("optimizer"),
@@ -973,6 +979,9 @@ PROOFS = {
             "or in validation with training=True": LoggerTrainingInValidation,
             "norm of the last batch": logger_by("raw"),
             "never reset": logger_by("hidden"),
+            "another model's too": logger_by("kept"),
+            "as in a loop over self.metrics": logger_by("fed both"),
+            "compiled_metrics, of Keras 2": logger_by("fed predictions"),
             "square of the norm": logger_by("square"),
             "sum of the variables' norms, or": logger_by("sum"),
             "norm of the weights": logger_by("weights"),

@@ -392,8 +392,8 @@ def _what_did_not_come_back(half: "_Run", rest: "_Run", orders: list) -> dict:
             np.array_equal(resumed, orders[0]),
         "the order was another one than in the uninterrupted run: let it depend on the epoch's number alone.":
             not np.array_equal(resumed, orders[2]),
-        "the dropout layer drew other numbers: the state of its generator is in model.variables, not in model.weights.":
-            not np.array_equal(noise, first_noise),
+        "the dropout layer drew other numbers: the state of its generator is in model.variables, not in model.weights, "
+        "and tf.train.Checkpoint(model=model) leaves it out.": not np.array_equal(noise, first_noise),
     }  # fmt: skip
 
 
@@ -464,22 +464,32 @@ def norm_logger(answer):
     attempted(probe.train_step((tf.constant(x[:8]), tf.constant(y[:8]))), dict, asked="a dict of the metrics' results")
     model = _compiled(answer)
     history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0, sample_weight=share).history
-    losses, norms, sums, weights, of_kernel, largest, reached = _by_tape(x, y, share)
+    losses, norms, sums, weights, of_kernel, largest, predicted, products, reached = _by_tape(x, y, share)
     refuse({
         "an entry gradient_norm is expected.": "gradient_norm" not in history,
         "the loss has to stay in it.": "loss" not in history,
     }, on=f"three epochs, the history has {sorted(history)}")  # fmt: skip
     moved = _weights_of_layers(model)
     require(np.any(moved != 0.5), "The weights have not moved: who applies the gradients?")
-    unweighted = {"The sample weights were not used.": _by_tape(x, y, np.ones(40))[-1]}
+    _, of_probe, *_, without_weights = _by_tape(x, y, np.ones(40))
+    unweighted = {"The sample weights were not used.": without_weights}
     on = "three epochs of five batches, with sample_weight"
     expect(moved, reached, on=f"the weights after {on}", smells=unweighted, tolerance=1e-4)
     means, of_batch = norms.mean(axis=1), share.reshape(5, 8).mean(axis=1)
     alike = "That is weighed by the sample weights of each batch: every batch counts alike in this mean."
     never_reset = np.cumsum(means) / np.arange(1, 4)
+    since_the_probe = (of_probe[0, 0] + 5 * np.cumsum(means)) / (1 + 5 * np.arange(1, 4))
+    fed_both = (norms + products).sum(axis=1) / (1 + predicted).sum(axis=1)  # predictions in the sample weights' place
+    fed_predictions = (norms + predicted).sum(axis=1) / (5 * (1 + 8))
     smells = {
         "That is the norm of the last batch: keep a mean over the batches of the epoch.": norms[:, -1],
         "That is a mean over all epochs so far: the metric was never reset. Does the model know it?": never_reset,
+        "That is a mean over all steps so far, another model's too: the metric was never reset. Is it the model's own?":
+            since_the_probe,
+        "The metric got labels and predictions, too, as in a loop over self.metrics: compute_metrics feeds the rest.":
+            fed_both,
+        "The metric got the predictions, too: compiled_metrics, of Keras 2, does that. compute_metrics feeds the rest.":
+            fed_predictions,
         "That is the square of the norm.": (norms**2).mean(axis=1),
         "That is the sum of the variables' norms, or of absolute values: they add up in squares.": sums.mean(axis=1),
         "That is the root of the mean of the squares, where that of their sum is asked for.": means / np.sqrt(2),
@@ -491,7 +501,7 @@ def norm_logger(answer):
         "That is the kernel's norm alone: the bias has a gradient, too.": of_kernel.mean(axis=1),
         "That is the largest entry alone: all of them count, by their squares.": largest.mean(axis=1),
         alike: np.average(norms, axis=1, weights=of_batch),
-    }
+    }  # fmt: skip
     expect(history["gradient_norm"], means, on=f"gradient_norm of {on}", smells=smells, tolerance=1e-3)
     smells = {
         "The model's loss tracker was never updated: it is one of model.metrics.": np.zeros(3),
@@ -665,7 +675,8 @@ def _by_tape(x, y, share) -> tuple[np.ndarray, ...]:
     """Take three epochs of five steps, and return what is known of each batch, and the weights at the end.
 
     Of each epoch and batch: the loss, the norm of the gradient, the sum of the norms of the variables, the norm of the
-    weights, the norm of the gradient of the kernel, and the largest entry of the gradient.
+    weights, the norm of the gradient of the kernel, the largest entry of the gradient, the sum of the predictions, and
+    that of the labels times the predictions.
     """
     weights, rows = np.array([0.5, 0.5]), []
     for _epoch in range(3):
@@ -674,9 +685,10 @@ def _by_tape(x, y, share) -> tuple[np.ndarray, ...]:
             gradient = 2 * np.array([np.mean(of_rows * error * x_batch), np.mean(of_rows * error)])
             norm = np.linalg.norm
             weights = weights - 0.05 * gradient
-            loss, parts = np.mean(of_rows * error**2), abs(gradient)
-            rows.append((loss, norm(gradient), parts.sum(), norm(weights), parts[0], parts.max()))
-    return *np.moveaxis(np.reshape(rows, (3, 5, 6)), -1, 0), weights
+            loss, parts, predicted = np.mean(of_rows * error**2), abs(gradient), error + y_batch
+            of_gradient = norm(gradient), parts.sum(), norm(weights), parts[0], parts.max()
+            rows.append((loss, *of_gradient, predicted.sum(), (y_batch * predicted).sum()))
+    return *np.moveaxis(np.reshape(rows, (3, 5, 8)), -1, 0), weights
 
 
 @exercise(
