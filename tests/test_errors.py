@@ -102,6 +102,7 @@ CAUSED = [
     (lambda: tf.keras.metrics.Mean().add_weight("total", initializer="zeros"), "in front of the name"),
     (lambda: tf.keras.metrics.Mean().add_weight("total", shape=(), initializer="zeros"), "in front of the name"),
     (lambda: tf.keras.layers.Dense(1).add_weight("total", shape=()), "in front of the name"),
+    (lambda: tf.keras.Input("total"), "in front of the name"),
     (lambda: tf.keras.layers.Embedding(3, 2)(np.int32([3])), "outside its table"),
     (lambda: restored(tf.Variable(0.0), tf.Variable([1.0])), "A checkpoint does not fit"),
     (lambda: restored(tf.Variable(0.0), tf.Variable(1)), "A checkpoint does not fit"),

@@ -29,7 +29,7 @@ CAUSES = {
     r"^MemoryError|\bOOM\b|ResourceExhausted": "It does not fit into memory: print the shapes on the way.",
     r"non-persistent": "A tape answers once. Ask for all gradients in one call, or open it with persistent=True.",
     r"Cannot convert \W*[a-z_].* to a shape|add_weight\(\) got multiple values for argument 'shape'|add_weight\('":
-        "The first argument of add_weight is the shape, since Keras 3: write name=... in front of the name.",
+        "A name came where the shape is expected, which is the first argument: write name=... in front of the name.",
     r"positional argument|keyword argument|takes (no|exactly|at (most|least)) .*argument|multiple values for arg"
     r"|missing required arg|expected (exactly |at (most|least) )?\d+ (positional )?arguments?": _SIGNATURE,
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",

@@ -412,8 +412,8 @@ def confusion_counts(answer):
     for classes, kind, weighted in ((4, "int32", False), (2, "int8", True), (30, "uint8", True), (5, "int64", True)):
         batches, want, smells, on = _confusion_case(classes, kind, weighted)
         _judge_on_batches(partial(answer, classes), batches, want, on=on, smells=smells)
-    (first, *rest), of_300, lost, many = _confusion_case(300, "int64", True)  # once, eagerly: a loop over them is slow
-    expect(_run(answer(300), [first[:2], *rest]), of_300, on=many, smells=lost)
+    (first, *rest), table, misread, many = _confusion_case(300, "int64", True)  # once, eagerly: a loop is slow
+    expect(_run(answer(300), [first[:2], *rest]), table, on=many, smells=misread)
     two = [np.int32([0, 0]), np.float32([[1], [1]])]
     expect(_run(answer(1), [two, two]), [[4.0]], on="two batches of two examples, of one class alone")
     three, _five = answer(3), answer(5)  # in uint16, which some operations on int8 and uint8 do not take
