@@ -600,6 +600,8 @@ def logger_by(fault=""):
                 tracked.update_state(*(y, y_pred)[fault == "fed predictions" :])
             if fault == "norm alone":
                 return {"gradient_norm": tracked.result()}
+            if fault == "unfed":
+                return self.get_metrics_result()
             if fault == "no metrics":
                 return {"loss": self.metrics[0].result(), "gradient_norm": tracked.result()}
             weight = None if fault == "metrics without weights" else weight
@@ -999,7 +1001,8 @@ PROOFS = {
             "The sample weights were not used": logger_by("no weights"),
             "not the loss that compile was given": logger_by("own loss"),
             "Convert it first": logger_by("entries"),
-            "were never fed": logger_by("no metrics"),
+            "were never fed": logger_by("unfed"),
+            "has no mae. compute_metrics feeds": logger_by("no metrics"),
             "the history has no mae": LoggerWithOwnLoss,
             "validation takes no gradient": logger_by("in validation"),
             "compute_loss adds them": logger_by("no penalty"),
