@@ -5,7 +5,16 @@ from collections.abc import KeysView
 import numpy as np
 import tensorflow as tf
 
-from utils.checks.engine import attempted, counted, exercise, expect, refuse, require, require_dtype
+from utils.checks.engine import (
+    attempted,
+    counted,
+    exercise,
+    expect,
+    functions_compiled,
+    refuse,
+    require,
+    require_dtype,
+)
 from utils.checks.values import as_array
 
 
@@ -458,7 +467,8 @@ def unfreeze_top(answer):
             "The model has another loss than before: pass `model.loss` on.": not _alike(model.loss, loss),
         }, on=on)  # fmt: skip
         if count:  # an optimizer is for one model: a second one shows what was kept
-            _require_moves(model, base, x, y, on)
+            with functions_compiled(count == 5):  # once is enough: it takes most of the time
+                _require_moves(model, base, x, y, on)
             decayed = f"For {on}: after a step the learning rate is {_rate(model):.6g}; it should stay at 0.005."
             require(np.isclose(_rate(model), 0.005), decayed)
 
