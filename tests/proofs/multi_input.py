@@ -625,6 +625,7 @@ def step(fault=""):
                             if fault == "no loss":
                                 continue
                             weight = {"loss by pieces": None, "loss by shares": share}.get(fault, size)
+                            weight = y[part].shape[0] if fault == "static weight" else weight
                             weight = tf.cast(n, tf.float32) / k if fault == "mean loss" else weight
                             loss = share * loss if fault == "share of the loss" else loss
                             metric.update_state(loss, sample_weight=weight)
@@ -1013,6 +1014,7 @@ PROOFS = {
             "y and y_pred are swapped": step("metric swapped"),
             "the weight of a loss is its number of rows": step("loss by shares"),
             "each counts by its rows": step("mean loss"),
+            "every micro-batch counts alike": step("static weight"),
             "fit resets them": step("reset"),
             "18 rows in place of 9": step("metrics twice"),
             "take tf.shape(y)[0]": step("static"),

@@ -367,6 +367,10 @@ def allowed_augmentations(answer):
                those(lambda parts: min(parts) >= 0.78)}  # fmt: skip
     lax = those(lambda parts: min(parts) >= 0.79)
     _ask(answer, augmentations, x, y, (0.79,), lax, rounded, "the same, least=0.79")
+    halves = those(lambda parts: min(parts) >= 0.825)
+    cut = {"For one of them the worst share is 66/80, exactly 0.825, which is enough: cut no share to whole percents.":
+           halves - {"mist"}}  # fmt: skip
+    _ask(answer, augmentations, x, y, (0.825,), halves, cut, "the same, least=0.825")
     short = {"as it is": np.array, "blur": _exchange(next_row, share={9: 1})}
     few = np.append(np.flatnonzero((y != 0) & (y != 9)), np.argmax(y == 9))  # no 0, and one 9, in the last row
     absent = {

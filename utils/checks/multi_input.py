@@ -673,25 +673,21 @@ def _judge_logs(logs, x, y, start, where, accum_steps, first):
     """
     named = isinstance(logs, dict) and {"loss", "excess", "rows"} <= set(logs)
     refuse({"train_step must return the results of all metrics, by name.": not named}, on=where)
-    error = _predicted(x, start) - y
+    error, losses = _predicted(x, start) - y, _losses(x, y, start)
     parts = _parts(len(y), accum_steps)
     each, over, swapped = (
-        np.array([np.mean(f(error[part])) for part in parts])
-        for f in (
-            lambda e: 10 * (np.exp(-0.3 * e) + 0.3 * e - 1),
-            lambda e: np.maximum(-e, 0),
-            lambda e: np.maximum(e, 0),
-        )
+        np.array([np.mean(of_rows[part]) for part in parts])
+        for of_rows in (losses, np.maximum(-error, 0), np.maximum(error, 0))
     )
-    penalty, shares = PENALTY * np.sum(start[0] ** 2), np.array([len(part) for part in parts]) / len(y)
-    loss, metric = shares @ each + penalty, shares @ over
+    shares = np.array([len(part) for part in parts]) / len(y)
+    loss, metric = np.mean(losses), shares @ over
     if first is None:
         smells = {
-            "That is the loss of the last micro-batch.": each[-1] + penalty,
-            "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each) + penalty,
+            "That is the loss of the last micro-batch.": each[-1],
+            "That is the mean of the micro-batches' losses; each counts by its rows.": np.mean(each),
             "The metric named loss was not updated.": 0.0,
             "A loss times its share was reported, and weighted by its rows, too: report the loss itself.": shares**2
-            @ (each + penalty),
+            @ each,
         }
         expect(logs["loss"], loss, on=f"the reported loss, {where}", tolerance=1e-3, smells=smells)
         smells = {
@@ -723,6 +719,7 @@ def _judge_inside_fit(answer, rng):
     """Require two steps of fit, which compiles one for both: the number of rows is a tensor, 10 and then 4."""
     x = {name: rng.normal(size=(14, 2)).astype("float32") for name in ("a", "b")}
     y = rng.normal(size=(14, 1)).astype("float32")
+    y[-1] += 12  # a loss of its own for the last micro-batch, which is one row of 14, and one piece of 8
     batches = [({name: values[rows] for name, values in x.items()}, y[rows]) for rows in (slice(10), slice(10, 14))]
     model = _built(answer, 4, *batches[0], clips=True)
     model.optimizer.build(model.trainable_variables)  # else the first step makes variables, and is traced twice
@@ -730,7 +727,7 @@ def _judge_inside_fit(answer, rng):
     model.reset_metrics()
     start = _weights(model)
     try:
-        model.fit(x, y, batch_size=10, epochs=1, verbose=0, shuffle=False)
+        history = model.fit(x, y, batch_size=10, epochs=1, verbose=0, shuffle=False).history
     except TypeError as problem:
         unknown = "inside fit the step is compiled before a batch comes, and y.shape[0] is None: take tf.shape(y)[0]."
         require("NoneType" not in str(problem), unknown)
@@ -741,6 +738,21 @@ def _judge_inside_fit(answer, rng):
     second, _ = _steps(*batches[1], between, 4, model.clip_norm)
     on = "two steps of SGD inside fit, 10 rows and then 4, accum_steps 4"
     expect(moved, (1 + MOMENTUM) * first + second, on=on, tolerance=1e-3)
+    before, after = _losses(*batches[0], start), _losses(*batches[1], between)
+    each = [*(np.mean(before[part]) for part in _parts(10, 4)), *np.ravel(after)]
+    alike = (
+        "Inside fit y.shape[0] is None, and with that for a weight every micro-batch counts alike: take tf.shape(y)[0]."
+    )
+    want, smells = np.mean([*before, *after]), {alike: np.mean(each)}
+    expect(history["loss"][0], want, on=f"the reported loss of {on}", smells=smells, tolerance=1e-3)
+    told = f"For {on}: the metrics were shown {history['rows'][0]:g} rows in place of 14."
+    require(history["rows"] == [14], told)
+
+
+def _losses(x, y, weights):
+    """Return the loss of each row, with the penalty: shape (n, 1)."""
+    error = _predicted(x, weights) - y
+    return 10 * (np.exp(-0.3 * error) + 0.3 * error - 1) + PENALTY * np.sum(weights[0] ** 2)
 
 
 def _predicted(x, weights):
