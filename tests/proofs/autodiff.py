@@ -644,7 +644,7 @@ PROOFS = {
             "Do you count from 1?": lambda functions, x: wrong_one_by_allclose(functions, x) + 1,
             "compare with the largest component": wrong_one_by_component(1e-300),
             "A step of 0 finds no slope": wrong_one_with_step_of_size_x(0.0),
-            "in a mean, a sum or a length of all": wrong_one_by_length_of_the_difference,
+            "In a mean, a sum or a length of all": wrong_one_by_length_of_the_difference,
             "a slope of 0 is no measure": wrong_one_by_component(1e-8),
             "is a root missing?": lambda functions, x: _errors(functions, x, lambda a, b: abs(a - b).max() / (b @ b)),
             "Is the step too small where x is 0?": wrong_one_with_step_of_size_x(1e-12),

@@ -565,7 +565,8 @@ PROOFS = {
             "as `np.argmin` does": stop_keeping(lambda losses, trained, min_delta: np.argmin(losses[:trained])),
             "never stopped": lambda losses, patience, min_delta: (len(losses), np.nanargmin(losses) + 1),
             "pair is swapped": lambda *answer: stop_by_counter(*answer)[::-1],
-            "count from 1": lambda *answer: [number - 1 for number in stop_by_counter(*answer)],
+            "one too few: epochs count from 1": lambda *answer: [number - 1 for number in stop_by_counter(*answer)],
+            "one too many: epochs count from 1": lambda *answer: [number + 1 for number in stop_by_counter(*answer)],
             "taken for progress": stop_with(nan=True),
             "A nan began the row anew": stop_with(anew=True),
             "were removed first": lambda losses, *rest: stop_by_counter(
@@ -665,7 +666,7 @@ PROOFS = {
             "rises for ever": lambda s, peak, w: peak * _line(s, w),
             "rises above the peak": lambda s, peak, w: tf.where(s > w, peak, peak * _line(s, w)),
             "starts at the peak": lambda s, peak, w: peak * tf.maximum(1.0, _line(s, w)),
-            "integer division": lambda s, peak, w: peak * tf.minimum(1.0, tf.floor(_line(s, w))),
+            "is it an integer division?": lambda s, peak, w: peak * tf.minimum(1.0, tf.floor(_line(s, w))),
             "multiply it by the peak": lambda s, peak, w: tf.minimum(1.0, _line(s, w)),
             "one step ahead": lambda s, peak, w: peak * tf.minimum(1.0, _line(s + 1, w)),
             "one step late": lambda s, peak, w: peak * tf.minimum(1.0, _line(s, w + 1)),

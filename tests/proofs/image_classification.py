@@ -943,6 +943,7 @@ PROOFS = {
             "6 and 9 only": allowed_by(lambda right, shares, least: min(shares[6:7] + shares[-1:]) >= least),
             "exactly `least` is enough": allowed_by(lambda right, shares, least: min(shares) > least),
             "the worst share is 18/20": allowed_by_wrong_shares,
+            "divide by the digit's pictures": allowed_by(lambda right, shares, least: min(shares) > 0),
             "the worst share is 66/80": allowed_by(lambda right, shares, least: int(100 * min(shares)) >= 100 * least),
             "labels were changed": allowed_that_remain,
             "what the judge said before": allowed_by_the_judge,

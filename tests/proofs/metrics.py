@@ -1664,7 +1664,7 @@ PROOFS = {
                 "R2One", (R2,), {"result": lambda self: R2.result(self) + tf.cast(R2.result(self) == 0, tf.float64)}
             ),
             "wrong for large ones": R2FromConstant,
-            "Did you subtract a constant?": R2From100000,
+            "did you subtract a constant?": R2From100000,
             "y_true = [2, 2], y_pred = [2, 2]": R2OneIfPerfect,
             "y_true = y_pred = [1, 2]": type(
                 "R2FromThree",

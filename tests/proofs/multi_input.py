@@ -567,6 +567,8 @@ def step(fault=""):
                 for metric in self.metrics:
                     metric.reset_state()
             sums = self.kept or [tf.zeros_like(variable) for variable in variables]
+            if fault == "from the weights":
+                sums = [tf.identity(variable) for variable in variables]
             for i in range(k):
                 part = slice(n * i // k, n * (i + 1) // k)
                 if fault == "same batch":
@@ -941,7 +943,7 @@ PROOFS = {
             "and one of 0: expected": heads("sentinel"),
             "dict was changed": heads_in_the_callers_dict,
             "the caller's dict was changed": heads_popped,
-            "The exponential of a logit": heads("exponential"),
+            "the exponential of a logit": heads("exponential"),
             "the branch that tf.where does not take": heads("exponential in a branch"),
             "over no row is 0/0": heads("no count"),
             "For no cap at all": heads("no count of capped"),
@@ -1003,7 +1005,8 @@ PROOFS = {
             "the sizes [2, 2, 2, 3]; 3 are asked for": step("four"),
             "the sizes [3, 3, 3, 3, 1]": step("rounded up"),
             "the model was shown 5 rows at once; 3": step("rest to the last"),
-            "its shares add up to 1 already": step("shares of a mean"),
+            "the shares add up to 1 already": step("shares of a mean"),
+            "did not start at 0": step("from the weights"),
             "The penalty of a layer": step("no penalty"),
             "Only the last micro-batch is in the sum": step("last share"),
             "by its share: apply once": step("apply shares"),

@@ -945,7 +945,7 @@ PROOFS = {
             "Two epochs had": resume_by("orders repeat"),
             "In one epoch at least": resume_by("first stored"),
             "no step and an empty list": resume_once_more,
-            "compare the number of epochs with <": resume_by("without end"),
+            "is it compared with <, not with !=": resume_by("without end"),
             "Most neighbors stay neighbors": resume_by("rolled"),
             "the same rows in their batches": resume_by("within batches"),
             "The rows hardly travel": resume_by("short buffer"),

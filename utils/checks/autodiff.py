@@ -460,7 +460,8 @@ PLANTED = (
     ),
     Planted(
         "a gradient that is 2 % too large", lambda g: 1.02 * g,
-        "The comparison is too loose for 2 %, or a float32 came in.",
+        "Is the comparison too loose for 2 %? Or are the differences no slopes: a step too large, a divisor other than "
+        "2h, a float32?",
     ),
     Planted(
         "a gradient that is 2 % too large, of a function 1e-12 in size", lambda g: 1.02 * g,
@@ -480,7 +481,8 @@ PLANTED = (
     ),
     Planted(
         "a gradient of which one component is 2 % too small, of 20 equal ones", partial(_shorten, 14),
-        "The comparison is too loose for 2 % of one component: in a mean, a sum or a length of all, it is less.",
+        "Is the comparison too loose for 2 % of one component? In a mean, a sum or a length of all, it is less. Or is "
+        "each difference divided by something other than 2h?",
         d=20, first=20 * (0.8,), times=1, places=IN_BETWEEN,
     ),
     Planted("a gradient whose faults cancel", _shift_two, "Compare each component: here the sums agree."),

@@ -28,6 +28,7 @@ def _curves() -> list[tuple[list, int, float]]:
     """Return losses, patience and min_delta in 64ths, which floats hold exactly: all ways to compare them agree."""
     rng, nan, bit, tiny = np.random.default_rng(), np.nan, 2.0**-16, 2.0**-40
     cases = [
+        ([56, 64, 49, 52, 40, 42, 56, 33, 32, 35, 42, 48], 2, 6),  # no two misconceptions give the same wrong pair
         ([58, 51, 50, 52, 49, 48, 50, 52, 53, 30], 3, 3),
         ([64, 62, 64, 60, 58, 60, 61, 62, 30], 3, 3),
         ([40, 60, 80, 100, 100, 100, 100, 1], 3, 3),
@@ -96,6 +97,7 @@ def _ways_to_miss_the_stop(losses: list[float], patience: int, min_delta: float)
         "Of equal losses the first is the best.": other(tie=True),
         "Losses may start above any number: begin with infinity, or with the first loss.": other(start=10.0),
         "Both are one too few: epochs count from 1.": (trained - 1, best - 1),
+        "Both are one too many: epochs count from 1.": (trained + 1, best + 1),
         "The best epoch is one too early: epochs count from 1.": (trained, best - 1),
         "That never stopped: count the epochs since the last progress.": (len(losses), lowest),
         "The first number is how many epochs were trained, not how many losses there are.": (len(losses), best),
@@ -332,7 +334,7 @@ def _judge_rate(rate, step: int, peak: float, warmup_steps: int, on: str) -> Non
         "That line starts at 0, and the first step would not move: divide s + 1 by the warm-up steps.":
             peak * min(1, step / max(warmup_steps - 1, 1)),
         "That rises for ever: hold it at the peak." if line > 2 else too_far: peak * line,
-        "That is an integer division: the rate stays at zero until the warm-up is over.": peak * min(1, int(line)),
+        "That is 0 until the warm-up is over: is it an integer division?": peak * min(1, int(line)),
     }  # fmt: skip
     if line < 1:
         smells["That is the share of the peak; multiply it by the peak."] = line

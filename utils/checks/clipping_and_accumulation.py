@@ -194,7 +194,7 @@ def _ways_to_miss_clipping(given: list, arrays: list, clip_norm: float) -> dict[
         by_value = [np.clip(array, -clip_norm, clip_norm) for array in arrays]
         square_compared = always if norm**2 > clip_norm else arrays
     return {
-        "That divides by the norm, and the norm is 0.": [np.full_like(array, np.nan) for array in arrays],
+        **({} if norm else {"That divides by the norm, and the norm is 0.": [np.full_like(a, np.nan) for a in arrays]}),
         "Each tensor was clipped by itself: use one factor for the whole list.": _each_clipped(arrays, clip_norm),
         "The entries of one row were measured apart: they add up first, as tf.convert_to_tensor does it.":
             [array * clip_norm / max(apart, clip_norm) for array in arrays],

@@ -320,6 +320,7 @@ def allowed_augmentations(answer):
         "speck": _exchange(next_row, share={9: 0.21}),  # 15 of 19: 0.789, less than 0.79
         "fleck": _exchange(next_row, share={9: 0.1}),  # 17 of 19: 0.895, less than 0.9
         "haze": _exchange(next_row, share={0: 0.6}),
+        "veil": _exchange(next_row, share={1: 0.6, 2: 0.6, 3: 0.6}),
         "mist": lambda pictures: few_below(few_above(pictures)),  # 66 of 80: 0.825, and 7 for each of two others
         "scramble": _exchange(next_row),
         "copy": np.array,
@@ -341,6 +342,8 @@ def allowed_augmentations(answer):
             those(lambda parts: np.mean(parts) >= 0.9),
         "More than half of each digit's pictures are enough there: the share of right ones must be at least `least`.":
             those(lambda parts: min(parts) > 0.5),
+        "That compares a number of right pictures with `least`, a share: divide by the digit's pictures.":
+            those(lambda parts: min(parts) > 0),
         "That asks whether some digits survive. All must.": those(lambda parts: max(parts) >= 0.9),
         "Only what keeps every single picture is allowed there: the share `least`, 0.9 by default, of all is enough. "
         "Or was only a part of the pictures looked at?": those(lambda parts: min(parts) == 1),
@@ -359,7 +362,7 @@ def allowed_augmentations(answer):
         "None is allowed there, though a shift changes no label.": set(),
     }  # fmt: skip
 
-    _ask(answer, augmentations, x, y, (), want, smells, "eleven augmentations")
+    _ask(answer, augmentations, x, y, (), want, smells, "twelve augmentations")
     strict = those(lambda parts: min(parts) >= 0.99)
     ignored = {"Those are allowed with least=0.9: is `least` used, and nothing kept from the call before?": want}
     _ask(answer, augmentations, x, y, (0.99,), strict, ignored, "the same, least=0.99")

@@ -220,6 +220,7 @@ def _ways_to_miss_f1(y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: list[sl
         "The probabilities themselves were added: say yes or no first, with > 0.5.": _f1(y, p, w),
         "A cast to an integer cuts a probability to 0: compare with > 0.5.": _f1(y, p >= 1, w),
         "Each probability above 0 became a yes, as in a cast to bool: compare with > 0.5.": _f1(y, p > 0, w),
+        "That is 0, as if no yes had been found: is each batch added to the state, and a yes a probability > 0.5?": 0.0,
         "A factor of 2 is missing.": found / (called + real),
         "What was found is no false alarm and no miss: it was counted among them, too.":
             2 * found / (found + called + real),
@@ -627,7 +628,8 @@ def _ways_to_miss_r2(y: np.ndarray, p: np.ndarray, parts: list[slice]) -> dict[s
         "That is the squared correlation, which forgives a constant error.": np.corrcoef(y, p)[0, 1] ** 2,
         "(n, 1) predictions against (n,) targets made a table: reshape both to (n,).": 1 - table / spread,
         "The squares are compared with those of 0, not of the mean.": 1 - errors / np.sum(y**2),
-        "0 is for no spread, and here is one. Did you subtract a constant? In a stream none is known beforehand.": 0.0,
+        "0 is for no spread, and here is one. Is each batch added to the state? Or did you subtract a constant? In a "
+        "stream none is known beforehand.": 0.0,
     }
 
 

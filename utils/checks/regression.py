@@ -96,6 +96,8 @@ class _Line:
             f"{off}: the mean of y was multiplied by the deviation, too. Multiply first, then add it.":
                 self.times >= 10 and self._times(mean_not_scaled) <= 2,
             f"{off}: the mean of y was taken away, and not added again.":
+                self.times >= 10 and self._times(self.y_pred + self.y.mean()) <= 2,
+            f"{off}: what was taken away on the way in is what has to be added on the way back, no more and no less.":
                 self.times >= 10 and self._times(self.y_pred + shift) <= 2,
             "The way back to the units of y is taken once too often: what it is given is in those units already.":
                 self._times(once_less) <= 2,

@@ -322,11 +322,10 @@ def exact_resume(answer):
         _Run(answer, x, y, other, start=0.3, epochs=1)  # what is kept outside the folder is another run's from here on
         rest = _Run(answer, x, y, folder, start=-2.0, epochs=4)
         on = "2 epochs, then a call that asks for 4"
-        redone = (
-            f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left. Is the number of the epoch part of"
-        )
+        redone = f"it ran {len(rest.rows) // 4} epochs instead of the 2 that were left."
         refuse({
-            f"{redone} the state, and raised before each save?": len(rest.rows) != 8,
+            f"{redone} Is a state saved and restored, with the number of the epoch in it, raised before each save?":
+                len(rest.rows) != 8,
             "it returned the losses of the earlier call, too: only those of this call are asked for.":
                 len(rest.losses) == 4 and np.allclose(rest.losses[:2], half.losses),
         }, on=on)  # fmt: skip
@@ -428,9 +427,8 @@ class _Run:
         require(y_batch.shape == (25, 1), f"A batch of y has the shape (25, 1), and one of {y_batch.shape} came.")
         require(np.allclose(self.y[rows], y_batch), "A row of x came with the y of another: index both alike.")
         self.rows.append(rows)
-        require(
-            len(self.rows) <= self.most, "It takes steps without end: compare the number of epochs with <, not with !=."
-        )
+        endless = "It takes steps without end: does the number of epochs rise, and is it compared with <, not with !=?"
+        require(len(self.rows) <= self.most, endless)
         self.first = self.first or self.state()
         first, last = self.model.trainable_variables
         noisy = self.noise.call(x_batch, training=True)  # by hand, as there are many steps: twice as fast as by a tape
@@ -723,7 +721,7 @@ def momentum_step(answer):
             "The learning rate multiplies the whole velocity, old pushes too: it belongs to the gradient.": "outside",
             "The learning rate multiplies the old velocity, too: it belongs to the gradient alone.": "all",
             "The learning rate enters twice, in the velocity and in the step of w: once is enough.": "twice",
-            "The weight moves by the old velocity, one step late.": "late",
+            "That moves w by the old velocity, one step late, or by one that has no gradient in it.": "late",
             "The learning rate of the first steps is kept: it may change from step to step.": "first rate",
         }
         if momentum != 0.9:  # the first run tells it from plain gradient descent; at small rates nothing does
@@ -736,7 +734,10 @@ def momentum_step(answer):
             on = f"w after step {step + 1}, learning rate {rate:.3g}, momentum {momentum:.3g}"
             new_velocity = want[step] - (want[step - 1] if step else start)
             smells = {smell: path[step] for smell, path in wrong.items()}
-            smells |= {"The pair is swapped: first w, then the velocity.": new_velocity}
+            swapped = "The pair is swapped: first w, then the velocity."
+            smells |= {
+                swapped if _near(velocity, want[step]) else "That is the new velocity: add it to w.": new_velocity
+            }
             if step == 5:
                 smells = {"A gradient of 0 does not stop it: the old velocity moves w on.": want[4]}
             expect(got, want[step], on=on, smells=smells, tolerance=5e-6 * small)
@@ -746,6 +747,12 @@ def momentum_step(answer):
         turned = {"The sign is the other one: the velocity is what is added to w.": -new_velocity}
         on = on.replace("w after", "the velocity after")
         expect(velocity, new_velocity, on=on, smells=turned, tolerance=1e-4 * small)
+
+
+def _near(got, want) -> bool:
+    """Tell whether what an answer returned is, to three digits, the array `want`."""
+    array = as_array(got)
+    return array is not None and array.shape == np.shape(want) and np.allclose(array, want, rtol=1e-3, atol=0)
 
 
 def _trajectory(w, gradients, rates, momentum, rule="keras", pushed=0.0) -> np.ndarray:
