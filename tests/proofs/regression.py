@@ -559,6 +559,7 @@ PROOFS = {
             "an activation that cuts it": lambda x, y: tf.keras.Sequential([by_weights(x, y), tf.keras.layers.ReLU()]),
             "or more epochs": rough,
             "not added again": without_the_mean,
+            "no more and no less": lambda x, y: with_another_end(x, y, lambda z, m, s: z * s + m - s / 2),
             "does not multiply by its deviation": lambda x, y: with_another_end(x, y, lambda z, m, s: z + m),
             "by the variance of y": lambda x, y: with_another_end(x, y, lambda z, m, s: z * s**2 + m),
             "umbers from x_train": scaled_by_y,
