@@ -541,7 +541,22 @@ def test_an_answer_has_more_time_on_a_busy_machine(impatient):
     assert "No answer within 0.7 s" in check(works_for(4, share=0.3)).message
 
 
-def test_a_check_ends_within_ten_seconds():
+def test_an_answer_that_comes_back_has_its_time_anew(impatient):
+    check = check_of("for _ in range(4):\n    expect(answer(2.0), 4.0, on='it')")
+    assert check(works_for(0.4, share=1)).outcome == CORRECT, "1.6 s in all"
+    for_ever_after = iter((4.0, 4.0))
+    verdict = check(lambda x: next(for_ever_after, None) or for_ever(x))
+    assert verdict.outcome == NOT_YET and "No answer within 0.7 s" in verdict.message
+
+
+def test_an_answer_that_comes_back_again_and_again_has_no_more_than_five_times_as_long(impatient):
+    start = time.monotonic()
+    verdict = check_of("while True:\n    expect(answer(2.0), 4.0, on='it')")(works_for(0.2, share=1))
+    told = re.search(r"No answer within (\d\.\d) s", verdict.message)
+    assert verdict.outcome == NOT_YET and told and 2.8 < float(told[1]) < time.monotonic() - start + 0.1 < 6
+
+
+def test_a_check_ends_within_ten_seconds_after_the_answer_came_back_last():
     assert watchdog.PATIENCE + watchdog.STOPPING + 0.3 < 10, "the last wait for the thread and the file take their time"
 
 

@@ -180,6 +180,12 @@ def _require_attempt(value) -> None:
         raise NotAttempted
 
 
+def _note(value) -> None:
+    """Keep what came from the answer, for a message, and note that it came back."""
+    CAME.set(value)
+    watchdog.came_back()
+
+
 def attempted(value, *types: type, asked: str = "", on: str = "", length: int | None = None):
     """Return what the answer gave, once it is known to be an attempt in the form that is asked for.
 
@@ -194,7 +200,7 @@ def attempted(value, *types: type, asked: str = "", on: str = "", length: int | 
         NotAttempted: when it is, or holds, the stub's `...`.
         NotYet: when it is None, or has another type or length.
     """
-    CAME.set(value)
+    _note(value)
     _require_attempt(value)
     got = f"For {on}: got" if on else "Got"
     what = f" {asked[:1].upper()}{asked[1:]} is expected." if asked else ""
@@ -223,7 +229,7 @@ def expect(got, want, *, on: str, smells: Mapping[str, object] | None = None, to
         NotAttempted: when `got` is still the stub's `...`.
         NotYet: when `got` is not `want`.
     """
-    CAME.set(got)
+    _note(got)
     _require_attempt(got)
     want = np.asarray(want)
     array = as_array(got)

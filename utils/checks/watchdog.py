@@ -1,10 +1,12 @@
 """Runs the reader's code where it can be given up: in a thread of its own, limited in time and in what it prints.
 
-Threads are used because they work alike on Linux, macOS and Windows. After `PATIENCE` seconds, or up to three times as
-many on a busy machine, an exception is raised inside the thread, which ends Python code, and TensorFlow is told to
-cancel, which ends a compiled loop. A call that waits inside C code, such as `time.sleep`, cannot be ended: its thread
-is left behind, silenced, until the call or the kernel ends. C code that neither ends nor lets other Python code run,
-such as `sum(itertools.count())`, stops this clock as well: nothing but a restart of the kernel helps then.
+Threads are used because they work alike on Linux, macOS and Windows. An answer that does not come back for `PATIENCE`
+seconds, or up to three times as many on a busy machine, is given up: an exception is raised inside the thread, which
+ends Python code, and TensorFlow is told to cancel, which ends a compiled loop. A check may call an answer many times;
+each time it comes back, the clock begins anew, up to `TURNS` times `PATIENCE` in all. A call that waits inside C code,
+such as `time.sleep`, cannot be ended: its thread is left behind, silenced, until the call or the kernel ends. C code
+that neither ends nor lets other Python code run, such as `sum(itertools.count())`, stops this clock as well: nothing
+but a restart of the kernel helps then.
 
 What is different in a thread, and what is done about it:
 
@@ -31,7 +33,7 @@ import tensorflow as tf
 
 
 def _patience() -> float:
-    """Return the seconds that a check may take: COURSE_PATIENCE, or 9.
+    """Return the seconds that an answer may take: COURSE_PATIENCE, or 9.
 
     Raises:
         ValueError: when COURSE_PATIENCE is not a number above 0.
@@ -44,6 +46,7 @@ def _patience() -> float:
 
 
 PATIENCE = _patience()
+TURNS = 5  # times PATIENCE is what an answer has that comes back again and again
 SLEEPING = 0.05  # with less of its time than this spent on work, a process waits for something
 STOPPING = 0.6  # seconds until code that does not stop is left behind
 PRINTED = 5_000  # characters that one call may print
@@ -68,17 +71,17 @@ def run(call: Callable):
     """Return what `call()` returns, or raise what it raises, from a thread of its own.
 
     Raises:
-        TooLong: when it has not ended after `PATIENCE` seconds.
+        TooLong: when it has not ended, nor called `came_back`, for `PATIENCE` seconds.
         KeyboardInterrupt: when the reader interrupts; the thread is ended first.
     """
     job = _Job(call)
     try:
         job.start()
-        job.wait(PATIENCE)
+        seconds = job.wait(PATIENCE)
         if job.thread.runs():
             frame = sys._current_frames().get(job.thread.ident)
             job.stop()
-            raise TooLong(PATIENCE, frame, job.thread.runs())
+            raise TooLong(seconds, frame, job.thread.runs())
     except KeyboardInterrupt:
         job.stop()
         raise
@@ -89,6 +92,13 @@ def run(call: Callable):
     return job.result
 
 
+def came_back() -> None:
+    """Note in the thread of an answer that it has come back: the clock begins anew."""
+    thread = threading.current_thread()
+    if isinstance(thread, _Thread):
+        thread.came_back = time.monotonic()
+
+
 class _Thread(threading.Thread):
     """Knows by itself whether it runs.
 
@@ -97,7 +107,7 @@ class _Thread(threading.Thread):
 
     def __init__(self, **options):
         super().__init__(**options)
-        self._end = threading.Event()
+        self._end, self.came_back = threading.Event(), 0.0
 
     def run(self) -> None:
         """Do what the thread is for."""
@@ -150,17 +160,22 @@ class _Job:
         with contextlib.suppress(Exception):  # the answer may have replaced what this is read with
             self.keras_after = _keras_settings()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> float:
         """Wait for the thread, three times as long where this process works and gets little of a busy machine.
 
-        In short turns: on Windows a longer wait cannot be interrupted.
+        In short turns: on Windows a longer wait cannot be interrupted. Where the answer came back in the meantime, the
+        wait begins anew, but not for ever. Return the seconds without an answer, or with too many.
         """
-        start, worked_before = time.monotonic(), time.process_time()
+        begun = start = time.monotonic()
+        worked_before = time.process_time()
         while not self.thread.ends_within(0.05):
+            if start < self.thread.came_back < begun + (TURNS - 1) * seconds:
+                start, worked_before = time.monotonic(), time.process_time()
             waited, worked = time.monotonic() - start, time.process_time() - worked_before
             starved = SLEEPING * seconds < worked < seconds and waited < 3 * seconds
             if waited > seconds and not starved:
                 break
+        return round(time.monotonic() - begun, 1) if self.thread.came_back > start else seconds
 
     def stop(self) -> None:
         """Silence the thread and try to end it; code that catches everything is told again and again."""
