@@ -35,21 +35,27 @@ CAUSES = {
     r"is not in \[0, ": "An index lies outside its table: has the table as many rows as there are indices?",
     r"to restore variable|does not equal original dtype":
         "A checkpoint does not fit: make the model, and build the optimizer, as they were when it was saved.",
+    r"^TypeError: input_signature must": "input_signature holds a tf.TensorSpec(shape, dtype) for each argument.",
     r"NoneType|None values|elements of \(None|partially known TensorShape":
-        "Something is None: a gradient that nothing connects to its source, perhaps, or in a tf.function a size that "
-        "is not known yet: tf.shape and tf.size know it.",
+        "Something is None: an argument such as sample_weight, a gradient that nothing connects to its source, or in a "
+        "tf.function a size that is not known yet: tf.shape and tf.size know it.",
     r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
     r"No gradients provided": "Every gradient is None: nothing leads from these variables to the loss.",
     r"incompatible shapes|be broadcast|broadcastable|size-incompatible|dimensions must be equal"
     r"|core dimension|not aligned|shape mismatch|cannot reshape|input to reshape": "Two shapes do not fit: print both.",
+    r"attr 'T\w*' of bool": "A bool tensor stands where numbers are needed: cast it with tf.cast.",
+    r"compute SelectV2 as input #0": "The first argument of tf.where is the condition, a bool tensor: is it in order?",
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
     r"attr 'T\w*' of (float|double).*: u?int":
         "A floating-point tensor stands where integers are needed: cast it with tf.cast.",
     r"attr 'T\w*' of u?int": "The operation does not take integers of this dtype: cast them with tf.cast.",
     r"Passed in object":
         "The tape follows tensors and tf.Variables: make one with tf.constant; of a Keras variable take its .value.",
-    r"attribute '_id'": "A NumPy value was given to the tape: stay in TensorFlow between the source and the target.",
-    r"convert a value \(<function": "A function came where a tensor is expected: is @tf.custom_gradient missing?",
+    r"attribute '_id'":
+        "What was given to the tape is no tensor, and a NumPy or Python value has left its record: stay in TensorFlow "
+        "between the source and the target.",
+    r"convert a value \(<function":
+        "A function came where a tensor is expected: was it to be called, or is @tf.custom_gradient missing?",
     r"iterate over a scalar|unsupported callable":
         "One tensor came where several things are asked for (under tf.custom_gradient the result, and the function for "
         "the way back).",
