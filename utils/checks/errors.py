@@ -42,7 +42,8 @@ CAUSES = {
     r"LookupError|gradient registry": "An operation on the path has no registered gradient.",
     r"No gradients provided": "Every gradient is None: nothing leads from these variables to the loss.",
     r"incompatible shapes|be broadcast|broadcastable|size-incompatible|dimensions must be equal"
-    r"|core dimension|not aligned|shape mismatch|cannot reshape|input to reshape": "Two shapes do not fit: print both.",
+    r"|core dimension|not aligned|shape mismatch|cannot reshape|input to reshape|shapes of all inputs must match":
+        "Two shapes do not fit: print both.",
     r"attr 'T\w*' of bool": "A bool tensor stands where numbers are needed: cast it with tf.cast.",
     r"compute SelectV2 as input #0": "The first argument of tf.where is the condition, a bool tensor: is it in order?",
     r"attr 'T\w*' of int32": "An integer tensor stands where a floating-point one is needed: say its dtype.",
@@ -59,7 +60,8 @@ CAUSES = {
     r"iterate over a scalar|unsupported callable":
         "One tensor came where several things are asked for (under tf.custom_gradient the result, and the function for "
         "the way back).",
-    r"int32.*float|float.*int32|float64.*float|expected.*(float|double)": "Two dtypes meet: cast one with tf.cast.",
+    r"int32.*float|float.*int32|float64.*float|expected.*(float|double)|tensor but is|same dtype":
+        "Two dtypes meet: cast one with tf.cast.",
     r"no attribute '(inputs?|outputs?|(in|out)put_shape)'|no defined (in|out)put":
         "A model of your own class does not know its inputs: build it with tf.keras.Model(inputs, outputs).",
     r"IndexedSlices": "The gradient of a table comes as tf.IndexedSlices: tf.convert_to_tensor makes it dense.",
