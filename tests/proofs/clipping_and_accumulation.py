@@ -1181,7 +1181,7 @@ PROOFS = {
             "clip_norm 0.0001": lambda micro, sizes, c: scaled(
                 mean_of(micro, sizes), tf.minimum(1.0, c / tf.maximum(norm_of(mean_of(micro, sizes)), 1e-3))
             ),
-            "does // cut": lambda micro, sizes, c: clip(
+            "as // does": lambda micro, sizes, c: clip(
                 [
                     sum(k // sum(sizes) * g for k, g in zip(sizes, parts, strict=True))
                     for parts in zip(*micro, strict=True)

@@ -799,7 +799,7 @@ def _ways_to_miss_the_order(micro: list, sizes: list[int], clip_norm: float) -> 
         "That is the last micro-batch alone: add up all of them.": _clipped(micro[-1], clip_norm),
         "Clipped by value: that turns the direction.": [np.clip(g, -clip_norm, clip_norm) for g in mean],
         "That is the sum, not clipped: divide, then clip.": total,
-        "That is 0: does // cut each share to a whole number?": [0 * g for g in mean],
+        "That is 0: is each gradient added, and is no share cut to a whole number, as // does?": [0 * g for g in mean],
         "The signs are lost: clipping changes the length alone.": _clipped([abs(g) for g in mean], clip_norm),
         "The negative entries became 0.": _clipped([np.maximum(g, 0) for g in mean], clip_norm),
         "A micro-batch whose gradient is 0 has examples, too: its size counts.":

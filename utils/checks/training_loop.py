@@ -384,13 +384,14 @@ def _what_did_not_come_back(half: "_Run", rest: "_Run", orders: list) -> dict:
         "the model began with other weights than were reached. Save after the last step, and restore before the first.":
             other,
         "the optimizer began at step 0: its averages and its step count belong to the state.": first_slots[0] <= 1,
-        "the optimizer's averages did not come back: it was not built yet when it was restored, so it had none.":
-            unbuilt,
         "the optimizer's step count came back, its averages did not.": not all(itertools.starmap(np.allclose, shared)),
         "the order began again with that of the first epoch: let it follow from the restored number.":
             np.array_equal(resumed, orders[0]),
         "the order was another one than in the uninterrupted run: let it depend on the epoch's number alone.":
             not np.array_equal(resumed, orders[2]),
+        # After the order: a right resume may build the optimizer in its first step, which restores it then.
+        "the optimizer's averages did not come back: it was not built yet when it was restored, so it had none.":
+            unbuilt,
         "the dropout layer drew other numbers: the state of its generator is in model.variables, not in model.weights, "
         "and tf.train.Checkpoint(model=model) leaves it out.": not np.array_equal(noise, first_noise),
     }  # fmt: skip
