@@ -445,10 +445,10 @@ def _confusion_case(classes: int, kind: str, weighted: bool) -> tuple:
     rng = np.random.default_rng()
     n = int(rng.integers(34, 44))
     scores = rng.normal(size=(n, classes)).astype("float32")
+    scores[:, -1] -= 9 * (classes > 2)
     scores[np.arange(n), scores.argmax(axis=1)] += 0.01  # scores that lie close have a question of their own
     y = rng.integers(0, max(classes - 1, 2), n)
     if classes > 2:
-        scores[:, -1] -= 9
         y[:5] = 0, 0, 0, 1, 2
         scores[:5] = 5 * np.eye(classes, dtype="float32")[[0, 0, 1, 1, 0]]
         y[n - 8 : n - 6] = classes - 1  # a rare class, late, and never predicted
