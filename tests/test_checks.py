@@ -520,6 +520,26 @@ def test_an_answer_without_an_end_is_stopped(answer, impatient):
     assert double_check()(lambda x: 2 * x).outcome == CORRECT
 
 
+def test_a_call_of_a_layer_that_was_cut_off_leaves_no_training_mode_behind():
+    from keras.src.backend.common import global_state
+
+    class Mode(tf.keras.layers.Layer):
+        def call(self, x, training=False):
+            calls.append(global_state.get_global_attribute("current_call_ctx"))
+            return x + float(bool(training))
+
+    def cut_off(x):
+        came = Mode()(tf.constant(x), training=True)
+        global_state.set_global_attribute("current_call_ctx", calls[-1])  # as of one that ended inside Keras
+        return came
+
+    calls = []
+    check = check_of("expect(answer(2.0), 3.0, on='it')")
+    assert check(cut_off).outcome == CORRECT
+    assert check(lambda x: Mode()(tf.constant(x))).outcome == NOT_YET, "it is judged in training mode"
+    assert float(Mode()(tf.constant(2.0))) == 2.0, "the reader's own calls are in training mode"
+
+
 def works_for(seconds, share):
     """Return an answer that takes so long, and works for a share of the time, as on a machine that others use."""
 

@@ -51,6 +51,12 @@ SLEEPING = 0.05  # with less of its time than this spent on work, a process wait
 STOPPING = 0.6  # seconds until code that does not stop is left behind
 PRINTED = 5_000  # characters that one call may print
 STACK = 64 * 2**20  # bytes: with less, deep recursion ends the kernel on some systems instead of raising
+# What Keras keeps while something is going on in a thread. Of a call of a layer that was cut off in the wrong moment it
+# stays, and every call after it would be in its training mode.
+GOING_ON = {
+    "autocast_scope", "current_call_ctx", "in_tf_graph_scope", "name_scope_stack", "remat_scope_stack",
+    "stateless_scope", "symbolic_scope", "traceback_filtering",
+}  # fmt: skip
 CUT = "\n[Your code prints more: the rest is left out.]\n"
 
 
@@ -238,9 +244,9 @@ def _keras_settings() -> dict[str, dict]:
 
 
 def _hand_over(settings: dict[str, dict]) -> None:
-    """Let Keras keep `settings` for this thread; how it shows tracebacks stays as it is."""
+    """Let Keras keep `settings` for this thread; what goes on in it, and how it shows tracebacks, stays as it is."""
     for name, store in _keras_stores().items():
-        vars(store).update({key: v for key, v in settings.get(name, {}).items() if key != "traceback_filtering"})
+        vars(store).update({key: v for key, v in settings.get(name, {}).items() if key not in GOING_ON})
 
 
 def _keras_stores() -> dict[str, threading.local]:
