@@ -523,14 +523,18 @@ def _judged_step(model, x, y, where, first=None):
 class _Witness(tf.keras.layers.Layer):
     """Passes its input on, and notes the rows that it was shown, and whether in training mode, where `seen` is a list.
 
-    Inside fit it is None: XLA compiles no py_function.
+    Inside fit it is None: XLA compiles no py_function. Where one runs, an answer without an end cannot be stopped: the
+    process may abort. So there is one in a graph alone, as of a Dataset.map.
     """
 
     seen = None
 
     def call(self, x, training=False):
         if self.seen is not None and not tf.keras.backend.is_keras_tensor(x):
-            tf.py_function(self._note, [x, bool(training)], [])  # a step may have a graph, as of a Dataset.map
+            if tf.executing_eagerly():
+                self._note(x, training)
+            else:
+                tf.py_function(self._note, [x, bool(training)], [])
         return x
 
     def _note(self, x, training):
