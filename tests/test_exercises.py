@@ -106,6 +106,20 @@ def sentences(topic):
     return [text.strip() for text in texts if isinstance(text, str) and re.search(r"\S \S.*[.?]\s*$", text, re.DOTALL)]
 
 
+def test_a_model_that_is_called_without_an_end_is_stopped(monkeypatch):
+    """Ended inside Keras or inside a call from TensorFlow into Python, it may take the process with it."""
+
+    class Endless(tf.keras.Model):
+        accum_steps, clip_norm = 2, 1.0
+
+        def train_step(self, data):
+            while True:
+                self(data[0], training=True)
+
+    monkeypatch.setattr(watchdog, "PATIENCE", 1)
+    assert all("No answer within 1 s" in judge("capstone", Endless).message for _ in range(5))
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_sentence_is_said_to_an_answer(topic):
     """A sentence that no answer of the proofs gets may be true of none."""

@@ -1460,6 +1460,7 @@ PROOFS = {
             "A weight of 0 was taken for 1": reweighed(F1BySums, zeros_as_ones),
             "A batch whose weights are all 0": reweighed(F1BySums, zero_batch_as_ones),
             "got nan": reweighed(F1BySums, by_share_of_batch),
+            "as if no yes had been found": f1_with(lambda found, **_: 0.0 * found),
             "That is the precision": f1_with(lambda found, called, **_: tf.math.divide_no_nan(found, called)),
             "That is the recall": f1_with(lambda found, real, **_: tf.math.divide_no_nan(found, real)),
             "That is the accuracy": f1_with(lambda right, all, **_: tf.math.divide_no_nan(right, all)),

@@ -1059,6 +1059,7 @@ PROOFS = {
                 momentum_in_numpy(w, v, g, rate, m) if np.any(g) else (w, v)
             ),
             "pair is swapped": lambda *answer: momentum_in_numpy(*answer)[::-1],
+            "the new velocity: add it to w": lambda *answer: (momentum_in_numpy(*answer)[1],) * 2,
             "The pair (new w, new velocity) is expected": lambda w, v, g, rate, m: w - rate * g,
         },
         raises=raising,
