@@ -432,7 +432,7 @@ class _Run:
         require(len(self.rows) <= self.most, endless)
         self.first = self.first or self.state()
         first, last = self.model.trainable_variables
-        noisy = self.noise.call(x_batch, training=True)  # by hand, as there are many steps: twice as fast as by a tape
+        noisy = self.noise.call(x_batch, training=True)  # by hand, without tape and layers: there are many steps
         error = noisy * first * last - y_batch
         loss, slope = tf.reduce_mean(error**2), 2 * tf.reduce_mean(error * noisy)
         self.optimizer.apply_gradients([(slope * last, first), (slope * first, last)])
