@@ -3,10 +3,10 @@
 Threads are used because they work alike on Linux, macOS and Windows. An answer that does not come back for `PATIENCE`
 seconds, or up to three times as many on a busy machine, is given up: an exception is raised inside the thread, which
 ends Python code, and TensorFlow is told to cancel, which ends a compiled loop. A check may call an answer many times;
-each time it comes back, the clock begins anew, up to `TURNS` times `PATIENCE` in all. A call that waits inside C code,
-such as `time.sleep`, cannot be ended: its thread is left behind, silenced, until the call or the kernel ends. C code
-that neither ends nor lets other Python code run, such as `sum(itertools.count())`, stops this clock as well: nothing
-but a restart of the kernel helps then.
+each time it comes back, the clock begins anew, for the last time before `TURNS` - 1 times `PATIENCE` are over. A call
+that waits inside C code, such as `time.sleep`, cannot be ended: its thread is left behind, silenced, until the call or
+the kernel ends. C code that neither ends nor lets other Python code run, such as `sum(itertools.count())`, stops this
+clock as well: nothing but a restart of the kernel helps then.
 
 What is different in a thread, and what is done about it:
 
@@ -46,7 +46,7 @@ def _patience() -> float:
 
 
 PATIENCE = _patience()
-TURNS = 5  # times PATIENCE is what an answer has that comes back again and again
+TURNS = 5  # times PATIENCE is what an answer has that comes back again and again, on a machine that is not busy
 SLEEPING = 0.05  # with less of its time than this spent on work, a process waits for something
 STOPPING = 0.6  # seconds until code that does not stop is left behind
 PRINTED = 5_000  # characters that one call may print
